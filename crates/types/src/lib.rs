@@ -1,0 +1,25 @@
+//! The words every other room uses: ids, virtual time, flow keys, drop reasons, steps of a trace.
+//!
+//! Owns no behaviour beyond parsing and printing these words. Called by all crates; must never
+//! know a network, a file or a packet's bytes. Nothing here costs anything per packet.
+
+mod drop_reason;
+mod flow_key;
+mod ids;
+pub mod limits;
+mod observer;
+mod problem;
+mod span;
+mod time;
+
+pub use drop_reason::{DropReason, UnknownDropReason};
+pub use flow_key::{FlowKey, IpProtocol, ProtoPort};
+pub use ids::*;
+pub use observer::{
+    ApplianceAction, Direction, FlowState, NoObserver, NsgLevel, Observer, PacketId, Place, Step,
+};
+pub use problem::{Problem, Severity};
+pub use span::{At, FileId, Span};
+pub use time::SimTime;
+
+pub use ipnet::{IpNet, Ipv4Net, Ipv6Net};

@@ -1,0 +1,206 @@
+//! What the pipeline tells whoever watches it.
+//!
+//! One pipeline forwards and explains. It reports each decision as a [`Step`] of plain numbers;
+//! words are made at the edge, by `trace`. An observer can never influence a verdict.
+
+use std::net::IpAddr;
+
+use crate::{
+    AclIx, DropReason, FlowKey, GatewayId, LbId, NicId, PeeringId, RouteIx, RuleIx, SimTime, SiteId, SubnetId,
+};
+
+/// A packet of a run. Its number stays the same across hops and translations; a reply is another packet.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct PacketId(pub u64);
+
+/// Direction of a NIC, as NSG rules name it: `Inbound` towards the guest.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Direction {
+    /// Towards the guest.
+    Inbound,
+    /// From the guest.
+    Outbound,
+}
+
+/// Where an NSG is attached.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum NsgLevel {
+    /// To the subnet of the NIC.
+    Subnet,
+    /// To the NIC itself.
+    Nic,
+}
+
+/// Something a packet can come from, pass or end at.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Place {
+    /// A network interface and the guest behind it.
+    Nic(NicId),
+    /// A virtual network gateway.
+    Gateway(GatewayId),
+    /// An on-premises site.
+    Site(SiteId),
+    /// The internet, seen from Azure's edge.
+    Internet,
+}
+
+/// What an appliance did with a packet that was not for itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ApplianceAction {
+    /// Forwarded it unchanged, with the time to live lowered to `ttl`.
+    Forwarded {
+        /// Time to live as the packet leaves.
+        ttl: u8,
+    },
+    /// Forwarded it with the source translated to the appliance's own address, or translated back.
+    Translated {
+        /// Time to live as the packet leaves.
+        ttl: u8,
+        /// The five-tuple as the packet leaves.
+        key: FlowKey,
+    },
+}
+
+/// State of the flow record that let a packet skip the NSGs (NSG-13).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FlowState {
+    /// When the record was created.
+    pub created: SimTime,
+    /// Direction of the packet that created it.
+    pub opened: Direction,
+}
+
+/// One decision of the pipeline.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Step {
+    /// A guest, a site or the internet sent the packet.
+    Sent {
+        /// Who sent it.
+        from: Place,
+        /// The five-tuple as sent.
+        key: FlowKey,
+        /// Time to live as sent.
+        ttl: u8,
+    },
+    /// A flow record allowed the packet; no rule was consulted.
+    FlowHit {
+        /// The NIC whose record it is.
+        nic: NicId,
+        /// Direction of this packet.
+        direction: Direction,
+        /// The record.
+        record: FlowState,
+    },
+    /// No NSG is attached at this level: allow (NSG-11).
+    NoNsg {
+        /// The NIC.
+        nic: NicId,
+        /// Direction of this packet.
+        direction: Direction,
+        /// Which attachment is missing.
+        level: NsgLevel,
+    },
+    /// A rule of an NSG decided.
+    Nsg {
+        /// The NIC.
+        nic: NicId,
+        /// Direction of this packet.
+        direction: Direction,
+        /// Where the NSG is attached.
+        level: NsgLevel,
+        /// The NSG as this subnet sees it.
+        acl: AclIx,
+        /// The rule that matched.
+        rule: RuleIx,
+        /// Its verdict.
+        allowed: bool,
+    },
+    /// A route was chosen for the packet's destination; `None` when nothing matched.
+    Route {
+        /// The subnet whose routes were consulted.
+        subnet: SubnetId,
+        /// The destination that was looked up.
+        dst: IpAddr,
+        /// The winner.
+        route: Option<RouteIx>,
+    },
+    /// A load balancer chose a backend.
+    LoadBalancer {
+        /// The balancer.
+        lb: LbId,
+        /// Position of the rule in the balancer's rules.
+        rule: u32,
+        /// The backend chosen.
+        backend: NicId,
+        /// Backends that could have been chosen.
+        healthy: u16,
+        /// Members of the pool.
+        members: u16,
+    },
+    /// The packet crosses from one virtual network to a peered one.
+    Peering {
+        /// The receiving network's link, whose flags decide (PEER-08).
+        link: PeeringId,
+        /// True when the source is foreign to the network the packet comes from.
+        forwarded: bool,
+    },
+    /// A virtual network gateway forwarded the packet.
+    Gateway {
+        /// The gateway.
+        gateway: GatewayId,
+        /// Where it goes next.
+        to: Place,
+        /// Time to live as the packet leaves.
+        ttl: u8,
+    },
+    /// The source was translated on the way to the internet, or back (Part 5.3).
+    PublicAddress {
+        /// The NIC whose outbound method was used.
+        nic: NicId,
+        /// The five-tuple after translation.
+        key: FlowKey,
+    },
+    /// An appliance handled the packet.
+    Appliance {
+        /// The NIC that it came in by.
+        nic_in: NicId,
+        /// The NIC that it leaves by.
+        nic_out: NicId,
+        /// What was done.
+        action: ApplianceAction,
+    },
+    /// The packet reached the one it was for.
+    Delivered {
+        /// Who got it.
+        to: Place,
+        /// The five-tuple as received.
+        key: FlowKey,
+        /// Time to live as received.
+        ttl: u8,
+    },
+    /// The packet died. The step before names the object that decided.
+    Dropped {
+        /// Where.
+        at: Place,
+        /// Why.
+        reason: DropReason,
+    },
+}
+
+/// Receives the steps of the packets of a run, in the order in which they happen.
+pub trait Observer {
+    /// False lets the compiler remove every report.
+    const ENABLED: bool = true;
+
+    /// `packet` met `step` at `now`.
+    fn step(&mut self, packet: PacketId, now: SimTime, step: Step);
+}
+
+/// Watches nothing and compiles to nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoObserver;
+
+impl Observer for NoObserver {
+    const ENABLED: bool = false;
+    fn step(&mut self, _: PacketId, _: SimTime, _: Step) {}
+}
