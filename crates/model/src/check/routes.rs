@@ -1,0 +1,161 @@
+//! Service tags and route tables.
+
+use vnetsim_types::{At, IpNet, Problem};
+
+use super::Checker;
+use crate::{
+    RouteTable, UserNextHop, UserRoute, did_you_mean,
+    draft::{self, Draft},
+};
+
+/// UDR next-hop types, in every spelling that Azure's tools use (RT-31), and what cannot be named (RT-10).
+const NEXT_HOP_TYPES: &[(&str, &str)] = &[
+    ("virtualappliance", "VirtualAppliance"),
+    ("virtualnetworkgateway", "VirtualNetworkGateway"),
+    ("vpngateway", "VirtualNetworkGateway"),
+    ("vnetlocal", "VnetLocal"),
+    ("virtualnetwork", "VnetLocal"),
+    ("internet", "Internet"),
+    ("none", "None"),
+    ("null", "None"),
+];
+
+/// Next hops that only the platform sets.
+const SYSTEM_ONLY: &[&str] = &[
+    "vnetpeering",
+    "virtualnetworkpeering",
+    "vnetglobalpeering",
+    "virtualnetworkserviceendpoint",
+    "interfaceendpoint",
+    "connectedgroup",
+];
+
+impl Checker {
+    pub(super) fn service_tags(&mut self, draft: &Draft) {
+        for tag in &draft.service_tags {
+            let prefixes = tag.address_prefixes.iter().map(|p| p.value.trunc()).collect();
+            self.network.service_tags.push((tag.name.value.clone(), prefixes));
+        }
+    }
+
+    pub(super) fn route_tables(&mut self, draft: &Draft) {
+        for table in &draft.route_tables {
+            let routes = table.routes.iter().filter_map(|route| self.user_route(route)).collect();
+            self.unique_prefixes(table);
+            let propagation = table.disable_bgp_route_propagation.clone();
+            self.network.route_tables.push(RouteTable {
+                name: table.name.clone(),
+                disable_bgp_route_propagation: propagation.unwrap_or(At::new(false, table.name.span)),
+                routes,
+            });
+        }
+    }
+
+    fn user_route(&mut self, route: &draft::Route) -> Option<UserRoute> {
+        let next_hop = self.next_hop(route);
+        let (prefixes, tag) = self.route_prefix(&route.address_prefix)?;
+        Some(UserRoute { name: route.name.clone(), prefixes, tag, next_hop: next_hop?, span: route.span })
+    }
+
+    /// RT-09, RT-10.
+    fn next_hop(&mut self, route: &draft::Route) -> Option<UserNextHop> {
+        let written = &route.next_hop_type;
+        let lower = written.value.to_ascii_lowercase();
+        let Some((_, name)) = NEXT_HOP_TYPES.iter().find(|(spelling, _)| *spelling == lower) else {
+            let problem = Problem::error(
+                "BAD_NEXT_HOP_TYPE",
+                written.span,
+                format!("route `{}` has next hop type `{}`", route.name.value, written.value),
+            );
+            let names = NEXT_HOP_TYPES.iter().map(|(_, name)| *name);
+            let help = if SYSTEM_ONLY.contains(&lower.as_str()) {
+                "only the platform sets this type; a user-defined route cannot name it (RT-10)".to_owned()
+            } else if let Some(near) = did_you_mean(&written.value, names) {
+                format!("did you mean `{near}`?")
+            } else {
+                "write VirtualAppliance, VirtualNetworkGateway, VnetLocal, Internet or None".to_owned()
+            };
+            self.problem(problem.help(help));
+            return None;
+        };
+        let address = route.next_hop_ip_address.as_ref();
+        match (*name, address) {
+            ("VirtualAppliance", Some(ip)) => Some(UserNextHop::VirtualAppliance(ip.value)),
+            ("VirtualAppliance", None) => {
+                let what = format!("route `{}` to a VirtualAppliance has no nextHopIpAddress", route.name.value);
+                self.problem(
+                    Problem::error("MISSING_PROPERTY", written.span, what)
+                        .help("add nextHopIpAddress: <address of the appliance> (RT-09)"),
+                );
+                None
+            }
+            (name, Some(ip)) => {
+                let what = format!("route `{}` has next hop type {name} and an address", route.name.value);
+                self.problem(
+                    Problem::error("CONFLICTING_PROPERTIES", ip.span, what)
+                        .help("nextHopIpAddress is for VirtualAppliance only (RT-09); remove it"),
+                );
+                None
+            }
+            ("VirtualNetworkGateway", None) => Some(UserNextHop::VirtualNetworkGateway),
+            ("VnetLocal", None) => Some(UserNextHop::VnetLocal),
+            ("Internet", None) => Some(UserNextHop::Internet),
+            (_, None) => Some(UserNextHop::None),
+        }
+    }
+
+    /// A block, or the prefixes of a service tag (RT-13).
+    fn route_prefix(&mut self, written: &At<String>) -> Option<(Vec<IpNet>, Option<String>)> {
+        if let Some(net) = self.block(written) {
+            return Some((vec![net], None));
+        }
+        if written.value.starts_with(|c: char| c.is_ascii_digit()) || written.value.contains('/') {
+            let what = format!("`{}` is not an address block", written.value);
+            self.problem(Problem::error("BAD_VALUE", written.span, what).help("write it like 10.30.0.0/16"));
+            return None;
+        }
+        let known = self.network.service_tag(&written.value).map(<[IpNet]>::to_vec);
+        let tag = written.value.clone();
+        match known {
+            Some(prefixes) => Some((prefixes, Some(tag))),
+            None => {
+                let what = format!("the prefixes of service tag `{tag}` are not known");
+                self.problem(
+                    Problem::error("UNKNOWN_SERVICE_TAG", written.span, what)
+                        .help("list them under network.serviceTags"),
+                );
+                None
+            }
+        }
+    }
+
+    /// `text` as a block without host bits; those are cut with a warning.
+    pub(super) fn block(&mut self, written: &At<String>) -> Option<IpNet> {
+        let net: IpNet = written.value.trim().parse().ok()?;
+        if net.trunc() != net {
+            let what = format!("`{net}` has host bits set; it is taken as {}", net.trunc());
+            self.problem(Problem::warning("HOST_BITS", written.span, what));
+        }
+        Some(net.trunc())
+    }
+
+    /// RT-09: no two routes of one table share a prefix.
+    fn unique_prefixes(&mut self, table: &draft::RouteTable) {
+        for (ix, route) in table.routes.iter().enumerate() {
+            let same = |other: &&draft::Route| {
+                other.address_prefix.value.eq_ignore_ascii_case(&route.address_prefix.value)
+            };
+            if let Some(first) = table.routes[..ix].iter().find(same) {
+                let what = format!(
+                    "routes `{}` and `{}` of table `{}` have the same prefix {}",
+                    first.name.value, route.name.value, table.name.value, route.address_prefix.value
+                );
+                self.problem(
+                    Problem::error("DUPLICATE_PREFIX", route.address_prefix.span, what)
+                        .related(first.address_prefix.span, "first one here")
+                        .help("Azure refuses the second one (RT-09); remove one"),
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Network security groups.
+
+use vnetsim_types::{At, Direction, IpNet, Problem};
+
+use super::Checker;
+use crate::{
+    AddressSpec, Nsg, PortRange, SecurityRule,
+    draft::{self, Draft},
+};
+
+/// Tags whose meaning the compiler computes, in the usual and the classic spelling (NSG-18).
+const COMPUTED_TAGS: &[(&str, &str)] = &[
+    ("virtualnetwork", "VirtualNetwork"),
+    ("virtual_network", "VirtualNetwork"),
+    ("internet", "Internet"),
+    ("azureloadbalancer", "AzureLoadBalancer"),
+    ("azure_loadbalancer", "AzureLoadBalancer"),
+];
+
+/// NSG-04: blocks on one side of a rule.
+const PREFIXES_MAX: usize = 4_000;
+/// NSG-27: rules in one group.
+const RULES_MAX: usize = 1_000;
+
+impl Checker {
+    pub(super) fn nsgs(&mut self, draft: &Draft) {
+        for nsg in &draft.network_security_groups {
+            if nsg.security_rules.len() > RULES_MAX {
+                let what = format!("`{}` has {} rules", nsg.name.value, nsg.security_rules.len());
+                self.problem(
+                    Problem::error("OVER_LIMIT", nsg.name.span, what)
+                        .help(format!("Azure allows {RULES_MAX} rules in one group (NSG-27)")),
+                );
+            }
+            self.unique_rules(nsg);
+            let mut rules: Vec<_> = nsg.security_rules.iter().filter_map(|rule| self.rule(rule)).collect();
+            rules.sort_by_key(|rule| (rule.direction, rule.priority));
+            self.network.nsgs.push(Nsg { name: nsg.name.clone(), rules });
+        }
+    }
+
+    fn rule(&mut self, rule: &draft::SecurityRule) -> Option<SecurityRule> {
+        let priority = u16::try_from(rule.priority.value).ok().filter(|p| (100..=4096).contains(p));
+        if priority.is_none() {
+            let what = format!("rule `{}` has priority {}", rule.name.value, rule.priority.value);
+            self.problem(
+                Problem::error("BAD_VALUE", rule.priority.span, what).help("priorities go from 100 to 4096 (NSG-02)"),
+            );
+        }
+        let (source, source_ports) = self.side(rule, &rule.source);
+        let (destination, destination_ports) = self.side(rule, &rule.destination);
+        Some(SecurityRule {
+            name: rule.name.clone(),
+            priority: priority?,
+            direction: rule.direction.value,
+            access: rule.access.value,
+            protocol: rule.protocol.value,
+            source: source?,
+            source_ports,
+            destination: destination?,
+            destination_ports,
+            span: rule.span,
+        })
+    }
+
+    fn side(&mut self, rule: &draft::SecurityRule, side: &draft::RuleSide) -> (Option<AddressSpec>, Vec<PortRange>) {
+        let mut ports: Vec<_> = side.port_ranges.iter().filter_map(|text| self.port_range(text)).collect();
+        if side.port_ranges.is_empty() {
+            ports.push(PortRange::ANY);
+        }
+        (self.addresses(rule, side), ports)
+    }
+
+    fn addresses(&mut self, rule: &draft::SecurityRule, side: &draft::RuleSide) -> Option<AddressSpec> {
+        if !side.application_security_groups.is_empty() {
+            if let Some(first) = side.prefixes.first() {
+                let what = format!("rule `{}` names addresses and application security groups", rule.name.value);
+                self.problem(
+                    Problem::error("CONFLICTING_PROPERTIES", first.span, what)
+                        .help("one side of a rule takes either prefixes or groups (NSG-02)"),
+                );
+            }
+            let groups = &side.application_security_groups;
+            let ids = groups.iter().filter_map(|n| self.look_up("application security group", n, |x| &x.asgs));
+            let ids: Vec<_> = ids.collect();
+            return (ids.len() == groups.len()).then_some(AddressSpec::Asgs(ids));
+        }
+        match side.prefixes.as_slice() {
+            [] => Some(AddressSpec::Any),
+            [one] if matches!(one.value.trim(), "*" | "0.0.0.0/0" | "any" | "Any") => Some(AddressSpec::Any),
+            [one] if self.prefix_of(one).is_none() => self.tag(one),
+            many if many.len() > PREFIXES_MAX => {
+                let what = format!("rule `{}` has {} prefixes on one side", rule.name.value, many.len());
+                self.problem(
+                    Problem::error("OVER_LIMIT", many[0].span, what)
+                        .help(format!("Azure allows {PREFIXES_MAX} (NSG-04)")),
+                );
+                None
+            }
+            many => self.prefix_list(many),
+        }
+    }
+
+    fn prefix_list(&mut self, many: &[At<String>]) -> Option<AddressSpec> {
+        let mut nets = Vec::with_capacity(many.len());
+        for text in many {
+            match self.prefix_of(text) {
+                Some(_) => nets.push(self.block(text).or_else(|| self.prefix_of(text))?),
+                None => {
+                    let what = format!("`{}` is not an address or block", text.value);
+                    self.problem(
+                        Problem::error("BAD_VALUE", text.span, what)
+                            .help("a list holds addresses and blocks only; a service tag stands alone (NSG-04)"),
+                    );
+                }
+            }
+        }
+        (nets.len() == many.len()).then_some(AddressSpec::Prefixes(nets))
+    }
+
+    /// `text` as a block; a bare address is a block of one.
+    fn prefix_of(&self, text: &At<String>) -> Option<IpNet> {
+        let text = text.value.trim();
+        text.parse::<IpNet>().ok().or_else(|| text.parse::<std::net::IpAddr>().ok().map(IpNet::from))
+    }
+
+    fn tag(&mut self, written: &At<String>) -> Option<AddressSpec> {
+        let text = written.value.trim();
+        let lower = text.to_ascii_lowercase();
+        if let Some((_, name)) = COMPUTED_TAGS.iter().find(|(spelling, _)| *spelling == lower) {
+            return Some(AddressSpec::Tag((*name).to_owned()));
+        }
+        if !text.starts_with(|c: char| c.is_ascii_alphabetic()) {
+            let what = format!("`{text}` is neither an address, a block nor a service tag");
+            self.problem(
+                Problem::error("BAD_VALUE", written.span, what).help("write it like 10.20.0.0/16, or a tag, or *"),
+            );
+            return None;
+        }
+        if self.network.service_tag(text).is_none() {
+            let what = format!("the prefixes of service tag `{text}` are not known");
+            self.problem(
+                Problem::warning("UNKNOWN_SERVICE_TAG", written.span, what).help(
+                    "list them under network.serviceTags; a packet that this rule decides ends as INSUFFICIENT_INPUT",
+                ),
+            );
+        }
+        Some(AddressSpec::Tag(text.to_owned()))
+    }
+
+    fn port_range(&mut self, written: &At<String>) -> Option<PortRange> {
+        let text = written.value.trim();
+        if text == "*" {
+            return Some(PortRange::ANY);
+        }
+        let (from, to) = text.split_once('-').unwrap_or((text, text));
+        match (from.trim().parse(), to.trim().parse()) {
+            (Ok(from), Ok(to)) if from <= to => Some(PortRange { from, to }),
+            _ => {
+                let what = format!("`{text}` is not a port range");
+                self.problem(
+                    Problem::error("BAD_VALUE", written.span, what).help("write *, a port such as 443, or 8000-8080"),
+                );
+                None
+            }
+        }
+    }
+
+    /// NSG-02, NSG-03: names are unique, and priorities are per direction.
+    fn unique_rules(&mut self, nsg: &draft::NetworkSecurityGroup) {
+        let mut seen_names = std::collections::BTreeMap::new();
+        let mut seen_priorities = std::collections::BTreeMap::new();
+        for rule in &nsg.security_rules {
+            if let Some(first) = seen_names.insert(rule.name.value.to_ascii_lowercase(), rule.name.span) {
+                let what = format!("two rules of `{}` are called `{}`", nsg.name.value, rule.name.value);
+                self.problem(Problem::error("DUPLICATE_NAME", rule.name.span, what).related(first, "first one here"));
+            }
+            let inbound = rule.direction.value == Direction::Inbound;
+            if let Some(first) = seen_priorities.insert((inbound, rule.priority.value), rule.priority.span) {
+                let what = format!(
+                    "two rules of `{}` have priority {} and the same direction",
+                    nsg.name.value, rule.priority.value
+                );
+                self.problem(
+                    Problem::error("DUPLICATE_PRIORITY", rule.priority.span, what)
+                        .related(first, "first one here")
+                        .help("priorities are unique per direction (NSG-03)"),
+                );
+            }
+        }
+    }
+}

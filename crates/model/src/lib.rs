@@ -1,0 +1,23 @@
+//! What a network *is*: virtual networks, subnets, peerings, routes, filters, interfaces, machines.
+//!
+//! Two forms. A [`draft::Draft`] is what an input file says: names, not yet resolved, with the place of
+//! each statement. A [`Network`] is checked: every reference is an id, every rule of Azure that can
+//! be checked without traffic holds. Only [`check`] makes a `Network`; only [`Operation`]s change one.
+//!
+//! Called by `scenario` and `import` (which fill drafts), `compile` and `oracle` (which read
+//! networks), `sim` (which applies operations). Must never know a file format or a packet's bytes.
+
+mod check;
+pub mod draft;
+mod names;
+mod network;
+mod operation;
+mod semantics;
+mod traffic;
+
+pub use check::{Checked, check};
+pub use names::did_you_mean;
+pub use network::*;
+pub use operation::{Operation, Refusal};
+pub use semantics::*;
+pub use traffic::{Endpoint, SOURCE_PORT_DEFAULT, Traffic};

@@ -1,0 +1,574 @@
+//! A checked network: every reference is an id, every statically checkable rule holds.
+
+use std::{net::IpAddr, ops::Index};
+
+use vnetsim_types::{
+    AsgId, At, Direction, GatewayId, IpNet, LbId, NicId, NsgId, PeeringId, ProtoPort, RouteTableId, SimTime,
+    SiteId, Span, SubnetId, VmId, VnetId,
+};
+
+use crate::{Semantics, semantics::named};
+
+/// A virtual network.
+#[derive(Clone, Debug)]
+pub struct Vnet {
+    /// `name`.
+    pub name: At<String>,
+    /// Region, lower case without blanks: `koreacentral`.
+    pub location: String,
+    /// `addressSpace.addressPrefixes`, disjoint (ADDR-03).
+    pub address_space: Vec<At<IpNet>>,
+    /// Its subnets.
+    pub subnets: Vec<SubnetId>,
+    /// `flowTimeoutInMinutes` (NSG-32).
+    pub flow_timeout: Option<SimTime>,
+}
+
+/// A subnet.
+#[derive(Clone, Debug)]
+pub struct Subnet {
+    /// `name`.
+    pub name: At<String>,
+    /// The virtual network that it is part of.
+    pub vnet: VnetId,
+    /// Its prefixes, inside the address space (ADDR-04).
+    pub prefixes: Vec<At<IpNet>>,
+    /// Associated NSG and the place that says so.
+    pub nsg: Option<At<NsgId>>,
+    /// Associated route table and the place that says so.
+    pub route_table: Option<At<RouteTableId>>,
+    /// Public address of the associated NAT gateway (OUT-05).
+    pub nat_gateway: Option<IpAddr>,
+    /// Enabled service endpoints, as tags: `Storage` for `Microsoft.Storage` (RT-07).
+    pub service_endpoints: Vec<At<String>>,
+    /// `defaultOutboundAccess` (OUT-07).
+    pub default_outbound_access: At<bool>,
+}
+
+named! {
+    /// `peeringState` of a link (PEER-03).
+    PeeringState {
+        /// The opposite link does not exist yet.
+        Initiated = "Initiated",
+        /// Both links exist.
+        Connected = "Connected",
+        /// The opposite link existed once and was deleted.
+        Disconnected = "Disconnected",
+    }
+}
+
+/// One direction of a peering: a child of [`PeeringLink::vnet`].
+#[derive(Clone, Debug)]
+pub struct PeeringLink {
+    /// `name`.
+    pub name: At<String>,
+    /// The virtual network that the link belongs to.
+    pub vnet: VnetId,
+    /// The other virtual network.
+    pub remote: At<VnetId>,
+    /// PEER-05.
+    pub allow_virtual_network_access: At<bool>,
+    /// PEER-07.
+    pub allow_forwarded_traffic: At<bool>,
+    /// PEER-09.
+    pub allow_gateway_transit: At<bool>,
+    /// PEER-09.
+    pub use_remote_gateways: At<bool>,
+    /// PEER-03.
+    pub state: PeeringState,
+    /// The synced copy of the remote address space, which drives routes and tags (PEER-16).
+    pub remote_address_space: Vec<IpNet>,
+    /// True once the link was deleted; its id is not used again.
+    pub deleted: bool,
+}
+
+/// A route table.
+#[derive(Clone, Debug)]
+pub struct RouteTable {
+    /// `name`.
+    pub name: At<String>,
+    /// `disableBgpRoutePropagation` (RT-14).
+    pub disable_bgp_route_propagation: At<bool>,
+    /// Its routes.
+    pub routes: Vec<UserRoute>,
+}
+
+/// A user-defined route (RT-09).
+#[derive(Clone, Debug)]
+pub struct UserRoute {
+    /// `name`.
+    pub name: At<String>,
+    /// The prefixes: one, or those of a service tag (RT-13).
+    pub prefixes: Vec<IpNet>,
+    /// The tag, when `addressPrefix` is one.
+    pub tag: Option<String>,
+    /// The next hop.
+    pub next_hop: UserNextHop,
+    /// The whole route.
+    pub span: Span,
+}
+
+/// `nextHopType` and `nextHopIpAddress` of a user-defined route (RT-10).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum UserNextHop {
+    /// An appliance or an internal load balancer in front of appliances.
+    VirtualAppliance(IpAddr),
+    /// The VPN gateway, own or borrowed (RT-27).
+    VirtualNetworkGateway,
+    /// The own virtual network.
+    VnetLocal,
+    /// The internet edge.
+    Internet,
+    /// Drop.
+    None,
+}
+
+/// A network security group with its own rules; the default rules are implied (NSG-07).
+#[derive(Clone, Debug)]
+pub struct Nsg {
+    /// `name`.
+    pub name: At<String>,
+    /// `securityRules`, ascending by priority; equal priorities differ in direction.
+    pub rules: Vec<SecurityRule>,
+}
+
+named! {
+    /// `access` of a security rule.
+    Access {
+        /// Let pass.
+        Allow = "Allow",
+        /// Drop.
+        Deny = "Deny",
+    }
+}
+
+named! {
+    /// `protocol` of a security rule (NSG-02). `Any` covers every protocol (U-14).
+    RuleProtocol {
+        /// `*`.
+        Any = "*",
+        /// TCP.
+        Tcp = "Tcp",
+        /// UDP.
+        Udp = "Udp",
+        /// ICMP, for IPv6 also ICMPv6.
+        Icmp = "Icmp",
+        /// Encapsulating Security Payload.
+        Esp = "Esp",
+        /// Authentication Header.
+        Ah = "Ah",
+    }
+}
+
+/// A security rule (NSG-02).
+#[derive(Clone, Debug)]
+pub struct SecurityRule {
+    /// `name`.
+    pub name: At<String>,
+    /// `priority`, 100 to 4096.
+    pub priority: u16,
+    /// `direction`.
+    pub direction: Direction,
+    /// `access`.
+    pub access: Access,
+    /// `protocol`.
+    pub protocol: RuleProtocol,
+    /// Source addresses.
+    pub source: AddressSpec,
+    /// Source ports.
+    pub source_ports: Vec<PortRange>,
+    /// Destination addresses.
+    pub destination: AddressSpec,
+    /// Destination ports.
+    pub destination_ports: Vec<PortRange>,
+    /// The whole rule.
+    pub span: Span,
+}
+
+/// The addresses of one side of a rule.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum AddressSpec {
+    /// `*`.
+    Any,
+    /// Addresses and blocks.
+    Prefixes(Vec<IpNet>),
+    /// A service tag in its usual spelling: `VirtualNetwork`, `Internet`, `AzureLoadBalancer`, or
+    /// one of [`Network::service_tag`].
+    Tag(String),
+    /// Application security groups (NSG-20).
+    Asgs(Vec<AsgId>),
+}
+
+/// Ports `from` to `to`, both included.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct PortRange {
+    /// First.
+    pub from: u16,
+    /// Last.
+    pub to: u16,
+}
+
+impl PortRange {
+    /// Every port.
+    pub const ANY: Self = Self { from: 0, to: u16::MAX };
+}
+
+/// An application security group; its members are the ipConfigurations that name it.
+#[derive(Clone, Debug)]
+pub struct Asg {
+    /// `name`.
+    pub name: At<String>,
+}
+
+/// A network interface.
+#[derive(Clone, Debug)]
+pub struct Nic {
+    /// `name`.
+    pub name: At<String>,
+    /// The VM that has it; a NIC without one delivers nothing.
+    pub vm: Option<VmId>,
+    /// The virtual network.
+    pub vnet: VnetId,
+    /// The subnet of its ipConfigurations (ADDR-13).
+    pub subnet: SubnetId,
+    /// The primary one first.
+    pub ip_configurations: Vec<IpConfiguration>,
+    /// `enableIPForwarding` (FAB-11).
+    pub enable_ip_forwarding: At<bool>,
+    /// NSG of the NIC itself.
+    pub nsg: Option<At<NsgId>>,
+}
+
+impl Nic {
+    /// True when one of the ipConfigurations has `address`.
+    pub fn owns(&self, address: IpAddr) -> bool {
+        self.ip_configurations.iter().any(|c| c.address == address)
+    }
+
+    /// The first address of `like`'s family.
+    pub fn address_like(&self, like: IpAddr) -> Option<IpAddr> {
+        self.ip_configurations.iter().map(|c| c.address).find(|a| a.is_ipv4() == like.is_ipv4())
+    }
+}
+
+/// One address of a NIC.
+#[derive(Clone, Debug)]
+pub struct IpConfiguration {
+    /// `name`.
+    pub name: At<String>,
+    /// Private address, given or allocated (ADDR-06).
+    pub address: IpAddr,
+    /// Public address, translated one to one (ADDR-18).
+    pub public_address: Option<IpAddr>,
+    /// Application security groups.
+    pub asgs: Vec<AsgId>,
+}
+
+/// A virtual machine.
+#[derive(Clone, Debug)]
+pub struct Vm {
+    /// `name`.
+    pub name: At<String>,
+    /// `hardwareProfile.vmSize`.
+    pub size: Option<String>,
+    /// Its NICs, the primary one first.
+    pub nics: Vec<NicId>,
+    /// False while stopped.
+    pub running: bool,
+    /// What runs inside.
+    pub guest: Guest,
+}
+
+/// What runs inside a VM (simulator extension).
+#[derive(Clone, Debug)]
+pub struct Guest {
+    /// Host, router or firewall.
+    pub role: Role,
+    /// The guest's own forwarding switch (FAB-14).
+    pub ip_forwarding: At<bool>,
+    /// Source translation of forwarded packets.
+    pub snat: Snat,
+    /// Ports that answer; `None` for every port.
+    pub listen: Option<Vec<ProtoPort>>,
+}
+
+named! {
+    /// What kind of machine a guest is.
+    Role {
+        /// Sends and receives for itself.
+        Host = "host",
+        /// Forwards, without state.
+        Router = "router",
+        /// Forwards, with a session table (FLOW-05).
+        Firewall = "firewall",
+    }
+}
+
+named! {
+    /// Which forwarded packets leave with the appliance's own address as source.
+    Snat {
+        /// None.
+        Never = "never",
+        /// Those for public destinations.
+        Internet = "internet",
+        /// All.
+        Always = "always",
+    }
+}
+
+named! {
+    /// `sku.name` of a load balancer.
+    LbSku {
+        /// Basic.
+        Basic = "Basic",
+        /// Standard.
+        Standard = "Standard",
+    }
+}
+
+named! {
+    /// `protocol` of a load-balancing rule.
+    LbProtocol {
+        /// TCP.
+        Tcp = "Tcp",
+        /// UDP.
+        Udp = "Udp",
+        /// Every protocol: HA ports (LB-09).
+        All = "All",
+    }
+}
+
+named! {
+    /// `loadDistribution`: what a backend is chosen by (LB-05).
+    LoadDistribution {
+        /// Five-tuple.
+        Default = "Default",
+        /// Addresses.
+        SourceIp = "SourceIP",
+        /// Addresses and protocol.
+        SourceIpProtocol = "SourceIPProtocol",
+    }
+}
+
+/// A load balancer (LB-01).
+#[derive(Clone, Debug)]
+pub struct LoadBalancer {
+    /// `name`.
+    pub name: At<String>,
+    /// `sku.name`.
+    pub sku: LbSku,
+    /// Frontends.
+    pub frontends: Vec<Frontend>,
+    /// Members of each backend pool.
+    pub pools: Vec<Vec<NicId>>,
+    /// Rules.
+    pub rules: Vec<LbRule>,
+}
+
+/// A frontend of a load balancer.
+#[derive(Clone, Debug)]
+pub struct Frontend {
+    /// `name`.
+    pub name: At<String>,
+    /// Private or public address.
+    pub address: IpAddr,
+    /// The virtual network of an internal frontend; `None` for a public one.
+    pub vnet: Option<VnetId>,
+}
+
+/// A load-balancing rule (LB-02).
+#[derive(Clone, Debug)]
+pub struct LbRule {
+    /// `name`.
+    pub name: At<String>,
+    /// Position in [`LoadBalancer::frontends`].
+    pub frontend: usize,
+    /// Position in [`LoadBalancer::pools`].
+    pub pool: usize,
+    /// Protocol.
+    pub protocol: LbProtocol,
+    /// Port; 0 with `All` covers every port.
+    pub frontend_port: u16,
+    /// Port at the backend.
+    pub backend_port: u16,
+    /// What a backend is chosen by.
+    pub distribution: LoadDistribution,
+    /// LB-11.
+    pub floating_ip: bool,
+}
+
+named! {
+    /// `gatewayType`.
+    GatewayType {
+        /// VPN.
+        Vpn = "Vpn",
+        /// ExpressRoute.
+        ExpressRoute = "ExpressRoute",
+    }
+}
+
+/// A virtual network gateway (GW-01).
+#[derive(Clone, Debug)]
+pub struct Gateway {
+    /// `name`.
+    pub name: At<String>,
+    /// `gatewayType`.
+    pub kind: GatewayType,
+    /// Its virtual network.
+    pub vnet: VnetId,
+    /// Its `GatewaySubnet`.
+    pub subnet: SubnetId,
+    /// Its address in that subnet.
+    pub address: IpAddr,
+    /// Its public address.
+    pub public_address: Option<IpAddr>,
+    /// Sites connected to it, in the order of the connections.
+    pub sites: Vec<SiteId>,
+}
+
+/// An on-premises site (GW-06).
+#[derive(Clone, Debug)]
+pub struct Site {
+    /// `name` of the local network gateway.
+    pub name: At<String>,
+    /// Its prefixes.
+    pub prefixes: Vec<At<IpNet>>,
+    /// Azure prefixes that its device knows; `None` for all.
+    pub known_prefixes: Option<Vec<IpNet>>,
+}
+
+/// Who has a private address in a virtual network.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AddressOwner {
+    /// A NIC.
+    Nic(NicId),
+    /// An internal frontend: balancer and position in its frontends.
+    Frontend(LbId, u32),
+    /// A virtual network gateway.
+    Gateway(GatewayId),
+}
+
+/// A checked network with its rule set. Made by [`crate::check`], changed by [`crate::Operation`]s.
+#[derive(Clone, Debug, Default)]
+pub struct Network {
+    pub(crate) semantics: Semantics,
+    pub(crate) vnets: Vec<Vnet>,
+    pub(crate) subnets: Vec<Subnet>,
+    pub(crate) peerings: Vec<PeeringLink>,
+    pub(crate) route_tables: Vec<RouteTable>,
+    pub(crate) nsgs: Vec<Nsg>,
+    pub(crate) asgs: Vec<Asg>,
+    pub(crate) nics: Vec<Nic>,
+    pub(crate) vms: Vec<Vm>,
+    pub(crate) load_balancers: Vec<LoadBalancer>,
+    pub(crate) gateways: Vec<Gateway>,
+    pub(crate) sites: Vec<Site>,
+    /// Tag in its usual spelling, and its prefixes.
+    pub(crate) service_tags: Vec<(String, Vec<IpNet>)>,
+}
+
+macro_rules! tables {
+    ($($field:ident: $id:ty => $item:ty, $doc:literal;)*) => {$(
+        impl Network {
+            #[doc = $doc]
+            pub fn $field(&self) -> &[$item] {
+                &self.$field
+            }
+        }
+
+        impl Index<$id> for Network {
+            type Output = $item;
+            fn index(&self, id: $id) -> &$item {
+                &self.$field[id.ix()]
+            }
+        }
+    )*};
+}
+
+tables! {
+    vnets: VnetId => Vnet, "Virtual networks, by [`VnetId`].";
+    subnets: SubnetId => Subnet, "Subnets, by [`SubnetId`].";
+    peerings: PeeringId => PeeringLink, "Peering links, by [`PeeringId`]; deleted ones keep their place.";
+    route_tables: RouteTableId => RouteTable, "Route tables, by [`RouteTableId`].";
+    nsgs: NsgId => Nsg, "Network security groups, by [`NsgId`].";
+    asgs: AsgId => Asg, "Application security groups, by [`AsgId`].";
+    nics: NicId => Nic, "Network interfaces, by [`NicId`].";
+    vms: VmId => Vm, "Virtual machines, by [`VmId`].";
+    load_balancers: LbId => LoadBalancer, "Load balancers, by [`LbId`].";
+    gateways: GatewayId => Gateway, "Virtual network gateways, by [`GatewayId`].";
+    sites: SiteId => Site, "On-premises sites, by [`SiteId`].";
+}
+
+impl Network {
+    /// The rule set.
+    pub fn semantics(&self) -> &Semantics {
+        &self.semantics
+    }
+
+    /// Tags with known prefixes, in their usual spelling.
+    pub fn service_tags(&self) -> &[(String, Vec<IpNet>)] {
+        &self.service_tags
+    }
+
+    /// Prefixes of a service tag; `None` when the input does not say them.
+    pub fn service_tag(&self, tag: &str) -> Option<&[IpNet]> {
+        let found = self.service_tags.iter().find(|(name, _)| name.eq_ignore_ascii_case(tag));
+        found.map(|(_, prefixes)| prefixes.as_slice())
+    }
+
+    /// Links of `vnet` that exist, in the order of their creation.
+    pub fn links_of(&self, vnet: VnetId) -> impl Iterator<Item = (PeeringId, &PeeringLink)> {
+        let all = self.peerings.iter().enumerate();
+        all.filter(move |(_, l)| l.vnet == vnet && !l.deleted).map(|(ix, l)| (PeeringId::new(ix), l))
+    }
+
+    /// The link from `vnet` to `remote`, whatever its state (PEER-01: at most one).
+    pub fn link_between(&self, vnet: VnetId, remote: VnetId) -> Option<(PeeringId, &PeeringLink)> {
+        self.links_of(vnet).find(|(_, l)| l.remote.value == remote)
+    }
+
+    /// Gateways of `vnet` itself.
+    pub fn gateways_of(&self, vnet: VnetId) -> impl Iterator<Item = (GatewayId, &Gateway)> {
+        let all = self.gateways.iter().enumerate();
+        all.filter(move |(_, g)| g.vnet == vnet).map(|(ix, g)| (GatewayId::new(ix), g))
+    }
+
+    /// The link by which `vnet` borrows a remote gateway: both flags set, both sides Connected (PEER-09, GW-07).
+    pub fn borrowed_gateway_link(&self, vnet: VnetId) -> Option<(PeeringId, &PeeringLink)> {
+        self.links_of(vnet).find(|(_, link)| {
+            let connected = link.state == PeeringState::Connected && link.use_remote_gateways.value;
+            connected
+                && self.link_between(link.remote.value, vnet).is_some_and(|(_, back)| {
+                    back.state == PeeringState::Connected && back.allow_gateway_transit.value
+                })
+        })
+    }
+
+    /// Every private address of `vnet` that something owns, in the order of the objects.
+    pub fn addresses_of(&self, vnet: VnetId) -> Vec<(IpAddr, AddressOwner)> {
+        let mut all = Vec::new();
+        for (ix, nic) in self.nics.iter().enumerate().filter(|(_, n)| n.vnet == vnet) {
+            let owner = AddressOwner::Nic(NicId::new(ix));
+            all.extend(nic.ip_configurations.iter().map(|c| (c.address, owner)));
+        }
+        for (ix, lb) in self.load_balancers.iter().enumerate() {
+            for (place, frontend) in lb.frontends.iter().enumerate().filter(|(_, f)| f.vnet == Some(vnet)) {
+                all.push((frontend.address, AddressOwner::Frontend(LbId::new(ix), place as u32)));
+            }
+        }
+        all.extend(self.gateways_of(vnet).map(|(id, g)| (g.address, AddressOwner::Gateway(id))));
+        all
+    }
+
+    /// `vnet/subnet`.
+    pub fn subnet_path(&self, id: SubnetId) -> String {
+        let subnet = &self[id];
+        format!("{}/{}", self[subnet.vnet].name.value, subnet.name.value)
+    }
+
+    /// `vnet/link`.
+    pub fn link_path(&self, id: PeeringId) -> String {
+        let link = &self[id];
+        format!("{}/{}", self[link.vnet].name.value, link.name.value)
+    }
+}

@@ -1,0 +1,138 @@
+//! Dated rule sets and named switches: where Azure changed, or where its sources disagree.
+//!
+//! Part 0 and Part 12 of the semantics. A scenario names an era and may set each switch by itself.
+//! No other place decides a disputed point.
+
+macro_rules! named {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        pub enum $name {$($(#[$vdoc])* $variant,)*}
+
+        impl $name {
+            /// Every value, with its spelling in input and output.
+            pub const ALL: &'static [(&'static str, Self)] = &[$(($text, Self::$variant)),*];
+
+            /// The spelling in input and output.
+            pub fn text(self) -> &'static str {
+                match self {$(Self::$variant => $text),*}
+            }
+        }
+    };
+}
+pub(crate) use named;
+
+named! {
+    /// Which documents the rules follow (Part 0).
+    Era {
+        /// The founding document of 25 September 2017.
+        Y2017 = "2017",
+        /// The documents of 2023 to 2026.
+        Modern = "modern",
+    }
+}
+
+named! {
+    /// U-01: what `allowVirtualNetworkAccess: false` does (PEER-05, PEER-06, ERA-06).
+    VnetAccessModel {
+        /// The fabric drops everything between the two networks.
+        Strict = "strict",
+        /// The peer leaves the `VirtualNetwork` tag, nothing else.
+        TagOnly = "tag_only",
+    }
+}
+
+named! {
+    /// U-02: when `allowForwardedTraffic: false` drops (PEER-08).
+    ForwardedModel {
+        /// Always, on the receiver's link.
+        Documented = "documented",
+        /// Not when the receiving subnet itself routes the packet's source to an appliance.
+        Field = "field",
+    }
+}
+
+named! {
+    /// U-03: a learned prefix more specific than a virtual network or peering prefix (RT-12, FE-03).
+    BgpVsPeering {
+        /// The system route holds; the learned one is not even listed.
+        SystemWins = "system_wins",
+        /// Longest prefix decides.
+        Lpm = "lpm",
+    }
+}
+
+named! {
+    /// U-04: what a replaced 0.0.0.0/0 does to the system None routes (RT-04, FE-01).
+    NoneRoutesOnDefaultOverride {
+        /// Any user or learned 0.0.0.0/0 removes them: what captured tables show.
+        Remove = "remove",
+        /// Only one towards an appliance or a gateway removes them: the documented example.
+        Documented = "documented",
+        /// They stay.
+        Keep = "keep",
+    }
+}
+
+named! {
+    /// U-08: whether a virtual network gateway lowers the time to live (FAB-16).
+    TtlGateway {
+        /// By one.
+        Decrement = "decrement",
+        /// Not at all.
+        Transparent = "transparent",
+    }
+}
+
+named! {
+    /// What a rule change does to connections that are open (NSG-14).
+    NsgLiveFlows {
+        /// They stay.
+        Keep = "keep",
+        /// They are decided again.
+        Flush = "flush",
+    }
+}
+
+/// The rule set of a run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Semantics {
+    /// The era that the switches below start from.
+    pub era: Era,
+    /// U-01.
+    pub vnet_access_model: VnetAccessModel,
+    /// U-02.
+    pub forwarded_model: ForwardedModel,
+    /// U-03.
+    pub bgp_vs_peering: BgpVsPeering,
+    /// U-04.
+    pub none_routes_on_default_override: NoneRoutesOnDefaultOverride,
+    /// U-08.
+    pub ttl_gateway: TtlGateway,
+    /// NSG-14.
+    pub nsg_live_flows: NsgLiveFlows,
+}
+
+impl Semantics {
+    /// The defaults of an era.
+    pub fn of(era: Era) -> Self {
+        Self {
+            era,
+            vnet_access_model: match era {
+                Era::Y2017 => VnetAccessModel::Strict,
+                Era::Modern => VnetAccessModel::TagOnly,
+            },
+            forwarded_model: ForwardedModel::Documented,
+            bgp_vs_peering: BgpVsPeering::SystemWins,
+            none_routes_on_default_override: NoneRoutesOnDefaultOverride::Remove,
+            ttl_gateway: TtlGateway::Decrement,
+            nsg_live_flows: NsgLiveFlows::Keep,
+        }
+    }
+}
+
+impl Default for Semantics {
+    fn default() -> Self {
+        Self::of(Era::Modern)
+    }
+}

@@ -1,0 +1,124 @@
+//! What is sent through a network, and from where to where.
+
+use std::net::IpAddr;
+
+use vnetsim_types::{At, IpProtocol, NicId, Place, ProtoPort, SimTime, SiteId};
+
+use crate::{Network, did_you_mean};
+
+/// One end of a flow: who it is and the address it uses.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Endpoint {
+    /// A NIC, an on-premises site or the internet.
+    pub place: Place,
+    /// The address that the other end sends to.
+    pub address: IpAddr,
+}
+
+/// A stream of conversations between two ends. A conversation is one exchange: a TCP handshake (SYN,
+/// SYN-ACK, ACK), or a UDP datagram or ICMP echo and its reply.
+#[derive(Clone, Debug)]
+pub struct Traffic {
+    /// Unique in the scenario.
+    pub name: At<String>,
+    /// Who opens the conversations.
+    pub from: Endpoint,
+    /// Who is addressed. The packet's fate depends on its address only; the place says who is meant.
+    pub to: Endpoint,
+    /// Protocol and destination port.
+    pub protocol: ProtoPort,
+    /// Source port of the first conversation; the following ones count up from it.
+    pub source_port: u16,
+    /// When the first conversation starts.
+    pub start: SimTime,
+    /// Time between the starts of two conversations.
+    pub interval: SimTime,
+    /// Number of conversations.
+    pub count: u64,
+    /// Payload bytes of each UDP datagram or ICMP echo; TCP handshakes carry none.
+    pub payload_bytes: u16,
+}
+
+/// First source port when a scenario names none: the start of the dynamic range.
+pub const SOURCE_PORT_DEFAULT: u16 = 50_000;
+
+impl Network {
+    /// The end that `text` names: a VM (its primary NIC), a NIC, or an address. Of a dual-stack NIC the
+    /// IPv4 address is taken unless `family_like` is an IPv6 address.
+    ///
+    /// The error is a sentence with a suggestion where there is one.
+    pub fn endpoint(&self, text: &str, family_like: Option<IpAddr>) -> Result<Endpoint, String> {
+        if let Ok(address) = text.parse::<IpAddr>() {
+            return self.endpoint_at(address);
+        }
+        let nic = self.nic_named(text).ok_or_else(|| self.no_such_endpoint(text))?;
+        let configs = &self[nic].ip_configurations;
+        let want_v6 = family_like.is_some_and(|ip| ip.is_ipv6());
+        let config = configs.iter().find(|c| c.address.is_ipv6() == want_v6).or(configs.first());
+        let config = config.ok_or_else(|| format!("`{text}` has no address"))?;
+        Ok(Endpoint { place: Place::Nic(nic), address: config.address })
+    }
+
+    /// The NIC that `name` means: a NIC, or a VM's primary NIC.
+    pub fn nic_named(&self, name: &str) -> Option<NicId> {
+        let same = |other: &str| other.eq_ignore_ascii_case(name);
+        let vm = self.vms.iter().find(|vm| same(&vm.name.value));
+        let by_vm = vm.and_then(|vm| vm.nics.first().copied());
+        by_vm.or_else(|| self.nics.iter().position(|nic| same(&nic.name.value)).map(NicId::new))
+    }
+
+    /// Who has `address`: the one NIC that owns it, else the site behind a gateway, else the internet.
+    fn endpoint_at(&self, address: IpAddr) -> Result<Endpoint, String> {
+        let owners: Vec<usize> = (0..self.nics.len()).filter(|&ix| self.nics[ix].owns(address)).collect();
+        let place = match owners.as_slice() {
+            [one] => Place::Nic(NicId::new(*one)),
+            [] => self.site_of(address).map_or(Place::Internet, Place::Site),
+            [a, b, ..] => {
+                let (a, b) = (&self.nics[*a].name.value, &self.nics[*b].name.value);
+                return Err(format!("{address} belongs to {a} and to {b}; name the NIC instead"));
+            }
+        };
+        Ok(Endpoint { place, address })
+    }
+
+    /// The site whose longest prefix holds `address`; the first of equals.
+    pub fn site_of(&self, address: IpAddr) -> Option<SiteId> {
+        let mut best: Option<(u8, SiteId)> = None;
+        for (ix, site) in self.sites.iter().enumerate() {
+            for prefix in site.prefixes.iter().filter(|p| p.contains(&address)) {
+                if best.is_none_or(|(len, _)| prefix.prefix_len() > len) {
+                    best = Some((prefix.prefix_len(), SiteId::new(ix)));
+                }
+            }
+        }
+        best.map(|(_, site)| site)
+    }
+
+    fn no_such_endpoint(&self, text: &str) -> String {
+        let vms = self.vms.iter().map(|vm| vm.name.value.as_str());
+        let nics = self.nics.iter().map(|nic| nic.name.value.as_str());
+        match did_you_mean(text, vms.chain(nics)) {
+            Some(near) => format!("no VM, NIC or address `{text}`; did you mean `{near}`?"),
+            None => format!("no VM, NIC or address `{text}`"),
+        }
+    }
+}
+
+impl Traffic {
+    /// One conversation at the start of the run: what `vnetsim trace` sends.
+    pub fn probe(name: &str, from: Endpoint, to: Endpoint, protocol: ProtoPort) -> Self {
+        let v6 = to.address.is_ipv6() && protocol.protocol == IpProtocol::ICMP;
+        let protocol = if v6 { ProtoPort { protocol: IpProtocol::ICMPV6, ..protocol } } else { protocol };
+        Self {
+            name: name.to_owned().into(),
+            from,
+            to,
+            protocol,
+            source_port: SOURCE_PORT_DEFAULT,
+            start: SimTime::ZERO,
+            interval: SimTime::from_millis(10),
+            count: 1,
+            payload_bytes: 0,
+        }
+    }
+}
