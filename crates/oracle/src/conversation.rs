@@ -1,0 +1,118 @@
+//! A whole conversation at one instant, starting with empty tables.
+
+use vnetsim_model::{Network, Traffic};
+use vnetsim_types::{FlowKey, IpProtocol, LbId, NicId, Place};
+
+use crate::{
+    answer::{OracleConversation, OraclePacket, Outcome, PacketDirection},
+    guest::guest_route,
+    topology::runs,
+    world::{Choose, Kind, Next, Packet, World},
+};
+
+/// FAB-15: what guests, sites and the internet send with.
+const TTL_INITIAL: u8 = 64;
+
+/// The first conversation of `traffic`: SYN, SYN-ACK and ACK for TCP, else request and reply. Each packet is
+/// sent only if the one before arrived. Of several healthy backends the first is taken.
+pub fn conversation(network: &Network, traffic: &Traffic) -> OracleConversation {
+    let first = |_: &FlowKey, _: LbId, healthy: &[NicId]| healthy[0];
+    conversation_with(network, traffic, &first)
+}
+
+/// [`conversation`] with a choice among several healthy backends, such as the real pipeline's.
+pub fn conversation_with(network: &Network, traffic: &Traffic, choose: Choose<'_>) -> OracleConversation {
+    let mut talk = Talk { world: World::new(network, choose), packets: Vec::new() };
+    talk.hold(traffic);
+    OracleConversation { packets: talk.packets }
+}
+
+struct Talk<'a> {
+    world: World<'a>,
+    packets: Vec<OraclePacket>,
+}
+
+impl Talk<'_> {
+    fn hold(&mut self, traffic: &Traffic) {
+        let opener = traffic.from.place;
+        let start = match opener {
+            // A machine that does not run sends nothing.
+            Place::Nic(nic) if !runs(self.world.network, nic) => return,
+            Place::Nic(nic) => Next::Leave(nic),
+            Place::Gateway(_) | Place::Site(_) | Place::Internet => Next::Enter(opener),
+        };
+        let key = first_key(traffic);
+        let tcp = key.protocol == IpProtocol::TCP;
+        let (request, reply) = if tcp { (Kind::Syn, Kind::SynAck) } else { (Kind::Request, Kind::Response) };
+
+        let Some((receiver, received)) = self.send(PacketDirection::Forward, request, key, start) else {
+            return;
+        };
+        let answers = key.protocol.has_ports() || key.protocol.is_icmp();
+        if !answers {
+            return; // ESP and AH: one packet
+        }
+        let answer = received.reversed();
+        let start = self.leaving(receiver, answer);
+        let Some((back_at, _)) = self.send(PacketDirection::Reply, reply, answer, start) else { return };
+        if tcp && self.same_machine(opener, back_at) {
+            let start = match opener {
+                Place::Nic(nic) => Next::Leave(nic),
+                _ => Next::Enter(opener),
+            };
+            self.send(PacketDirection::Forward, Kind::Ack, key, start);
+        }
+    }
+
+    /// Sends one packet; who got it and what was received, if it was delivered.
+    fn send(
+        &mut self,
+        direction: PacketDirection,
+        kind: Kind,
+        key: FlowKey,
+        start: Next,
+    ) -> Option<(Place, FlowKey)> {
+        let (entered, hops) = (Vec::new(), Vec::new());
+        let mut packet = Packet { key, kind, ttl: TTL_INITIAL, entered, hops };
+        let outcome = self.world.carry(&mut packet, start);
+        self.packets.push(OraclePacket { direction, hops: packet.hops, outcome });
+        match outcome {
+            Outcome::Delivered { at, .. } => Some((at, packet.key)),
+            Outcome::Dropped { .. } => None,
+        }
+    }
+
+    /// Where an answer of `place` starts: a guest asks its own routes (ADDR-16).
+    fn leaving(&self, place: Place, answer: FlowKey) -> Next {
+        let Place::Nic(nic) = place else { return Next::Enter(place) };
+        match self.world.network[nic].vm {
+            Some(vm) => Next::Leave(guest_route(self.world.network, vm, nic, answer.dst)),
+            None => Next::Leave(nic),
+        }
+    }
+
+    /// The same place, or two NICs of one machine.
+    fn same_machine(&self, a: Place, b: Place) -> bool {
+        match (a, b) {
+            (Place::Nic(a), Place::Nic(b)) => self.world.network[a].vm == self.world.network[b].vm,
+            _ => a == b,
+        }
+    }
+}
+
+/// The key of the opening packet. ICMP echo carries its identifier in both port fields.
+fn first_key(traffic: &Traffic) -> FlowKey {
+    let (src, dst) = (traffic.from.address, traffic.to.address);
+    let protocol = match traffic.protocol.protocol {
+        IpProtocol::ICMP if dst.is_ipv6() => IpProtocol::ICMPV6,
+        other => other,
+    };
+    let (src_port, dst_port) = if protocol.has_ports() {
+        (traffic.source_port, traffic.protocol.port)
+    } else if protocol.is_icmp() {
+        (traffic.source_port, traffic.source_port)
+    } else {
+        (0, 0)
+    };
+    FlowKey { protocol, src, dst, src_port, dst_port }
+}

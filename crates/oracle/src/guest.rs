@@ -1,0 +1,136 @@
+//! The guest behind a NIC: socket or forwarder (stage 12 of Part 11, FAB-14, FLOW-05, RT-22).
+
+use std::net::IpAddr;
+
+use vnetsim_model::{Network, Role, Snat};
+use vnetsim_types::{DropReason, FlowKey, IpProtocol, NicId, Place, ProtoPort, VmId};
+
+use crate::{
+    answer::OracleHop,
+    topology::{in_own_space, is_private},
+    world::{Fate, Kind, Next, Packet, Session, Translation, World},
+};
+
+impl World<'_> {
+    /// The guest behind `nic` gets `packet`.
+    pub(crate) fn guest(&mut self, packet: &mut Packet, nic: NicId) -> Fate {
+        let Some(vm) = self.network[nic].vm else {
+            return Err((Place::Nic(nic), DropReason::NoSuchDestination));
+        };
+        // A reply to something that this appliance sent on under its own address?
+        let translated = self.translations.iter().filter(|t| t.vm == vm && t.before != t.after);
+        let mut replies = translated.filter(|t| t.after.reversed() == packet.key);
+        if let Some(translation) = replies.next() {
+            packet.key = translation.before.reversed();
+            return self.forward(packet, nic, vm);
+        }
+        let own = self.network[vm].nics.iter().any(|&own| self.network[own].owns(packet.key.dst));
+        if own { self.socket(packet, nic, vm) } else { self.forward(packet, nic, vm) }
+    }
+
+    /// The packet is for the guest itself.
+    fn socket(&self, packet: &Packet, nic: NicId, vm: VmId) -> Fate {
+        let key = packet.key;
+        let asks_port = match packet.kind {
+            Kind::Syn => true,
+            Kind::Request => key.protocol == IpProtocol::UDP,
+            Kind::SynAck | Kind::Ack | Kind::Response => false,
+        };
+        let wanted = ProtoPort { protocol: key.protocol, port: key.dst_port };
+        let listens = match &self.network[vm].guest.listen {
+            Some(ports) => ports.contains(&wanted),
+            None => true,
+        };
+        if asks_port && !listens {
+            return Err((Place::Nic(nic), DropReason::GuestPortClosed));
+        }
+        Ok(Next::Delivered(Place::Nic(nic)))
+    }
+
+    /// The packet is for somebody else: FAB-14, then a router's work.
+    fn forward(&mut self, packet: &mut Packet, nic_in: NicId, vm: VmId) -> Fate {
+        let here = Place::Nic(nic_in);
+        if !self.network[vm].guest.ip_forwarding.value {
+            return Err((here, DropReason::GuestNotForwarding));
+        }
+        // FAB-15, RT-22.
+        packet.ttl = packet.ttl.saturating_sub(1);
+        if packet.ttl == 0 {
+            let again = packet.entered.contains(&nic_in);
+            return Err((here, if again { DropReason::RoutingLoop } else { DropReason::TtlExpired }));
+        }
+        packet.entered.push(nic_in);
+        if self.network[vm].guest.role == Role::Firewall && !self.session_allows(packet, vm) {
+            return Err((here, DropReason::NvaNoSession));
+        }
+        let nic_out = guest_route(self.network, vm, nic_in, packet.key.dst);
+        self.translate_source(packet, vm, nic_out);
+        packet.hops.push(OracleHop::Appliance { vm: self.network[vm].name.value.clone() });
+        Ok(Next::Leave(nic_out))
+    }
+
+    /// FLOW-05: the session table of firewall `vm`, keyed on the five-tuple in either direction.
+    fn session_allows(&mut self, packet: &Packet, vm: VmId) -> bool {
+        let key = packet.key;
+        let same = |s: &&mut Session| s.vm == vm && (s.key == key || s.key == key.reversed());
+        let session = self.sessions.iter_mut().find(same);
+        match (packet.kind, session) {
+            (Kind::SynAck, Some(session)) => {
+                session.answered = true;
+                true
+            }
+            (Kind::SynAck | Kind::Ack, None) => false,
+            (Kind::Ack, Some(session)) => session.answered,
+            (Kind::Syn | Kind::Request | Kind::Response, Some(_)) => true,
+            (Kind::Syn | Kind::Request | Kind::Response, None) => {
+                self.sessions.push(Session { vm, key, answered: false });
+                true
+            }
+        }
+    }
+
+    /// Source translation. The first packet of a connection decides for all of them, so that a reply is
+    /// not translated for its own sake.
+    fn translate_source(&mut self, packet: &mut Packet, vm: VmId, nic_out: NicId) {
+        let key = packet.key;
+        for known in self.translations.iter().filter(|t| t.vm == vm) {
+            if known.before == key {
+                packet.key = known.after;
+                return;
+            }
+            if known.before.reversed() == key {
+                return;
+            }
+        }
+        let wanted = match self.network[vm].guest.snat {
+            Snat::Never => false,
+            Snat::Internet => self.is_outside(key.dst),
+            Snat::Always => true,
+        };
+        let own = self.network[nic_out].address_like(key.src).filter(|_| wanted);
+        let after = FlowKey { src: own.unwrap_or(key.src), ..key };
+        self.translations.push(Translation { vm, before: key, after });
+        packet.key = after;
+    }
+
+    /// A destination on the internet, for [`Snat::Internet`].
+    fn is_outside(&self, ip: IpAddr) -> bool {
+        let known = (0..self.network.vnets().len())
+            .any(|ix| in_own_space(self.network, vnetsim_types::VnetId::new(ix), ip));
+        !is_private(ip) && !known
+    }
+}
+
+/// The NIC by which the guest of `vm` sends to `dst`: the only one, else the one whose subnet holds `dst`,
+/// else the primary one, which alone has a default gateway (ADDR-16).
+pub(crate) fn guest_route(network: &Network, vm: VmId, nic_in: NicId, dst: IpAddr) -> NicId {
+    let nics = &network[vm].nics;
+    if nics.len() <= 1 {
+        return nic_in;
+    }
+    let on_link = |nic: &&NicId| {
+        let subnet = &network[network[**nic].subnet];
+        subnet.prefixes.iter().any(|prefix| prefix.value.contains(&dst))
+    };
+    nics.iter().find(on_link).or(nics.first()).copied().unwrap_or(nic_in)
+}

@@ -1,0 +1,29 @@
+//! The second opinion: route choice, NSG verdict and whole-path verdict, written a second time.
+//!
+//! Written from the semantics document alone and sharing no code with `compile`, `dataplane` or
+//! `sim`; property tests compare the two. Every question is answered from the [`vnetsim_model::Network`]
+//! by linear scans, without caches or tables made beforehand: clarity over speed. Rule ids in comments
+//! (`RT-11`, `NSG-15`, `FE-01`) are those of the semantics document.
+//!
+//! Called by property tests only. Must never import the real pipeline, nor be imported by it.
+
+mod answer;
+mod conversation;
+mod edge;
+mod guest;
+mod nic;
+mod nsg;
+mod resolve;
+mod routes;
+mod tags;
+mod topology;
+mod world;
+
+pub use answer::{
+    NextHopType, NsgVerdict, OracleConversation, OracleHop, OraclePacket, OracleRoute, Outcome,
+    PacketDirection, RouteSource,
+};
+pub use conversation::{conversation, conversation_with};
+pub use nsg::nsg_verdict;
+pub use routes::{choose_route, effective_routes};
+pub use world::Choose;

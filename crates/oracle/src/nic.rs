@@ -1,0 +1,186 @@
+//! Leaving by a NIC and arriving at one: stages 1 to 7 and 9 to 11 of Part 11.
+
+use std::net::IpAddr;
+
+use vnetsim_model::{ForwardedModel, VnetAccessModel};
+use vnetsim_types::{Direction, DropReason, IpNet, IpProtocol, NicId, Place, SubnetId, VnetId};
+
+use crate::{
+    answer::{NextHopType, OracleHop, RouteSource},
+    nsg::decisions,
+    routes::{choose_route, choose_row},
+    tags::is_host,
+    topology::{connected_link, in_own_space, within_listed},
+    world::{Fate, FlowRecord, Packet, World},
+};
+
+impl World<'_> {
+    /// The guest behind `nic` sends `packet`.
+    pub(crate) fn leave(&mut self, packet: &mut Packet, nic: NicId) -> Fate {
+        let here = Place::Nic(nic);
+        let drop = |reason| Err((here, reason));
+        if self.is_cast(packet.key.dst, nic) {
+            return drop(DropReason::MulticastOrBroadcast); // FAB-05
+        }
+        if !is_supported(packet.key.protocol) {
+            return drop(DropReason::UnsupportedProtocol); // FAB-06, U-10
+        }
+        if is_reserved(packet) {
+            return drop(DropReason::ReservedPort); // FAB-07
+        }
+        if is_platform(packet.key.dst) {
+            return drop(DropReason::InsufficientInput); // FAB-08 to FAB-10: the host, not modelled
+        }
+        let sender = &self.network[nic];
+        let owned = sender.owns(packet.key.src) || sender.enable_ip_forwarding.value;
+        if !owned || is_host(packet.key.src) {
+            return drop(DropReason::SourceNotOwned); // FAB-12, FAB-08
+        }
+        self.filter(packet, nic, Direction::Outbound)?;
+        self.route(packet, here, self.network[nic].subnet)
+    }
+
+    /// RT-01, RT-11: asks the routes of `subnet`, then follows the winner.
+    pub(crate) fn route(&mut self, packet: &mut Packet, from: Place, subnet: SubnetId) -> Fate {
+        let Some(row) = choose_row(self.network, subnet, packet.key.dst) else {
+            let (source, next_hop_type) = (RouteSource::Default, NextHopType::None);
+            packet.hops.push(OracleHop::Route { subnet, prefix: None, source, next_hop_type });
+            return Err((from, DropReason::RouteNone));
+        };
+        packet.hops.push(OracleHop::Route {
+            subnet,
+            prefix: Some(row.route.prefix),
+            source: row.route.source,
+            next_hop_type: row.route.next_hop_type,
+        });
+        self.follow(packet, from, &row)
+    }
+
+    /// `packet` comes to `nic` over the fabric.
+    pub(crate) fn arrive(&mut self, packet: &mut Packet, nic: NicId, from: Place) -> Fate {
+        let here = Place::Nic(nic);
+        self.cross(packet, from, self.network[nic].vnet, here)?;
+        self.filter(packet, nic, Direction::Inbound)?;
+        let receiver = &self.network[nic];
+        if !receiver.owns(packet.key.dst) && !receiver.enable_ip_forwarding.value {
+            return Err((here, DropReason::IpForwardingDisabled)); // FAB-13
+        }
+        self.guest(packet, nic)
+    }
+
+    /// Stage 9: the crossing into `receiver` when `from` is in another network.
+    pub(crate) fn cross(
+        &mut self,
+        packet: &mut Packet,
+        from: Place,
+        receiver: VnetId,
+        here: Place,
+    ) -> Result<(), (Place, DropReason)> {
+        let Some(sender) = self.vnet_of(from).filter(|&sender| sender != receiver) else { return Ok(()) };
+        // PEER-08, GW-18: only what a NIC sends can be forwarded traffic.
+        let by_nic = matches!(from, Place::Nic(_));
+        let forwarded = by_nic && !in_own_space(self.network, sender, packet.key.src);
+        packet.hops.push(OracleHop::Peering { receiver, sender, forwarded });
+
+        // PEER-02: without both links there is no crossing; no route leads here then.
+        let (Some(there), Some(back)) =
+            (connected_link(self.network, sender, receiver), connected_link(self.network, receiver, sender))
+        else {
+            return Err((here, DropReason::NoSuchDestination));
+        };
+        // PEER-06, strict.
+        let access = there.allow_virtual_network_access.value && back.allow_virtual_network_access.value;
+        if self.network.semantics().vnet_access_model == VnetAccessModel::Strict && !access {
+            return Err((here, DropReason::PeeringAccessDisabled));
+        }
+        // PEER-08, on the receiver's link.
+        let accepted = back.allow_forwarded_traffic.value || self.field_accepts(packet, here);
+        if forwarded && !accepted {
+            return Err((here, DropReason::ForwardedTrafficBlocked));
+        }
+        Ok(())
+    }
+
+    /// U-02 `field`: the receiving subnet itself routes the packet's source to an appliance.
+    fn field_accepts(&self, packet: &Packet, here: Place) -> bool {
+        let Place::Nic(nic) = here else { return false };
+        let back = choose_route(self.network, self.network[nic].subnet, packet.key.src);
+        self.network.semantics().forwarded_model == ForwardedModel::Field
+            && back.is_some_and(|route| route.next_hop_type == NextHopType::VirtualAppliance)
+    }
+
+    /// Stages 4 and 5, or 10: flow record, else the NSGs, which leave a record when they allow.
+    fn filter(
+        &mut self,
+        packet: &mut Packet,
+        nic: NicId,
+        direction: Direction,
+    ) -> Result<(), (Place, DropReason)> {
+        let record = flow_record(packet, nic, direction);
+        if self.flows.contains(&record) {
+            packet.hops.push(OracleHop::FlowHit { nic, direction }); // NSG-13
+            return Ok(());
+        }
+        for decision in decisions(self.network, nic, direction, &packet.key) {
+            let (allowed, unknown) = (decision.allowed, decision.unknown);
+            let (nsg, rule) = (decision.nsg, decision.rule);
+            packet.hops.push(OracleHop::Nsg { nic, direction, nsg, rule, allowed });
+            if unknown {
+                return Err((Place::Nic(nic), DropReason::InsufficientInput)); // NSG-18
+            }
+            if !allowed {
+                return Err((Place::Nic(nic), DropReason::NsgDeny)); // NSG-09
+            }
+        }
+        self.flows.push(record);
+        Ok(())
+    }
+
+    /// FAB-05: multicast, limited broadcast, broadcast of a subnet of the sender's network.
+    fn is_cast(&self, dst: IpAddr, nic: NicId) -> bool {
+        let vnet = self.network[nic].vnet;
+        let subnets = self.network.subnets().iter().filter(|subnet| subnet.vnet == vnet);
+        let mut prefixes = subnets.flat_map(|subnet| &subnet.prefixes);
+        let directed =
+            prefixes.any(|prefix| matches!(prefix.value, IpNet::V4(v4) if IpAddr::V4(v4.broadcast()) == dst));
+        within_listed(dst, &["224.0.0.0/4", "255.255.255.255/32", "ff00::/8"]) || directed
+    }
+
+    /// The network that a packet comes from; none for sites and the internet.
+    pub(crate) fn vnet_of(&self, place: Place) -> Option<VnetId> {
+        match place {
+            Place::Nic(nic) => Some(self.network[nic].vnet),
+            Place::Gateway(gateway) => Some(self.network[gateway].vnet),
+            Place::Site(_) | Place::Internet => None,
+        }
+    }
+}
+
+/// FLOW-01: outbound packets come from the local side, inbound ones go to it.
+fn flow_record(packet: &Packet, nic: NicId, direction: Direction) -> FlowRecord {
+    let key = packet.key;
+    let (source, destination) = ((key.src, key.src_port), (key.dst, key.dst_port));
+    let (local, remote) = match direction {
+        Direction::Outbound => (source, destination),
+        Direction::Inbound => (destination, source),
+    };
+    FlowRecord { nic, protocol: key.protocol, local, remote }
+}
+
+/// FAB-06.
+fn is_supported(protocol: IpProtocol) -> bool {
+    let (tcp, udp) = (IpProtocol::TCP, IpProtocol::UDP);
+    [tcp, udp, IpProtocol::ICMP, IpProtocol::ICMPV6, IpProtocol::ESP, IpProtocol::AH].contains(&protocol)
+}
+
+/// FAB-07: DHCP 68 -> 67 and its relay 67 -> 67, and source port 65330.
+fn is_reserved(packet: &Packet) -> bool {
+    let key = packet.key;
+    let dhcp = key.dst_port == 67 && (key.src_port == 67 || key.src_port == 68);
+    key.protocol == IpProtocol::UDP && (dhcp || key.src_port == 65330)
+}
+
+/// FAB-08, FAB-09: the host and the instance metadata service.
+fn is_platform(dst: IpAddr) -> bool {
+    is_host(dst) || dst.to_string() == "169.254.169.254"
+}

@@ -1,0 +1,151 @@
+//! The state that a conversation builds up, and the walk of one packet through it (Part 11).
+
+use std::net::IpAddr;
+
+use vnetsim_model::Network;
+use vnetsim_types::{DropReason, FlowKey, GatewayId, IpProtocol, LbId, NicId, Place, VmId};
+
+use crate::answer::{OracleHop, Outcome};
+
+/// Chooses one of several healthy backends; the hash of the real balancer is not the oracle's business.
+pub type Choose<'a> = &'a dyn Fn(&FlowKey, LbId, &[NicId]) -> NicId;
+
+/// What a packet is within its conversation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    /// TCP, opening.
+    Syn,
+    /// TCP, the answer.
+    SynAck,
+    /// TCP, third packet.
+    Ack,
+    /// First packet of any other protocol.
+    Request,
+    /// The answer to it.
+    Response,
+}
+
+/// A packet on its way.
+#[derive(Clone, Debug)]
+pub(crate) struct Packet {
+    /// The five-tuple as it stands on the wire now.
+    pub(crate) key: FlowKey,
+    /// What it is.
+    pub(crate) kind: Kind,
+    /// Time to live now.
+    pub(crate) ttl: u8,
+    /// NICs by which it came into an appliance that forwarded it (RT-22).
+    pub(crate) entered: Vec<NicId>,
+    /// What it met.
+    pub(crate) hops: Vec<OracleHop>,
+}
+
+/// Where a packet is next.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Next {
+    /// Leaves a guest by this NIC.
+    Leave(NicId),
+    /// Comes to this NIC from a NIC, a gateway or the internet.
+    Arrive(NicId, Place),
+    /// Comes to this gateway from a NIC, another gateway or a site.
+    Gateway(GatewayId, Place),
+    /// Leaves a site or the internet.
+    Enter(Place),
+    /// Is where it should be.
+    Delivered(Place),
+}
+
+/// The next position, or where and why the packet died.
+pub(crate) type Fate = Result<Next, (Place, DropReason)>;
+
+/// FLOW-01: a flow record of a NIC, written from the NIC's side.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct FlowRecord {
+    /// The NIC.
+    pub(crate) nic: NicId,
+    /// IP protocol.
+    pub(crate) protocol: IpProtocol,
+    /// Address and port at the NIC's side.
+    pub(crate) local: (IpAddr, u16),
+    /// Address and port at the far side.
+    pub(crate) remote: (IpAddr, u16),
+}
+
+/// FLOW-05: a session of a firewall.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Session {
+    /// The appliance.
+    pub(crate) vm: VmId,
+    /// The five-tuple of the packet that opened it.
+    pub(crate) key: FlowKey,
+    /// The SYN-ACK passed.
+    pub(crate) answered: bool,
+}
+
+/// How an appliance translates the packets of one connection; decided by the first of them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Translation {
+    /// The appliance.
+    pub(crate) vm: VmId,
+    /// As the first packet came in.
+    pub(crate) before: FlowKey,
+    /// As it left; equal to `before` when nothing was translated.
+    pub(crate) after: FlowKey,
+}
+
+/// What Azure's edge did to a packet that left for the internet (Part 5.3).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EdgeTranslation {
+    /// The NIC that sent it.
+    pub(crate) nic: NicId,
+    /// As the NIC sent it.
+    pub(crate) inside: FlowKey,
+    /// As the internet sees it.
+    pub(crate) outside: FlowKey,
+}
+
+/// The network and everything that packets left behind in it. Starts empty.
+pub(crate) struct World<'a> {
+    /// The network.
+    pub(crate) network: &'a Network,
+    /// The choice of backends.
+    pub(crate) choose: Choose<'a>,
+    /// Flow records of all NICs.
+    pub(crate) flows: Vec<FlowRecord>,
+    /// Sessions of all firewalls.
+    pub(crate) sessions: Vec<Session>,
+    /// Translations of all appliances.
+    pub(crate) translations: Vec<Translation>,
+    /// Translations at the edge.
+    pub(crate) edge: Vec<EdgeTranslation>,
+}
+
+impl<'a> World<'a> {
+    /// Nothing has happened yet.
+    pub(crate) fn new(network: &'a Network, choose: Choose<'a>) -> Self {
+        let (flows, sessions, translations, edge) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { network, choose, flows, sessions, translations, edge }
+    }
+
+    /// Carries `packet` from `start` to its end.
+    ///
+    /// Ends: whatever can repeat passes an appliance, which lowers the time to live.
+    pub(crate) fn carry(&mut self, packet: &mut Packet, start: Next) -> Outcome {
+        let mut next = start;
+        loop {
+            let fate = match next {
+                Next::Leave(nic) => self.leave(packet, nic),
+                Next::Arrive(nic, from) => self.arrive(packet, nic, from),
+                Next::Gateway(gateway, from) => self.at_gateway(packet, gateway, from),
+                Next::Enter(from) => self.enter(packet, from),
+                Next::Delivered(at) => {
+                    return Outcome::Delivered { at, source: packet.key.src, ttl: packet.ttl };
+                }
+            };
+            match fate {
+                Ok(position) => next = position,
+                Err((at, reason)) => return Outcome::Dropped { at, reason },
+            }
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The document's own examples, asked of the oracle: Part 13 (V-xx), RT-35 and single rules.
+
+mod chaining;
+mod edge;
+mod filters;
+mod lab;
+mod peering;
+mod tables;
