@@ -168,7 +168,8 @@ impl Network {
     fn sync_peering(&mut self, vnet: VnetId, name: &At<String>) -> Result<(), Refusal> {
         let id = self.existing_link(vnet, name)?;
         let remote = self[id].remote.value;
-        self.peerings[id.ix()].remote_address_space = self[remote].address_space.iter().map(|p| p.value).collect();
+        self.peerings[id.ix()].remote_address_space =
+            self[remote].address_space.iter().map(|p| p.value).collect();
         Ok(())
     }
 }

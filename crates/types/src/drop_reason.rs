@@ -47,6 +47,9 @@ macro_rules! drop_reasons {
 }
 
 drop_reasons! {
+    SenderStopped "SENDER_STOPPED" "VM-01"
+        "The sending VM is stopped; nothing leaves it."
+        "Start the VM.";
     MulticastOrBroadcast "MULTICAST_OR_BROADCAST" "FAB-05"
         "Azure virtual networks carry no multicast and no broadcast."
         "Use unicast; the fabric has no group addresses.";
@@ -101,6 +104,9 @@ drop_reasons! {
     NoOutboundPath "NO_OUTBOUND_PATH" "OUT-01"
         "The subnet has no way out to the internet: no NAT gateway, no public IP, no default outbound access."
         "Attach a NAT gateway to the subnet or a public IP to the NIC.";
+    SnatExhausted "SNAT_EXHAUSTED" "OUT-04"
+        "No source port of the public address is free towards this destination."
+        "Add public addresses, or a NAT gateway.";
     SourceNotTranslatable "SOURCE_NOT_TRANSLATABLE" "OUT-08"
         "The packet leaves for the internet with a source address that its NIC does not own, so Azure cannot translate it."
         "Let the appliance translate the source to its own address before it forwards to the internet.";

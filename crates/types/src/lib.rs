@@ -3,6 +3,7 @@
 //! Owns no behaviour beyond parsing and printing these words. Called by all crates; must never
 //! know a network, a file or a packet's bytes. Nothing here costs anything per packet.
 
+mod addr_set;
 mod drop_reason;
 mod flow_key;
 mod ids;
@@ -12,11 +13,13 @@ mod problem;
 mod span;
 mod time;
 
+pub use addr_set::AddrSet;
 pub use drop_reason::{DropReason, UnknownDropReason};
 pub use flow_key::{FlowKey, IpProtocol, ProtoPort};
 pub use ids::*;
 pub use observer::{
-    ApplianceAction, Direction, FlowState, NoObserver, NsgLevel, Observer, PacketId, Place, Step,
+    ApplianceAction, Direction, FlowState, NoObserver, NsgLevel, Observer, PacketId, PacketTag, Part, Place,
+    Step,
 };
 pub use problem::{Problem, Severity};
 pub use span::{At, FileId, Span};

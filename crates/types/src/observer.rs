@@ -6,12 +6,44 @@
 use std::net::IpAddr;
 
 use crate::{
-    AclIx, DropReason, FlowKey, GatewayId, LbId, NicId, PeeringId, RouteIx, RuleIx, SimTime, SiteId, SubnetId,
+    AclIx, DropReason, FlowKey, GatewayId, LbId, NicId, PeeringId, RouteIx, RuleIx, SimTime, SiteId,
+    SubnetId, TrafficId,
 };
 
 /// A packet of a run. Its number stays the same across hops and translations; a reply is another packet.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct PacketId(pub u64);
+
+/// Which packet of a conversation one is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Part {
+    /// The first packet: SYN, datagram or echo request.
+    Request,
+    /// Its answer: SYN-ACK, datagram or echo reply.
+    Reply,
+    /// The third packet of a TCP handshake.
+    Ack,
+    /// An ICMP error that a router sent about one of them.
+    IcmpError,
+}
+
+impl Part {
+    /// True for packets from the one who opened the conversation to the one addressed.
+    pub fn is_forward(self) -> bool {
+        matches!(self, Self::Request | Self::Ack)
+    }
+}
+
+/// What a packet belongs to.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct PacketTag {
+    /// The scenario's traffic entry.
+    pub traffic: TrafficId,
+    /// Number of the conversation, from 0.
+    pub conversation: u32,
+    /// Which packet of it.
+    pub part: Part,
+}
 
 /// Direction of a NIC, as NSG rules name it: `Inbound` towards the guest.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -192,8 +224,15 @@ pub trait Observer {
     /// False lets the compiler remove every report.
     const ENABLED: bool = true;
 
+    /// A packet was made. True asks for its steps.
+    fn packet(&mut self, packet: PacketId, tag: PacketTag) -> bool;
+
     /// `packet` met `step` at `now`.
     fn step(&mut self, packet: PacketId, now: SimTime, step: Step);
+
+    /// No packet of this conversation is under way any more. `first_of_its_kind` is true when no
+    /// earlier conversation of the same traffic ended in the same way.
+    fn closed(&mut self, _traffic: TrafficId, _conversation: u32, _first_of_its_kind: bool) {}
 }
 
 /// Watches nothing and compiles to nothing.
@@ -202,5 +241,8 @@ pub struct NoObserver;
 
 impl Observer for NoObserver {
     const ENABLED: bool = false;
+    fn packet(&mut self, _: PacketId, _: PacketTag) -> bool {
+        false
+    }
     fn step(&mut self, _: PacketId, _: SimTime, _: Step) {}
 }

@@ -14,7 +14,8 @@ use crate::{
 };
 
 /// ADDR-01: blocks that no virtual network may touch.
-const FORBIDDEN: [&str; 5] = ["224.0.0.0/4", "255.255.255.255/32", "127.0.0.0/8", "169.254.0.0/16", "168.63.129.16/32"];
+const FORBIDDEN: [&str; 5] =
+    ["224.0.0.0/4", "255.255.255.255/32", "127.0.0.0/8", "169.254.0.0/16", "168.63.129.16/32"];
 
 /// Where no file says a region: one region for all, so that peerings are not global by accident.
 const LOCATION_DEFAULT: &str = "eastus";
@@ -31,9 +32,16 @@ impl Checker {
             let subnets = vnet.subnets.iter().map(|subnet| self.subnet(id, vnet, subnet)).collect();
             let location = vnet.location.as_ref().map_or(LOCATION_DEFAULT, |l| &l.value);
             let location = location.to_ascii_lowercase().replace(' ', "");
-            let address_space = vnet.address_prefixes.iter().map(|p| At::new(p.value.trunc(), p.span)).collect();
+            let address_space =
+                vnet.address_prefixes.iter().map(|p| At::new(p.value.trunc(), p.span)).collect();
             let flow_timeout = self.flow_timeout(vnet);
-            self.network.vnets.push(Vnet { name: vnet.name.clone(), location, address_space, subnets, flow_timeout });
+            self.network.vnets.push(Vnet {
+                name: vnet.name.clone(),
+                location,
+                address_space,
+                subnets,
+                flow_timeout,
+            });
         }
     }
 
@@ -41,7 +49,9 @@ impl Checker {
         let minutes = vnet.flow_timeout_in_minutes.as_ref()?;
         if !(4..=30).contains(&minutes.value) {
             let what = format!("flowTimeoutInMinutes of `{}` is {}", vnet.name.value, minutes.value);
-            self.problem(Problem::error("BAD_VALUE", minutes.span, what).help("it goes from 4 to 30 (NSG-32)"));
+            self.problem(
+                Problem::error("BAD_VALUE", minutes.span, what).help("it goes from 4 to 30 (NSG-32)"),
+            );
             return None;
         }
         Some(SimTime::from_secs(minutes.value * 60))
@@ -61,7 +71,8 @@ impl Checker {
             for text in FORBIDDEN {
                 let forbidden: IpNet = text.parse().expect("the list above holds blocks");
                 if overlap(block, &forbidden) {
-                    let what = format!("address space {} of `{}` touches {text}", block.value, vnet.name.value);
+                    let what =
+                        format!("address space {} of `{}` touches {text}", block.value, vnet.name.value);
                     self.problem(
                         Problem::error("FORBIDDEN_ADDRESS_SPACE", block.span, what)
                             .help("Azure reserves that block (ADDR-01)"),
@@ -69,7 +80,8 @@ impl Checker {
                 }
             }
             if let Some(first) = vnet.address_prefixes[..ix].iter().find(|other| overlap(block, other)) {
-                let what = format!("blocks {} and {} of `{}` overlap", first.value, block.value, vnet.name.value);
+                let what =
+                    format!("blocks {} and {} of `{}` overlap", first.value, block.value, vnet.name.value);
                 self.problem(
                     Problem::error("OVERLAPPING_ADDRESS_SPACE", block.span, what)
                         .related(first.span, "the other one")
@@ -83,7 +95,8 @@ impl Checker {
         if block.trunc() != block.value {
             let what = format!("`{}` has host bits set", block.value);
             self.problem(
-                Problem::error("HOST_BITS", block.span, what).help(format!("did you mean `{}`?", block.trunc())),
+                Problem::error("HOST_BITS", block.span, what)
+                    .help(format!("did you mean `{}`?", block.trunc())),
             );
         }
     }
@@ -91,9 +104,11 @@ impl Checker {
     fn subnet(&mut self, vnet: VnetId, parent: &draft::VirtualNetwork, subnet: &draft::Subnet) -> SubnetId {
         self.subnet_prefixes(parent, subnet);
         let nsg = subnet.network_security_group.as_ref();
-        let nsg = nsg.and_then(|r| Some(At::new(self.look_up("network security group", r, |x| &x.nsgs)?, r.span)));
+        let nsg =
+            nsg.and_then(|r| Some(At::new(self.look_up("network security group", r, |x| &x.nsgs)?, r.span)));
         let table = subnet.route_table.as_ref();
-        let table = table.and_then(|r| Some(At::new(self.look_up("route table", r, |x| &x.route_tables)?, r.span)));
+        let table =
+            table.and_then(|r| Some(At::new(self.look_up("route table", r, |x| &x.route_tables)?, r.span)));
         let nat_gateway = subnet.nat_gateway.as_ref().and_then(|r| self.nat_gateway_address(r));
         let tag_of = |service: &At<String>| {
             let tag = service.value.strip_prefix("Microsoft.").unwrap_or(&service.value);
@@ -104,7 +119,8 @@ impl Checker {
             if self.network.service_tag(&tag.value).is_none() {
                 let what = format!("the prefixes behind service endpoint `{}` are not known", tag.value);
                 self.problem(
-                    Problem::error("UNKNOWN_SERVICE_TAG", tag.span, what).help("list them under network.serviceTags"),
+                    Problem::error("UNKNOWN_SERVICE_TAG", tag.span, what)
+                        .help("list them under network.serviceTags"),
                 );
             }
         }
@@ -155,7 +171,8 @@ impl Checker {
             if let Some((other, place)) = other.into_iter().find(|(_, p)| overlap(p, prefix)) {
                 let what = format!("subnet `{path}` {} overlaps subnet `{}`", prefix.value, other.name.value);
                 self.problem(
-                    Problem::error("OVERLAPPING_SUBNETS", prefix.span, what).related(place.span, "the other one"),
+                    Problem::error("OVERLAPPING_SUBNETS", prefix.span, what)
+                        .related(place.span, "the other one"),
                 );
             }
         }
@@ -177,7 +194,10 @@ impl Checker {
         for config in ordered {
             let Some(id) = self.look_up("subnet", &config.subnet, |x| &x.subnets) else { continue };
             if *subnet.get_or_insert(id) != id {
-                let what = format!("ipConfiguration `{}` of `{}` is in another subnet", config.name.value, nic.name.value);
+                let what = format!(
+                    "ipConfiguration `{}` of `{}` is in another subnet",
+                    config.name.value, nic.name.value
+                );
                 self.problem(
                     Problem::error("TWO_SUBNETS", config.subnet.span, what)
                         .help("all ipConfigurations of a NIC sit in one subnet (ADDR-13)"),
@@ -187,10 +207,13 @@ impl Checker {
         }
         if nic.ip_configurations.is_empty() {
             let what = format!("network interface `{}` has no ipConfigurations", nic.name.value);
-            self.problem(Problem::error("MISSING_PROPERTY", nic.name.span, what).help("give it a subnet (ADDR-13)"));
+            self.problem(
+                Problem::error("MISSING_PROPERTY", nic.name.span, what).help("give it a subnet (ADDR-13)"),
+            );
         }
         let nsg = nic.network_security_group.as_ref();
-        let nsg = nsg.and_then(|r| Some(At::new(self.look_up("network security group", r, |x| &x.nsgs)?, r.span)));
+        let nsg =
+            nsg.and_then(|r| Some(At::new(self.look_up("network security group", r, |x| &x.nsgs)?, r.span)));
         // An error was reported when there is no subnet; the first one only keeps the types whole.
         let subnet = subnet.unwrap_or(SubnetId(0));
         let vnet = self.network.subnets.get(subnet.ix()).map_or(VnetId(0), |s| s.vnet);
@@ -278,10 +301,13 @@ impl Checker {
         let path = self.network.subnet_path(subnet);
         let mut same_family = home.prefixes.iter().filter(|p| p.addr().is_ipv4() == address.is_ipv4());
         if address.is_unspecified() {
-            let mut free = same_family.flat_map(|p| assignable(p.value)).filter(|a| !taken.contains_key(&(vnet, *a)));
+            let mut free =
+                same_family.flat_map(|p| assignable(p.value)).filter(|a| !taken.contains_key(&(vnet, *a)));
             let Some(address) = free.next() else {
                 let what = format!("subnet `{path}` has no free address left");
-                self.problem(Problem::error("SUBNET_FULL", span, what).help("give it a larger prefix (ADDR-05)"));
+                self.problem(
+                    Problem::error("SUBNET_FULL", span, what).help("give it a larger prefix (ADDR-05)"),
+                );
                 return address;
             };
             taken.insert((vnet, address), span);
@@ -338,7 +364,9 @@ impl Checker {
 /// ADDR-05: base to base+3, and the last address of an IPv4 subnet.
 fn reserved(prefix: IpNet, address: IpAddr) -> bool {
     match (prefix, address) {
-        (IpNet::V4(net), IpAddr::V4(a)) => u32::from(a) - u32::from(net.network()) < 4 || a == net.broadcast(),
+        (IpNet::V4(net), IpAddr::V4(a)) => {
+            u32::from(a) - u32::from(net.network()) < 4 || a == net.broadcast()
+        }
         (IpNet::V6(net), IpAddr::V6(a)) => u128::from(a) - u128::from(net.network()) < 4,
         _ => false,
     }

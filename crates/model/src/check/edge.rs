@@ -9,8 +9,8 @@ use vnetsim_types::{At, LbId, NicId, Problem, SubnetId, VmId};
 
 use super::Checker;
 use crate::{
-    Frontend, Gateway, GatewayType, Guest, LbProtocol, LbRule, LbSku, LoadBalancer, LoadDistribution, Role, Site, Snat,
-    Vm,
+    Frontend, Gateway, GatewayType, Guest, LbProtocol, LbRule, LbSku, LoadBalancer, LoadDistribution, Role,
+    Site, Snat, Vm,
     draft::{self, Draft, Ref},
 };
 
@@ -44,7 +44,9 @@ impl Checker {
         if let Some(other) = self.network.nics[nic.ix()].vm.replace(vm) {
             let what = format!("network interface `{}` is attached to two machines", name.value);
             let other = self.network.vms.get(other.ix()).map_or(name.span, |vm| vm.name.span);
-            self.problem(Problem::error("NIC_ATTACHED_TWICE", name.span, what).related(other, "the other machine"));
+            self.problem(
+                Problem::error("NIC_ATTACHED_TWICE", name.span, what).related(other, "the other machine"),
+            );
         }
         Some(nic)
     }
@@ -54,7 +56,8 @@ impl Checker {
         let given = draft.public_ip_addresses.iter().filter_map(|p| p.ip_address.as_ref().map(|a| a.value));
         let mut taken: BTreeSet<IpAddr> = BTreeSet::new();
         let mut twice: Vec<IpAddr> = given.filter(|a| !taken.insert(*a)).collect();
-        let mut pool = DOCUMENTATION_RANGES.iter().flat_map(|[a, b, c]| (1..255).map(|d| Ipv4Addr::new(*a, *b, *c, d)));
+        let mut pool =
+            DOCUMENTATION_RANGES.iter().flat_map(|[a, b, c]| (1..255).map(|d| Ipv4Addr::new(*a, *b, *c, d)));
         for public in &draft.public_ip_addresses {
             let address = match &public.ip_address {
                 Some(address) => address.value,
@@ -63,7 +66,8 @@ impl Checker {
                     None => {
                         let what = format!("no documentation address is left for `{}`", public.name.value);
                         self.problem(
-                            Problem::error("MISSING_PROPERTY", public.name.span, what).help("give it an ipAddress"),
+                            Problem::error("MISSING_PROPERTY", public.name.span, what)
+                                .help("give it an ipAddress"),
                         );
                         continue;
                     }
@@ -91,7 +95,9 @@ impl Checker {
             Some(public) => self.public_address_named(&public),
             None => {
                 let what = format!("NAT gateway `{}` has no public IP address", name.value);
-                self.problem(Problem::error("MISSING_PROPERTY", name.span, what).help("list publicIpAddresses"));
+                self.problem(
+                    Problem::error("MISSING_PROPERTY", name.span, what).help("list publicIpAddresses"),
+                );
                 None
             }
         }
@@ -103,7 +109,13 @@ impl Checker {
             let rules = lb.rules.iter().filter_map(|r| self.lb_rule(lb, r)).collect();
             let pools = self.pools(draft, LbId::new(ix), lb);
             let sku = lb.sku.as_ref().map_or(LbSku::Standard, |s| s.value);
-            self.network.load_balancers.push(LoadBalancer { name: lb.name.clone(), sku, frontends, pools, rules });
+            self.network.load_balancers.push(LoadBalancer {
+                name: lb.name.clone(),
+                sku,
+                frontends,
+                pools,
+                rules,
+            });
         }
     }
 
@@ -172,7 +184,8 @@ impl Checker {
     ) -> Option<usize> {
         let found = all.clone().position(|other| other.value.eq_ignore_ascii_case(&name.value));
         if found.is_none() {
-            let near = crate::did_you_mean(&name.value, all.by_ref().map(|n| n.value.as_str())).map(str::to_owned);
+            let near =
+                crate::did_you_mean(&name.value, all.by_ref().map(|n| n.value.as_str())).map(str::to_owned);
             let kind = format!("{kind} of `{}`", lb.name.value);
             self.problem(super::resolve::unknown(&kind, name, &near));
         }
@@ -236,7 +249,8 @@ impl Checker {
         let kind: GatewayType = gateway.gateway_type.value;
         let (_, first) = self.network.gateways_of(vnet).find(|(_, g)| g.kind == kind).unzip();
         if let Some(first) = first.map(|g: &Gateway| g.name.span) {
-            let what = format!("`{}` is the second {} gateway of its network", gateway.name.value, kind.text());
+            let what =
+                format!("`{}` is the second {} gateway of its network", gateway.name.value, kind.text());
             self.problem(
                 Problem::error("TWO_GATEWAYS", gateway.name.span, what)
                     .related(first, "the first one")

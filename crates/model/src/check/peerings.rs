@@ -28,7 +28,8 @@ impl Checker {
     }
 
     fn peering(&mut self, vnet: VnetId, peering: &draft::Peering) {
-        let Some(remote) = self.look_up("virtual network", &peering.remote_virtual_network, |x| &x.vnets) else {
+        let Some(remote) = self.look_up("virtual network", &peering.remote_virtual_network, |x| &x.vnets)
+        else {
             return;
         };
         let link = new_link(&self.network, vnet, remote, peering);
@@ -44,12 +45,13 @@ impl Checker {
 
     /// PEER-03 for links that were all there before the run: Connected where both exist.
     fn initial_states(&mut self, draft: &Draft) {
-        let declared: Vec<_> = draft.virtual_networks.iter().flat_map(|v| &v.peerings).collect();
         for ix in 0..self.network.peerings.len() {
             let link = &self.network.peerings[ix];
             let opposite = self.network.link_between(link.remote.value, link.vnet).is_some();
-            let (name, computed) = (link.name.span, if opposite { PeeringState::Connected } else { PeeringState::Initiated });
-            let said = declared.iter().find(|p| p.name.span == name).and_then(|p| p.peering_state.clone());
+            let computed = if opposite { PeeringState::Connected } else { PeeringState::Initiated };
+            let declared = draft.virtual_networks[link.vnet.ix()].peerings.iter();
+            let said =
+                declared.filter(|p| p.name.value == link.name.value).find_map(|p| p.peering_state.clone());
             let state = said.as_ref().map_or(computed, |s| s.value);
             if let Some(said) = said.filter(|s| s.value == PeeringState::Connected && !opposite) {
                 let what = "the link says Connected, but the opposite link does not exist";
@@ -65,7 +67,9 @@ impl Checker {
     /// PEER-09: what `useRemoteGateways` needs.
     fn gateway_flags(&mut self) {
         let mut found = Vec::new();
-        for (ix, link) in self.network.peerings.iter().enumerate().filter(|(_, l)| l.use_remote_gateways.value) {
+        for (ix, link) in
+            self.network.peerings.iter().enumerate().filter(|(_, l)| l.use_remote_gateways.value)
+        {
             if let Err(refusal) = may_use_remote_gateways(&self.network, PeeringId::new(ix)) {
                 found.push(Problem::error(refusal.code, link.use_remote_gateways.span, refusal.message));
             }
@@ -75,7 +79,12 @@ impl Checker {
 }
 
 /// A link with Azure's defaults, state Initiated.
-pub(crate) fn new_link(network: &Network, vnet: VnetId, remote: VnetId, said: &draft::Peering) -> PeeringLink {
+pub(crate) fn new_link(
+    network: &Network,
+    vnet: VnetId,
+    remote: VnetId,
+    said: &draft::Peering,
+) -> PeeringLink {
     let flag = |value: &Option<At<bool>>, default| value.clone().unwrap_or(At::new(default, said.name.span));
     let current = || network[remote].address_space.iter().map(|p| p.value).collect();
     let copy = said.remote_address_space.as_ref();
@@ -88,13 +97,19 @@ pub(crate) fn new_link(network: &Network, vnet: VnetId, remote: VnetId, said: &d
         allow_gateway_transit: flag(&said.allow_gateway_transit, false),
         use_remote_gateways: flag(&said.use_remote_gateways, false),
         state: PeeringState::Initiated,
-        remote_address_space: copy.map_or_else(current, |list| list.iter().map(|p| p.value.trunc()).collect()),
+        remote_address_space: copy
+            .map_or_else(current, |list| list.iter().map(|p| p.value.trunc()).collect()),
         deleted: false,
     }
 }
 
 /// PEER-01, PEER-12, PEER-13: may a link from `vnet` to `remote` be created?
-pub(crate) fn may_peer(network: &Network, vnet: VnetId, remote: VnetId, name: &str) -> Result<(), PeeringRefusal> {
+pub(crate) fn may_peer(
+    network: &Network,
+    vnet: VnetId,
+    remote: VnetId,
+    name: &str,
+) -> Result<(), PeeringRefusal> {
     let refuse = |code, message, related| Err(PeeringRefusal { code, message, related });
     let (here, there) = (&network[vnet], &network[remote]);
     if vnet == remote {
@@ -110,7 +125,11 @@ pub(crate) fn may_peer(network: &Network, vnet: VnetId, remote: VnetId, name: &s
             "`{}` already has a link to `{}`, called `{}` (PEER-01)",
             here.name.value, there.name.value, other.name.value
         );
-        return refuse("AnotherPeeringAlreadyReferencesRemoteVnet", message, Some((other.name.span, "the first one")));
+        return refuse(
+            "AnotherPeeringAlreadyReferencesRemoteVnet",
+            message,
+            Some((other.name.span, "the first one")),
+        );
     }
     if let Some((a, b)) = first_overlap(&here.address_space, &there.address_space) {
         let message = format!(

@@ -112,7 +112,8 @@ impl Names {
 
 /// The problem of a name that nothing has.
 pub(crate) fn unknown(kind: &str, name: &Ref, near: &Option<String>) -> Problem {
-    let problem = Problem::error("UNKNOWN_REFERENCE", name.span, format!("no {kind} is called `{}`", name.value));
+    let problem =
+        Problem::error("UNKNOWN_REFERENCE", name.span, format!("no {kind} is called `{}`", name.value));
     match near {
         Some(near) => problem.help(format!("did you mean `{near}`?")),
         None => problem,

@@ -82,7 +82,8 @@ impl Checker {
         match (*name, address) {
             ("VirtualAppliance", Some(ip)) => Some(UserNextHop::VirtualAppliance(ip.value)),
             ("VirtualAppliance", None) => {
-                let what = format!("route `{}` to a VirtualAppliance has no nextHopIpAddress", route.name.value);
+                let what =
+                    format!("route `{}` to a VirtualAppliance has no nextHopIpAddress", route.name.value);
                 self.problem(
                     Problem::error("MISSING_PROPERTY", written.span, what)
                         .help("add nextHopIpAddress: <address of the appliance> (RT-09)"),

@@ -44,7 +44,8 @@ impl Checker {
         if priority.is_none() {
             let what = format!("rule `{}` has priority {}", rule.name.value, rule.priority.value);
             self.problem(
-                Problem::error("BAD_VALUE", rule.priority.span, what).help("priorities go from 100 to 4096 (NSG-02)"),
+                Problem::error("BAD_VALUE", rule.priority.span, what)
+                    .help("priorities go from 100 to 4096 (NSG-02)"),
             );
         }
         let (source, source_ports) = self.side(rule, &rule.source);
@@ -63,7 +64,11 @@ impl Checker {
         })
     }
 
-    fn side(&mut self, rule: &draft::SecurityRule, side: &draft::RuleSide) -> (Option<AddressSpec>, Vec<PortRange>) {
+    fn side(
+        &mut self,
+        rule: &draft::SecurityRule,
+        side: &draft::RuleSide,
+    ) -> (Option<AddressSpec>, Vec<PortRange>) {
         let mut ports: Vec<_> = side.port_ranges.iter().filter_map(|text| self.port_range(text)).collect();
         if side.port_ranges.is_empty() {
             ports.push(PortRange::ANY);
@@ -74,14 +79,16 @@ impl Checker {
     fn addresses(&mut self, rule: &draft::SecurityRule, side: &draft::RuleSide) -> Option<AddressSpec> {
         if !side.application_security_groups.is_empty() {
             if let Some(first) = side.prefixes.first() {
-                let what = format!("rule `{}` names addresses and application security groups", rule.name.value);
+                let what =
+                    format!("rule `{}` names addresses and application security groups", rule.name.value);
                 self.problem(
                     Problem::error("CONFLICTING_PROPERTIES", first.span, what)
                         .help("one side of a rule takes either prefixes or groups (NSG-02)"),
                 );
             }
             let groups = &side.application_security_groups;
-            let ids = groups.iter().filter_map(|n| self.look_up("application security group", n, |x| &x.asgs));
+            let ids =
+                groups.iter().filter_map(|n| self.look_up("application security group", n, |x| &x.asgs));
             let ids: Vec<_> = ids.collect();
             return (ids.len() == groups.len()).then_some(AddressSpec::Asgs(ids));
         }
@@ -109,8 +116,9 @@ impl Checker {
                 None => {
                     let what = format!("`{}` is not an address or block", text.value);
                     self.problem(
-                        Problem::error("BAD_VALUE", text.span, what)
-                            .help("a list holds addresses and blocks only; a service tag stands alone (NSG-04)"),
+                        Problem::error("BAD_VALUE", text.span, what).help(
+                            "a list holds addresses and blocks only; a service tag stands alone (NSG-04)",
+                        ),
                     );
                 }
             }
@@ -133,7 +141,8 @@ impl Checker {
         if !text.starts_with(|c: char| c.is_ascii_alphabetic()) {
             let what = format!("`{text}` is neither an address, a block nor a service tag");
             self.problem(
-                Problem::error("BAD_VALUE", written.span, what).help("write it like 10.20.0.0/16, or a tag, or *"),
+                Problem::error("BAD_VALUE", written.span, what)
+                    .help("write it like 10.20.0.0/16, or a tag, or *"),
             );
             return None;
         }
@@ -159,7 +168,8 @@ impl Checker {
             _ => {
                 let what = format!("`{text}` is not a port range");
                 self.problem(
-                    Problem::error("BAD_VALUE", written.span, what).help("write *, a port such as 443, or 8000-8080"),
+                    Problem::error("BAD_VALUE", written.span, what)
+                        .help("write *, a port such as 443, or 8000-8080"),
                 );
                 None
             }
@@ -173,7 +183,9 @@ impl Checker {
         for rule in &nsg.security_rules {
             if let Some(first) = seen_names.insert(rule.name.value.to_ascii_lowercase(), rule.name.span) {
                 let what = format!("two rules of `{}` are called `{}`", nsg.name.value, rule.name.value);
-                self.problem(Problem::error("DUPLICATE_NAME", rule.name.span, what).related(first, "first one here"));
+                self.problem(
+                    Problem::error("DUPLICATE_NAME", rule.name.span, what).related(first, "first one here"),
+                );
             }
             let inbound = rule.direction.value == Direction::Inbound;
             if let Some(first) = seen_priorities.insert((inbound, rule.priority.value), rule.priority.span) {

@@ -1,0 +1,443 @@
+//! The routes of one subnet: every candidate, who wins, who loses and why (Part 2).
+//!
+//! Every exception to "longest prefix, then source" is settled here, so that the forwarding table is
+//! plain longest-prefix match over the winners.
+
+use std::net::IpAddr;
+
+use vnetsim_dataplane::{Appliance, NextHop};
+use vnetsim_model::{
+    AddressOwner, BgpVsPeering, GatewayType, Network, NoneRoutesOnDefaultOverride, PeeringState, UserNextHop,
+};
+use vnetsim_types::{GatewayId, IpNet, PeeringId, RouteIx, RouteTableId, Span, SubnetId, VnetId};
+
+use crate::{NextHopType, RouteSource};
+
+/// One row of a subnet's routes.
+#[derive(Clone, Debug)]
+pub struct RibRoute {
+    /// Its prefix.
+    pub prefix: IpNet,
+    /// Where it comes from.
+    pub source: RouteSource,
+    /// Its next hop, as Azure names it.
+    pub next_hop_type: NextHopType,
+    /// Address of the next hop, where Azure prints one.
+    pub next_hop_ip: Option<IpAddr>,
+    /// What the data plane does with it.
+    pub next_hop: NextHop,
+    /// Used, beaten or not even listed.
+    pub state: RouteState,
+    /// The object behind it.
+    pub origin: RouteOrigin,
+    /// Rows with the same number print as one line (service endpoints).
+    pub line: u32,
+}
+
+/// The object that a row comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RouteOrigin {
+    /// The platform itself.
+    System,
+    /// A block of the own address space.
+    AddressSpace(Span),
+    /// A peering link.
+    Peering(PeeringId),
+    /// A gateway that taught the prefix.
+    Gateway(GatewayId),
+    /// A service endpoint of the subnet.
+    ServiceEndpoint(String, Span),
+    /// A route of a route table.
+    User {
+        /// The table.
+        table: RouteTableId,
+        /// The route's name.
+        name: String,
+        /// Where it stands.
+        span: Span,
+    },
+}
+
+/// What became of a candidate.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RouteState {
+    /// In the table.
+    Active,
+    /// Listed as Invalid: same prefix, better source (RT-30).
+    Invalid {
+        /// The row that beat it.
+        by: RouteIx,
+    },
+    /// Azure does not list it at all.
+    Withheld(Withheld),
+}
+
+/// Why a candidate is not listed.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Withheld {
+    /// Learned prefix inside the own or a peered network (RT-12, FE-03).
+    InsideVnetOrPeer,
+    /// System None route removed by a replaced 0.0.0.0/0 (RT-04, FE-01).
+    DefaultReplaced,
+    /// System None route equal to a user route, a peering or the own space (RT-03, FE-01).
+    NoneRouteReplaced,
+    /// Default Internet route replaced by a learned 0.0.0.0/0 (FE-02).
+    InternetLearned,
+    /// User route inside a service endpoint's prefix (RT-07).
+    InsideServiceEndpoint,
+    /// The route table does not accept learned routes (RT-14).
+    PropagationDisabled,
+}
+
+/// The four documented None routes (RT-02, U-23).
+const NONE_ROUTES: [&str; 4] = ["10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16"];
+
+/// A prefix that a gateway teaches to a virtual network (RT-06).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Learned {
+    pub(crate) prefix: IpNet,
+    pub(crate) gateway: GatewayId,
+}
+
+/// Prefixes behind the gateways that `vnet` owns or borrows (RT-06, PEER-10), ExpressRoute first (GW-13).
+pub(crate) fn learned_prefixes(network: &Network, vnet: VnetId) -> impl Iterator<Item = Learned> {
+    let mut all: Vec<Learned> = Vec::new();
+    let mut gateways = usable_gateways(network, vnet);
+    gateways.sort_by_key(|id| (network[*id].kind != GatewayType::ExpressRoute, *id));
+    for gateway in gateways {
+        for site in &network[gateway].sites {
+            for prefix in &network[*site].prefixes {
+                if all.iter().all(|known| known.prefix != prefix.value) {
+                    all.push(Learned { prefix: prefix.value, gateway });
+                }
+            }
+        }
+    }
+    all.into_iter()
+}
+
+/// The gateways that serve `vnet`: its own, else those of the network that lends them (PEER-09).
+fn usable_gateways(network: &Network, vnet: VnetId) -> Vec<GatewayId> {
+    let own: Vec<_> = network.gateways_of(vnet).map(|(id, _)| id).collect();
+    match network.borrowed_gateway_link(vnet) {
+        Some((_, link)) if own.is_empty() => {
+            network.gateways_of(link.remote.value).map(|(id, _)| id).collect()
+        }
+        _ => own,
+    }
+}
+
+/// Every route of `subnet`, in print order; `base` is the number of the first.
+pub(crate) fn routes(network: &Network, subnet: SubnetId, base: usize) -> Vec<RibRoute> {
+    let mut rib = Rib { network, subnet, vnet: network[subnet].vnet, rows: Vec::new() };
+    rib.own_space();
+    rib.peerings();
+    rib.learned();
+    rib.service_endpoints();
+    rib.defaults();
+    rib.user_routes();
+    rib.withhold();
+    rib.sort();
+    rib.contest(base);
+    rib.rows
+}
+
+struct Rib<'a> {
+    network: &'a Network,
+    subnet: SubnetId,
+    vnet: VnetId,
+    rows: Vec<RibRoute>,
+}
+
+impl Rib<'_> {
+    fn push(
+        &mut self,
+        prefix: IpNet,
+        source: RouteSource,
+        kind: NextHopType,
+        hop: NextHop,
+        origin: RouteOrigin,
+    ) {
+        let line = self.rows.len() as u32;
+        self.rows.push(RibRoute {
+            prefix,
+            source,
+            next_hop_type: kind,
+            next_hop_ip: None,
+            next_hop: hop,
+            state: RouteState::Active,
+            origin,
+            line,
+        });
+    }
+
+    /// RT-02: one route per block, none per subnet.
+    fn own_space(&mut self) {
+        for block in &self.network[self.vnet].address_space {
+            let origin = RouteOrigin::AddressSpace(block.span);
+            self.push(block.value, RouteSource::Default, NextHopType::VnetLocal, NextHop::VnetLocal, origin);
+        }
+    }
+
+    /// RT-05: one route per block of the synced copy, for Connected links only.
+    fn peerings(&mut self) {
+        let network = self.network;
+        for (id, link) in network.links_of(self.vnet) {
+            if link.state != PeeringState::Connected {
+                continue;
+            }
+            let remote = link.remote.value;
+            let global = network[self.vnet].location != network[remote].location;
+            let kind = if global { NextHopType::VNetGlobalPeering } else { NextHopType::VNetPeering };
+            for block in &link.remote_address_space {
+                let hop = NextHop::Peering { remote, global };
+                self.push(*block, RouteSource::Default, kind, hop, RouteOrigin::Peering(id));
+            }
+        }
+    }
+
+    /// RT-06.
+    fn learned(&mut self) {
+        for Learned { prefix, gateway } in learned_prefixes(self.network, self.vnet) {
+            let (kind, hop) = (NextHopType::VirtualNetworkGateway, NextHop::Gateway(gateway));
+            self.push(prefix, RouteSource::VirtualNetworkGateway, kind, hop, RouteOrigin::Gateway(gateway));
+            let gateway = &self.network[gateway];
+            if let Some(row) = self.rows.last_mut() {
+                row.next_hop_ip = Some(gateway.public_address.unwrap_or(gateway.address));
+            }
+        }
+    }
+
+    /// RT-07: all prefixes of one service print as one line.
+    fn service_endpoints(&mut self) {
+        let network = self.network;
+        for endpoint in &network[self.subnet].service_endpoints {
+            let line = self.rows.len() as u32;
+            for prefix in network.service_tag(&endpoint.value).unwrap_or_default() {
+                let origin = RouteOrigin::ServiceEndpoint(endpoint.value.clone(), endpoint.span);
+                let kind = NextHopType::VirtualNetworkServiceEndpoint;
+                self.push(*prefix, RouteSource::Default, kind, NextHop::ServiceEndpoint, origin);
+                if let Some(row) = self.rows.last_mut() {
+                    row.line = line;
+                }
+            }
+        }
+    }
+
+    /// RT-02, per family (FE-07).
+    fn defaults(&mut self) {
+        let has_v6 = self.network[self.vnet].address_space.iter().any(|p| p.addr().is_ipv6());
+        for text in ["0.0.0.0/0", "::/0"].into_iter().take(1 + usize::from(has_v6)) {
+            let prefix = text.parse().expect("a constant prefix");
+            let (kind, hop) = (NextHopType::Internet, NextHop::Internet);
+            self.push(prefix, RouteSource::Default, kind, hop, RouteOrigin::System);
+        }
+        for text in NONE_ROUTES {
+            let prefix = text.parse().expect("a constant prefix");
+            self.push(prefix, RouteSource::Default, NextHopType::None, NextHop::None, RouteOrigin::System);
+        }
+    }
+
+    fn user_routes(&mut self) {
+        let network = self.network;
+        let Some(table) = &network[self.subnet].route_table else { return };
+        for route in &network[table.value].routes {
+            let (kind, hop) = self.user_next_hop(route.next_hop);
+            let line = self.rows.len() as u32;
+            for prefix in &route.prefixes {
+                let origin = RouteOrigin::User {
+                    table: table.value,
+                    name: route.name.value.clone(),
+                    span: route.span,
+                };
+                self.push(*prefix, RouteSource::User, kind, hop, origin);
+                if let Some(row) = self.rows.last_mut() {
+                    row.line = line;
+                    if let UserNextHop::VirtualAppliance(ip) = route.next_hop {
+                        row.next_hop_ip = Some(ip);
+                    }
+                }
+            }
+        }
+    }
+
+    fn user_next_hop(&self, hop: UserNextHop) -> (NextHopType, NextHop) {
+        match hop {
+            UserNextHop::VirtualAppliance(ip) => {
+                (NextHopType::VirtualAppliance, NextHop::Appliance(self.appliance(ip)))
+            }
+            UserNextHop::VirtualNetworkGateway => (NextHopType::VirtualNetworkGateway, self.named_gateway()),
+            UserNextHop::VnetLocal => (NextHopType::VnetLocal, NextHop::VnetLocal),
+            UserNextHop::Internet => (NextHopType::Internet, NextHop::Internet),
+            UserNextHop::None => (NextHopType::None, NextHop::None),
+        }
+    }
+
+    /// RT-27: a VPN gateway, and no ExpressRoute gateway beside it.
+    fn named_gateway(&self) -> NextHop {
+        let all = usable_gateways(self.network, self.vnet);
+        let express = all.iter().any(|id| self.network[*id].kind == GatewayType::ExpressRoute);
+        match all.iter().find(|id| self.network[**id].kind == GatewayType::Vpn) {
+            Some(vpn) if !express => NextHop::Gateway(*vpn),
+            _ => NextHop::GatewayUnavailable,
+        }
+    }
+
+    /// RT-18 to RT-21: the own network or a Connected peer, not recursive.
+    fn appliance(&self, ip: IpAddr) -> Appliance {
+        let network = self.network;
+        let mut home = network[self.vnet].address_space.iter().any(|p| p.contains(&ip)).then_some(self.vnet);
+        for (_, link) in network.links_of(self.vnet).filter(|(_, l)| l.state == PeeringState::Connected) {
+            if link.remote_address_space.iter().any(|p| p.contains(&ip)) {
+                home = home.or(Some(link.remote.value));
+            }
+        }
+        let Some(home) = home else { return Appliance::NotAdjacent };
+        let global = network[home].location != network[self.vnet].location;
+        match network.addresses_of(home).into_iter().find(|(a, _)| *a == ip) {
+            Some((_, AddressOwner::Nic(nic))) => Appliance::Nic(nic),
+            Some((_, AddressOwner::Frontend(lb, frontend))) => Appliance::Balancer { lb, frontend, global },
+            Some((_, AddressOwner::Gateway(_))) => Appliance::Gateway,
+            None => Appliance::Nobody,
+        }
+    }
+
+    /// Takes out what Azure does not list at all.
+    fn withhold(&mut self) {
+        let table = self.network[self.subnet].route_table.as_ref();
+        let no_learning = table.is_some_and(|t| self.network[t.value].disable_bgp_route_propagation.value);
+        let system_wins = self.network.semantics().bgp_vs_peering == BgpVsPeering::SystemWins;
+        for ix in 0..self.rows.len() {
+            let row = &self.rows[ix];
+            let why = match row.source {
+                RouteSource::VirtualNetworkGateway if no_learning => Some(Withheld::PropagationDisabled),
+                RouteSource::VirtualNetworkGateway if system_wins && self.inside_network(row.prefix) => {
+                    Some(Withheld::InsideVnetOrPeer)
+                }
+                // RT-07, newest text: a route table cannot override an endpoint. Equal prefixes stay listed.
+                RouteSource::User | RouteSource::VirtualNetworkGateway
+                    if self.inside_endpoint(row.prefix) =>
+                {
+                    Some(Withheld::InsideServiceEndpoint)
+                }
+                _ => None,
+            };
+            if let Some(why) = why {
+                self.rows[ix].state = RouteState::Withheld(why);
+            }
+        }
+        for ix in 0..self.rows.len() {
+            if self.rows[ix].origin == RouteOrigin::System
+                && let Some(why) = self.system_route_gone(&self.rows[ix])
+            {
+                self.rows[ix].state = RouteState::Withheld(why);
+            }
+        }
+    }
+
+    fn inside(&self, prefix: IpNet, outer: impl Fn(&RibRoute) -> bool) -> bool {
+        self.rows.iter().any(|r| outer(r) && r.prefix.contains(&prefix))
+    }
+
+    fn inside_network(&self, prefix: IpNet) -> bool {
+        self.inside(prefix, |r| matches!(r.origin, RouteOrigin::AddressSpace(_) | RouteOrigin::Peering(_)))
+    }
+
+    fn inside_endpoint(&self, prefix: IpNet) -> bool {
+        self.inside(prefix, |r| matches!(r.origin, RouteOrigin::ServiceEndpoint(..)) && r.prefix != prefix)
+    }
+
+    /// RT-03, RT-04, FE-01, FE-02: None routes and the Default Internet route that vanish.
+    fn system_route_gone(&self, row: &RibRoute) -> Option<Withheld> {
+        let listed = |r: &&RibRoute| !matches!(r.state, RouteState::Withheld(_));
+        let equal =
+            |source| self.rows.iter().filter(listed).any(|r| r.source == source && r.prefix == row.prefix);
+        if row.next_hop_type == NextHopType::Internet {
+            return equal(RouteSource::VirtualNetworkGateway).then_some(Withheld::InternetLearned);
+        }
+        // RT-03 (a) and (b): own space equal to or around the None route; a peer's block equal to it.
+        let own_space = self.inside(row.prefix, |r| matches!(r.origin, RouteOrigin::AddressSpace(_)));
+        let peer =
+            self.rows.iter().any(|r| matches!(r.origin, RouteOrigin::Peering(_)) && r.prefix == row.prefix);
+        if own_space || peer || equal(RouteSource::User) {
+            return Some(Withheld::NoneRouteReplaced);
+        }
+        self.default_replaced().then_some(Withheld::DefaultReplaced)
+    }
+
+    /// U-04: does a user or learned 0.0.0.0/0 remove the None routes?
+    fn default_replaced(&self) -> bool {
+        use NoneRoutesOnDefaultOverride as Switch;
+        let switch = self.network.semantics().none_routes_on_default_override;
+        let removes = |r: &RibRoute| match (switch, r.source) {
+            (Switch::Keep, _) | (_, RouteSource::Default) => false,
+            (Switch::Remove, _) | (Switch::Documented, RouteSource::VirtualNetworkGateway) => true,
+            (Switch::Documented, RouteSource::User) => {
+                matches!(r.next_hop_type, NextHopType::VirtualAppliance | NextHopType::VirtualNetworkGateway)
+            }
+        };
+        let default = |r: &&RibRoute| r.prefix.prefix_len() == 0 && r.prefix.addr().is_ipv4();
+        let listed = |r: &&RibRoute| !matches!(r.state, RouteState::Withheld(_));
+        self.rows.iter().filter(default).filter(listed).any(removes)
+    }
+
+    /// Print order: each user route stands beside the system routes it competes with, losers first.
+    fn sort(&mut self) {
+        let groups: Vec<(u8, IpNet)> = self.rows.iter().map(|r| (self.group(r), r.prefix)).collect();
+        let mut order: Vec<usize> = (0..self.rows.len()).collect();
+        order.sort_by_key(|ix| (groups[*ix].0, self.rows[*ix].source, self.rows[*ix].line));
+        self.rows = order.into_iter().map(|ix| self.rows[ix].clone()).collect();
+    }
+
+    /// Which kind of system route the row belongs to: that of the longest one around it.
+    fn group(&self, row: &RibRoute) -> u8 {
+        let own = |r: &RibRoute| match (&r.origin, r.next_hop_type) {
+            (RouteOrigin::AddressSpace(_), _) => 0,
+            (RouteOrigin::Peering(_), _) => 1,
+            (RouteOrigin::Gateway(_), _) => 2,
+            (RouteOrigin::ServiceEndpoint(..), _) => 3,
+            (_, NextHopType::Internet) => 4,
+            _ => 5,
+        };
+        if row.source != RouteSource::User {
+            return own(row);
+        }
+        let system =
+            self.rows.iter().filter(|r| r.source != RouteSource::User && r.prefix.contains(&row.prefix));
+        system.max_by_key(|r| r.prefix.prefix_len()).map_or(4, own)
+    }
+
+    /// RT-11: of equal prefixes the better source wins; the others are Invalid.
+    fn contest(&mut self, base: usize) {
+        for ix in 0..self.rows.len() {
+            let row = &self.rows[ix];
+            if row.state != RouteState::Active {
+                continue;
+            }
+            let rival = |other: &&usize| {
+                let other = &self.rows[**other];
+                other.prefix == row.prefix && !matches!(other.state, RouteState::Withheld(_))
+            };
+            let all: Vec<usize> = (0..self.rows.len()).collect();
+            // The first of the best, so that equals stay both Active.
+            let best = all.iter().filter(rival).rev().max_by_key(|i| self.rank(&self.rows[**i])).copied();
+            if let Some(by) = best.filter(|by| self.rank(&self.rows[*by]) > self.rank(row)) {
+                self.rows[ix].state = RouteState::Invalid { by: RouteIx::new(base + by) };
+            }
+        }
+    }
+
+    /// Precedence at equal prefix. Service endpoints beat everything (RT-07); then the source decides
+    /// (RT-11), but for system routes of the own network and of peerings against learned ones (RT-12, U-03).
+    fn rank(&self, row: &RibRoute) -> u8 {
+        let system_wins = self.network.semantics().bgp_vs_peering == BgpVsPeering::SystemWins;
+        match (&row.origin, row.source) {
+            (RouteOrigin::ServiceEndpoint(..), _) => 5,
+            (_, RouteSource::User) => 4,
+            (RouteOrigin::AddressSpace(_) | RouteOrigin::Peering(_), _) if system_wins => 3,
+            (_, RouteSource::VirtualNetworkGateway) => 2,
+            (RouteOrigin::AddressSpace(_) | RouteOrigin::Peering(_), _) => 1,
+            _ => 0,
+        }
+    }
+}

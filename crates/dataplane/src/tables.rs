@@ -1,0 +1,304 @@
+//! What a compiled network is: immutable tables of numbers, built by `compile`, read by the stages.
+//!
+//! The reader defines the layout, the builder pays the cost. Nothing here holds a name: `compile`
+//! keeps the names and reasons beside the tables, under the same indices.
+
+use std::{collections::HashMap, net::IpAddr};
+
+use vnetsim_types::{
+    AclIx, AddrSet, GatewayId, IpNet, IpProtocol, LbId, NicId, PeeringId, RouteIx, RuleIx, SimTime, SiteId,
+    SubnetId, VnetId,
+};
+
+use crate::Lpm;
+
+/// A compiled network. Never changes; a changed network is another one with a higher `epoch`.
+#[derive(Clone, Debug, Default)]
+pub struct Tables {
+    /// Counts the compilations of a run, from 0.
+    pub epoch: u32,
+    /// The disputed switches that the stages ask for.
+    pub settings: Settings,
+    /// By [`VnetId`].
+    pub vnets: Vec<VnetTable>,
+    /// By [`SubnetId`].
+    pub subnets: Vec<SubnetTable>,
+    /// By [`NicId`].
+    pub nics: Vec<NicTable>,
+    /// By [`RouteIx`].
+    pub next_hops: Vec<NextHop>,
+    /// By [`AclIx`].
+    pub acls: Vec<Acl>,
+    /// Address sets that rules share.
+    pub sets: Vec<AddrSet>,
+    /// By [`PeeringId`].
+    pub links: Vec<LinkTable>,
+    /// By [`LbId`].
+    pub balancers: Vec<Balancer>,
+    /// By [`GatewayId`].
+    pub gateways: Vec<GatewayTable>,
+    /// By [`SiteId`].
+    pub sites: Vec<SiteTable>,
+    /// Who answers for which public address.
+    pub public: HashMap<IpAddr, PublicOwner>,
+}
+
+/// Switches of Part 12 that change what a stage does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Settings {
+    /// U-01 `strict`: a link without allowVirtualNetworkAccess drops in the fabric.
+    pub strict_access: bool,
+    /// U-02 `field`: forwarded traffic passes where the receiver's own return route names an appliance.
+    pub forwarded_field: bool,
+    /// U-08 `decrement`: gateways lower the time to live.
+    pub gateway_lowers_ttl: bool,
+    /// NSG-14 `flush`: a new set of tables ends every flow record.
+    pub flush_flows: bool,
+}
+
+/// A virtual network.
+#[derive(Clone, Debug, Default)]
+pub struct VnetTable {
+    /// Its current address space.
+    pub space: AddrSet,
+    /// Last address of each IPv4 subnet prefix: the subnet-directed broadcasts (FAB-05), ascending.
+    pub broadcasts: Vec<IpAddr>,
+    /// Who has which private address.
+    pub owners: HashMap<IpAddr, Owner>,
+    /// Connected peers: the link towards this network that each peer's packets are checked against,
+    /// by the peer's id, ascending.
+    pub links_from: Vec<(VnetId, PeeringId)>,
+    /// Region, as a number; equal numbers are equal regions.
+    pub region: u16,
+    /// How long an idle flow record lives (NSG-32, U-13).
+    pub flow_timeout: SimTime,
+}
+
+/// Who has a private address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Owner {
+    /// A NIC.
+    Nic(NicId),
+    /// An internal frontend of a balancer: position in its frontends.
+    Frontend(LbId, u32),
+    /// A virtual network gateway.
+    Gateway(GatewayId),
+}
+
+/// Who answers for a public address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PublicOwner {
+    /// It stands one to one for a private address of a NIC (ADDR-18).
+    Nic(NicId, IpAddr),
+    /// A public balancer frontend or a gateway; not modelled as a destination yet.
+    NotModelled,
+}
+
+/// A subnet.
+#[derive(Clone, Debug, Default)]
+pub struct SubnetTable {
+    /// Its routes.
+    pub lpm: Lpm,
+    /// Public address of its NAT gateway.
+    pub nat_gateway: Option<IpAddr>,
+    /// Default outbound access (OUT-07).
+    pub default_outbound: bool,
+}
+
+/// A network interface.
+#[derive(Clone, Debug)]
+pub struct NicTable {
+    /// Its virtual network.
+    pub vnet: VnetId,
+    /// Its subnet.
+    pub subnet: SubnetId,
+    /// Its private addresses, the primary one first, each with its public address.
+    pub addresses: Vec<(IpAddr, Option<IpAddr>)>,
+    /// `enableIPForwarding` (FAB-11).
+    pub ip_forwarding: bool,
+    /// NSG of the subnet.
+    pub subnet_acl: Option<AclIx>,
+    /// NSG of the NIC.
+    pub nic_acl: Option<AclIx>,
+    /// A running VM has it.
+    pub up: bool,
+    /// It belongs to the pool of a Standard balancer, which ends default outbound access (LB-15).
+    pub behind_standard_lb: bool,
+    /// The MAC address of its guest (ADDR-15).
+    pub mac: [u8; 6],
+}
+
+impl NicTable {
+    /// True when `ip` is one of its private addresses.
+    #[inline]
+    pub fn owns(&self, ip: IpAddr) -> bool {
+        self.addresses.iter().any(|(own, _)| *own == ip)
+    }
+}
+
+/// What a route does with a packet. Everything that can be known before the packet is resolved here.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NextHop {
+    /// Deliver inside the own virtual network.
+    VnetLocal,
+    /// Deliver inside a peered network.
+    Peering {
+        /// That network.
+        remote: VnetId,
+        /// It is in another region.
+        global: bool,
+    },
+    /// Hand to an appliance, packet unchanged (RT-16).
+    Appliance(Appliance),
+    /// Hand to a virtual network gateway.
+    Gateway(GatewayId),
+    /// Names the gateway, but no usable one serves the subnet (RT-27).
+    GatewayUnavailable,
+    /// Send to the internet edge.
+    Internet,
+    /// A service endpoint: the platform service itself (RT-07).
+    ServiceEndpoint,
+    /// Drop.
+    None,
+}
+
+/// Who stands behind the address of an appliance route.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Appliance {
+    /// A NIC.
+    Nic(NicId),
+    /// An internal balancer: position in its frontends.
+    Balancer {
+        /// The balancer.
+        lb: LbId,
+        /// Position in its frontends.
+        frontend: u32,
+        /// It is in another region than the subnet.
+        global: bool,
+    },
+    /// A gateway; known to work in the field (FE-17), not modelled yet.
+    Gateway,
+    /// The address is in reachable space, but nobody has it (RT-19).
+    Nobody,
+    /// The address is not in reachable space (RT-20).
+    NotAdjacent,
+}
+
+/// An NSG as one subnet sees it.
+#[derive(Clone, Debug, Default)]
+pub struct Acl {
+    /// Inbound rules by priority, the default rules last.
+    pub inbound: Vec<Rule>,
+    /// Outbound rules by priority, the default rules last.
+    pub outbound: Vec<Rule>,
+}
+
+/// One compiled security rule.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// Its number, for explanations.
+    pub ix: RuleIx,
+    /// Protocol to match; `None` for every protocol.
+    pub protocol: Option<IpProtocol>,
+    /// Source addresses.
+    pub source: Addresses,
+    /// Destination addresses.
+    pub destination: Addresses,
+    /// Source ports, inclusive; empty for any.
+    pub source_ports: Vec<(u16, u16)>,
+    /// Destination ports, inclusive; empty for any.
+    pub destination_ports: Vec<(u16, u16)>,
+    /// Allow or deny.
+    pub allow: bool,
+}
+
+/// One side of a rule.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Addresses {
+    /// Every address.
+    Any,
+    /// Members of a set: position in [`Tables::sets`].
+    Set(u32),
+    /// A service tag whose prefixes nobody said.
+    Unknown,
+}
+
+/// One link of a peering.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct LinkTable {
+    /// PEER-07.
+    pub allow_forwarded: bool,
+    /// False when either link of the peering has allowVirtualNetworkAccess false.
+    pub both_allow_access: bool,
+}
+
+/// A load balancer.
+#[derive(Clone, Debug, Default)]
+pub struct Balancer {
+    /// Basic SKU.
+    pub basic: bool,
+    /// Rules in order.
+    pub rules: Vec<BalancerRule>,
+}
+
+/// A load-balancing rule.
+#[derive(Clone, Debug)]
+pub struct BalancerRule {
+    /// Position of its frontend.
+    pub frontend: u32,
+    /// Protocol; `None` for HA ports.
+    pub protocol: Option<IpProtocol>,
+    /// Port; ignored for HA ports.
+    pub port: u16,
+    /// What a backend is chosen by.
+    pub hash: HashInput,
+    /// Pool members.
+    pub members: Vec<NicId>,
+}
+
+/// Fields that choose a backend (LB-05).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HashInput {
+    /// Addresses, ports and protocol.
+    FiveTuple,
+    /// Addresses.
+    Addresses,
+    /// Addresses and protocol.
+    AddressesAndProtocol,
+}
+
+/// A virtual network gateway.
+#[derive(Clone, Debug)]
+pub struct GatewayTable {
+    /// Its virtual network.
+    pub vnet: VnetId,
+    /// Its `GatewaySubnet`, whose routes it uses.
+    pub subnet: SubnetId,
+    /// Prefixes of the sites connected to it, longest first, then in the order of the connections.
+    pub prefixes: Vec<(IpNet, SiteId)>,
+}
+
+/// An on-premises site.
+#[derive(Clone, Debug, Default)]
+pub struct SiteTable {
+    /// Azure prefixes that its device knows; `None` for all.
+    pub known: Option<AddrSet>,
+    /// The gateway that its traffic enters Azure by.
+    pub gateway: Option<GatewayId>,
+}
+
+impl Tables {
+    /// The link of `vnet` towards its Connected peer `from`.
+    #[inline]
+    pub fn link_from(&self, vnet: VnetId, from: VnetId) -> Option<PeeringId> {
+        let links = &self.vnets[vnet.ix()].links_from;
+        links.binary_search_by_key(&from, |(peer, _)| *peer).ok().map(|at| links[at].1)
+    }
+
+    /// The route that `subnet` has for `dst`, and its number.
+    #[inline]
+    pub fn route(&self, subnet: SubnetId, dst: IpAddr) -> Option<(RouteIx, NextHop)> {
+        let route = self.subnets[subnet.ix()].lpm.lookup(dst)?;
+        Some((route, self.next_hops[route.ix()]))
+    }
+}

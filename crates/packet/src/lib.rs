@@ -1,0 +1,30 @@
+//! Frames as they are on the wire: Ethernet II, IPv4, IPv6, TCP, UDP, ICMP.
+//!
+//! Owns parsing a frame into a copyable digest ([`Headers`]), editing a frame in place so that its
+//! checksums stay valid, and building frames. Called by the data plane for every packet and by the
+//! simulator for every packet sent. Must never decide what happens to a packet, know a network, or
+//! panic on any bytes.
+//!
+//! Cost per packet: [`parse`] and the edits do not allocate and never read the payload; an edit
+//! touches the changed words and one or two checksums. A builder allocates its frame, once.
+//!
+//! Limits: no VLAN tags, no reassembly, no checksum verification on receipt. An ICMP error's
+//! embedded packet is read ([`L4::IcmpError`]) but never translated.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod build;
+mod checksum;
+mod edit;
+mod headers;
+mod parse;
+mod tcp_flags;
+
+pub use build::{BuildError, Endpoints, icmp_echo, icmp_fragmentation_needed, icmp_time_exceeded, tcp, udp};
+pub use edit::{EditError, set_destination, set_macs, set_source, set_ttl};
+pub use headers::{Fragment, Headers, IcmpErrorKind, L4};
+pub use parse::{ParseError, parse};
+pub use tcp_flags::TcpFlags;
+
+/// An Ethernet address.
+pub type Mac = [u8; 6];

@@ -1,0 +1,138 @@
+//! Bookkeeping: what became of each conversation, and that no packet is lost to the books.
+
+use std::collections::BTreeMap;
+
+use vnetsim_types::{DropReason, Observer, PacketTag, Part, Place, SimTime, TrafficId};
+
+/// How a conversation ended.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Outcome {
+    /// Every packet arrived.
+    Completed,
+    /// A packet died, and the conversation with it.
+    Dropped {
+        /// Which packet.
+        part: Part,
+        /// Where.
+        at: Place,
+        /// Why.
+        reason: DropReason,
+    },
+}
+
+/// Conversations of one traffic entry that ended in the same way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OutcomeGroup {
+    /// The way.
+    pub outcome: Outcome,
+    /// How many.
+    pub count: u64,
+    /// Number of the first one.
+    pub first: u32,
+    /// When the first one ended.
+    pub first_at: SimTime,
+    /// Sum of the durations from first packet to end, for a mean.
+    pub total_ns: u64,
+}
+
+/// What became of one traffic entry.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct TrafficReport {
+    /// Conversations started.
+    pub started: u64,
+    /// Groups of equal outcomes, in the order in which they first happened.
+    pub outcomes: Vec<OutcomeGroup>,
+}
+
+impl TrafficReport {
+    /// Conversations that completed.
+    pub fn completed(&self) -> u64 {
+        self.outcomes.iter().filter(|g| g.outcome == Outcome::Completed).map(|g| g.count).sum()
+    }
+}
+
+#[derive(Debug)]
+struct Open {
+    started: SimTime,
+    in_flight: u32,
+    drop: Option<Outcome>,
+}
+
+/// All conversations of a run.
+#[derive(Debug, Default)]
+pub(crate) struct Books {
+    open: BTreeMap<(TrafficId, u32), Open>,
+    pub(crate) reports: Vec<TrafficReport>,
+    pub(crate) sent: u64,
+    pub(crate) delivered: u64,
+    pub(crate) dropped: BTreeMap<DropReason, u64>,
+}
+
+impl Books {
+    pub(crate) fn new(traffic: usize) -> Self {
+        Self { reports: vec![TrafficReport::default(); traffic], ..Self::default() }
+    }
+
+    /// A packet exists.
+    pub(crate) fn sent(&mut self, now: SimTime, tag: PacketTag) {
+        self.sent += 1;
+        if tag.part == Part::Request {
+            self.reports[tag.traffic.ix()].started += 1;
+        }
+        let fresh = || Open { started: now, in_flight: 0, drop: None };
+        self.open.entry((tag.traffic, tag.conversation)).or_insert_with(fresh).in_flight += 1;
+    }
+
+    /// A packet reached the one it was for. Answers to it must be booked as sent before.
+    pub(crate) fn delivered<O: Observer>(&mut self, now: SimTime, tag: PacketTag, observer: &mut O) {
+        self.delivered += 1;
+        self.landed(now, tag, observer);
+    }
+
+    /// A packet died.
+    pub(crate) fn dropped<O: Observer>(
+        &mut self,
+        now: SimTime,
+        tag: PacketTag,
+        at: Place,
+        reason: DropReason,
+        observer: &mut O,
+    ) {
+        *self.dropped.entry(reason).or_default() += 1;
+        if let Some(open) = self.open.get_mut(&(tag.traffic, tag.conversation))
+            && tag.part != Part::IcmpError
+        {
+            open.drop = open.drop.or(Some(Outcome::Dropped { part: tag.part, at, reason }));
+        }
+        self.landed(now, tag, observer);
+    }
+
+    fn landed<O: Observer>(&mut self, now: SimTime, tag: PacketTag, observer: &mut O) {
+        let key = (tag.traffic, tag.conversation);
+        let Some(open) = self.open.get_mut(&key) else { return };
+        open.in_flight -= 1;
+        if open.in_flight > 0 {
+            return;
+        }
+        let outcome = open.drop.unwrap_or(Outcome::Completed);
+        let lasted_ns = now.since(open.started).0;
+        self.open.remove(&key);
+        let groups = &mut self.reports[tag.traffic.ix()].outcomes;
+        let known = groups.iter_mut().find(|g| g.outcome == outcome);
+        let first_of_its_kind = known.is_none();
+        match known {
+            Some(group) => {
+                group.count += 1;
+                group.total_ns += lasted_ns;
+            }
+            None => groups.push(OutcomeGroup {
+                outcome,
+                count: 1,
+                first: tag.conversation,
+                first_at: now,
+                total_ns: lasted_ns,
+            }),
+        }
+        observer.closed(tag.traffic, tag.conversation, first_of_its_kind);
+    }
+}

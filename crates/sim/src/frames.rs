@@ -1,0 +1,82 @@
+//! The frames that ends of conversations send: requests, replies, the third packet of a handshake.
+
+use std::net::IpAddr;
+
+use vnetsim_dataplane::FABRIC_MAC;
+use vnetsim_model::Traffic;
+use vnetsim_packet::{self as packet, BuildError, Endpoints, Headers, L4, Mac, TcpFlags};
+use vnetsim_types::{IpProtocol, Part};
+
+/// First time to live of everything: the Linux default (FAB-15).
+pub(crate) const TTL_INITIAL: u8 = 64;
+/// Initial sequence numbers; no sequence arithmetic happens in a handshake without data.
+const CLIENT_SEQ: u32 = 1_000;
+const SERVER_SEQ: u32 = 5_000;
+
+fn ends(mac: Mac, src: IpAddr, dst: IpAddr) -> Endpoints {
+    Endpoints { src_mac: mac, dst_mac: FABRIC_MAC, src, dst, ttl: TTL_INITIAL }
+}
+
+/// The first packet of conversation number `conversation`, sent by a station with `mac`.
+pub(crate) fn request(traffic: &Traffic, conversation: u32, mac: Mac) -> Result<Vec<u8>, BuildError> {
+    let ends = ends(mac, traffic.from.address, traffic.to.address);
+    let source_port = source_port(traffic.source_port, conversation);
+    let size = usize::from(traffic.payload_bytes);
+    match traffic.protocol.protocol {
+        IpProtocol::TCP => {
+            packet::tcp(&ends, source_port, traffic.protocol.port, TcpFlags::SYN, CLIENT_SEQ, 0, 0)
+        }
+        IpProtocol::UDP => packet::udp(&ends, source_port, traffic.protocol.port, size),
+        _ => packet::icmp_echo(&ends, true, source_port, 1, size),
+    }
+}
+
+/// Conversations count up from the first source port and stay out of the ports below 1024.
+fn source_port(first: u16, conversation: u32) -> u16 {
+    let span = u32::from(u16::MAX) - 1_023;
+    let offset = u32::from(first.max(1_024)) - 1_024;
+    (1_024 + (offset + conversation % span) % span) as u16
+}
+
+/// What an end answers to a packet for itself, and which part of the conversation the answer is.
+pub(crate) fn answer(got: &Headers, part: Part, payload_bytes: u16, mac: Mac) -> Option<(Part, Vec<u8>)> {
+    let ends = ends(mac, got.dst, got.src);
+    let size = usize::from(payload_bytes);
+    let (part, frame) = match (got.l4, part) {
+        (L4::Tcp { src_port, dst_port, flags, .. }, Part::Request) if flags.contains(TcpFlags::SYN) => {
+            let flags = TcpFlags::SYN | TcpFlags::ACK;
+            (Part::Reply, packet::tcp(&ends, dst_port, src_port, flags, SERVER_SEQ, CLIENT_SEQ + 1, 0))
+        }
+        (L4::Tcp { src_port, dst_port, .. }, Part::Reply) => (
+            Part::Ack,
+            packet::tcp(&ends, dst_port, src_port, TcpFlags::ACK, CLIENT_SEQ + 1, SERVER_SEQ + 1, 0),
+        ),
+        (L4::Udp { src_port, dst_port }, Part::Request) => {
+            (Part::Reply, packet::udp(&ends, dst_port, src_port, size))
+        }
+        (L4::IcmpEcho { request: true, id, seq }, Part::Request) => {
+            (Part::Reply, packet::icmp_echo(&ends, false, id, seq, size))
+        }
+        _ => return None,
+    };
+    // Same family and no larger than what arrived: building cannot fail, and no answer is the safe end.
+    frame.ok().map(|frame| (part, frame))
+}
+
+/// The ICMP error of a router whose clock for the packet ran out.
+pub(crate) fn time_exceeded(router: IpAddr, mac: Mac, got: &Headers, frame: &[u8]) -> Option<Vec<u8>> {
+    packet::icmp_time_exceeded(&ends(mac, router, got.src), frame).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::source_port;
+
+    #[test]
+    fn source_ports_wrap_above_the_well_known_ones() {
+        assert_eq!(source_port(50_000, 0), 50_000);
+        assert_eq!(source_port(50_000, 15_535), 65_535);
+        assert_eq!(source_port(50_000, 15_536), 1_024);
+        assert_eq!(source_port(80, 0), 1_024);
+    }
+}

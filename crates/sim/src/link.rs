@@ -1,0 +1,36 @@
+//! How long a leg takes.
+//!
+//! A leg inside a virtual network and one across a same-region peering take the same time (S22,
+//! PEER-36): the fabric is one. Fixed figures for now; the sample pings of FAB-23 (0.8 to 1.7 ms
+//! round trip inside a region) set their size.
+
+use vnetsim_dataplane::{LegEnd, Origin, Tables};
+use vnetsim_types::{SimTime, VnetId};
+
+/// One way between two NICs, or a NIC and a gateway, of one region.
+const SAME_REGION: SimTime = SimTime::from_micros(400);
+/// One way between two regions.
+const OTHER_REGION: SimTime = SimTime::from_millis(20);
+/// One way through a tunnel between a gateway and a site.
+const SITE: SimTime = SimTime::from_millis(5);
+/// One way between Azure's edge and an internet host.
+const INTERNET: SimTime = SimTime::from_millis(10);
+/// From a guest's receipt of a packet to what it sends because of it.
+pub(crate) const GUEST_DELAY: SimTime = SimTime::from_micros(20);
+
+/// Latency of a leg.
+pub(crate) fn latency(tables: &Tables, origin: Origin, end: LegEnd) -> SimTime {
+    let region = |vnet: VnetId| tables.vnets[vnet.ix()].region;
+    let to = match end {
+        LegEnd::Nic(nic) => tables.nics[nic.ix()].vnet,
+        LegEnd::Gateway(gateway) => tables.gateways[gateway.ix()].vnet,
+        LegEnd::Site(_) => return SITE,
+        LegEnd::Internet { .. } => return INTERNET,
+    };
+    match origin {
+        Origin::Internet => INTERNET,
+        Origin::Site => SITE,
+        Origin::Vnet(from) | Origin::Gateway(from) if region(from) == region(to) => SAME_REGION,
+        Origin::Vnet(_) | Origin::Gateway(_) => OTHER_REGION,
+    }
+}

@@ -1,0 +1,349 @@
+//! The run: takes events in order and lets switches, guests, gateways, sites and the edge act on them.
+
+use std::collections::BTreeMap;
+
+use vnetsim_compile::{Epoch, compile};
+use vnetsim_dataplane::{Context, Edge, Leg, LegEnd, Origin, Packet, Switch, at_gateway};
+use vnetsim_model::{Network, Operation, Refusal, Traffic};
+use vnetsim_types::{
+    DropReason, NicId, Observer, PacketId, PacketTag, Part, Place, SimTime, SiteId, Span, Step, TrafficId,
+    limits,
+};
+
+use crate::{
+    TrafficReport,
+    conversation::Books,
+    event::{Event, Node, Queue},
+    frames,
+    guest::{Guest, Reaction},
+    link::{GUEST_DELAY, latency},
+};
+
+/// An entry of the timeline.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// When.
+    pub at: SimTime,
+    /// What.
+    pub operation: Operation,
+    /// Where the scenario says so.
+    pub span: Span,
+}
+
+/// What became of a timeline entry.
+#[derive(Clone, Debug)]
+pub struct ChangeReport {
+    /// When it ran.
+    pub at: SimTime,
+    /// Accepted, or refused with a reason.
+    pub result: Result<(), Refusal>,
+    /// Where the scenario says so.
+    pub span: Span,
+}
+
+/// What came of a run.
+#[derive(Debug)]
+pub struct Report {
+    /// By [`TrafficId`].
+    pub traffic: Vec<TrafficReport>,
+    /// The timeline, in the order in which it ran.
+    pub changes: Vec<ChangeReport>,
+    /// Network and tables from change to change, at least one; steps name routes and rules of their epoch.
+    pub epochs: Vec<Epoch>,
+    /// Virtual time of the last event.
+    pub end: SimTime,
+    /// Packets made.
+    pub sent: u64,
+    /// Packets that reached the one they were for.
+    pub delivered: u64,
+    /// Packets that died, by reason.
+    pub dropped: BTreeMap<DropReason, u64>,
+    /// Events handled.
+    pub events: u64,
+    /// Set when too many events happened at one moment and the run was stopped there.
+    pub stuck_at: Option<SimTime>,
+}
+
+/// Plays `traffic` and `timeline` on `network`. The timeline is in ascending order of time.
+pub fn run<O: Observer>(
+    network: Network,
+    traffic: &[Traffic],
+    timeline: &[Change],
+    observer: &mut O,
+) -> Report {
+    let mut world = World::new(network, traffic, timeline, observer);
+    for (ix, change) in timeline.iter().enumerate() {
+        world.queue.push(change.at, Node::Scenario, Event::Change(ix));
+    }
+    for (ix, entry) in traffic.iter().enumerate().filter(|(_, t)| t.count > 0) {
+        world.queue.push(entry.start, Node::Scenario, Event::Start(TrafficId::new(ix), 0));
+    }
+    world.play();
+    world.report()
+}
+
+struct World<'a, O: Observer> {
+    network: Network,
+    epochs: Vec<Epoch>,
+    traffic: &'a [Traffic],
+    timeline: &'a [Change],
+    observer: &'a mut O,
+    queue: Queue,
+    switches: Vec<Switch>,
+    guests: Vec<Guest>,
+    edge: Edge,
+    books: Books,
+    changes: Vec<ChangeReport>,
+    now: SimTime,
+    packets: u64,
+    events: u64,
+    stuck_at: Option<SimTime>,
+}
+
+impl<'a, O: Observer> World<'a, O> {
+    fn new(network: Network, traffic: &'a [Traffic], timeline: &'a [Change], observer: &'a mut O) -> Self {
+        let first = Epoch { from: SimTime::ZERO, compiled: compile(&network, 0), network: network.clone() };
+        Self {
+            epochs: vec![first],
+            traffic,
+            timeline,
+            observer,
+            queue: Queue::default(),
+            switches: vec![Switch::default(); network.vnets().len()],
+            guests: vec![Guest::default(); network.vms().len()],
+            edge: Edge::default(),
+            books: Books::new(traffic.len()),
+            changes: Vec::new(),
+            now: SimTime::ZERO,
+            packets: 0,
+            events: 0,
+            stuck_at: None,
+            network,
+        }
+    }
+
+    fn play(&mut self) {
+        let mut at_this_instant = 0;
+        while let Some((time, event)) = self.queue.pop() {
+            at_this_instant = if time == self.now { at_this_instant + 1 } else { 0 };
+            if at_this_instant > limits::EVENTS_PER_INSTANT_MAX {
+                self.stuck_at = Some(time);
+                return;
+            }
+            self.now = time;
+            self.events += 1;
+            match event {
+                Event::Change(ix) => self.change(ix),
+                Event::Start(traffic, conversation) => self.start(traffic, conversation),
+                Event::Emit(nic, packet) => self.emit(nic, packet),
+                Event::Arrive(leg, packet) => self.arrive(leg, packet),
+            }
+        }
+    }
+
+    fn report(self) -> Report {
+        Report {
+            traffic: self.books.reports,
+            changes: self.changes,
+            epochs: self.epochs,
+            end: self.now,
+            sent: self.books.sent,
+            delivered: self.books.delivered,
+            dropped: self.books.dropped,
+            events: self.events,
+            stuck_at: self.stuck_at,
+        }
+    }
+
+    fn change(&mut self, ix: usize) {
+        let change = &self.timeline[ix];
+        let result = self.network.apply(&change.operation);
+        if result.is_ok() {
+            if let Operation::SetRunning(vm, false) = change.operation {
+                self.guests[vm.ix()] = Guest::default(); // a stopped machine forgets its sessions
+            }
+            let compiled = compile(&self.network, self.epochs.len() as u32);
+            self.epochs.push(Epoch { from: self.now, compiled, network: self.network.clone() });
+        }
+        self.changes.push(ChangeReport { at: self.now, result, span: change.span });
+    }
+
+    /// Conversation number `conversation` of a traffic entry begins.
+    fn start(&mut self, id: TrafficId, conversation: u32) {
+        let traffic = &self.traffic[id.ix()];
+        let mac = self.mac_of(traffic.from.place);
+        match frames::request(traffic, conversation, mac) {
+            Ok(frame) => self.send(
+                traffic.from.place,
+                PacketTag { traffic: id, conversation, part: Part::Request },
+                frame,
+            ),
+            Err(_) => debug_assert!(false, "the scenario checks sizes and families"),
+        }
+        let next = conversation + 1;
+        if u64::from(next) < traffic.count {
+            self.queue.push(self.now + traffic.interval, Node::Scenario, Event::Start(id, next));
+        }
+    }
+
+    fn mac_of(&self, place: Place) -> vnetsim_packet::Mac {
+        match place {
+            Place::Nic(nic) => self.tables().nics[nic.ix()].mac,
+            Place::Gateway(_) | Place::Site(_) | Place::Internet => vnetsim_dataplane::FABRIC_MAC,
+        }
+    }
+
+    fn tables(&self) -> std::sync::Arc<vnetsim_dataplane::Tables> {
+        self.epochs.last().expect("the first epoch is always there").compiled.tables.clone()
+    }
+
+    /// `from` makes a packet of `frame` and sends it.
+    fn send(&mut self, from: Place, tag: PacketTag, frame: Vec<u8>) {
+        let id = PacketId(self.packets);
+        self.packets += 1;
+        let traced = O::ENABLED && self.observer.packet(id, tag);
+        let packet = Packet::new(id, tag, traced, frame).expect("frames made here parse");
+        self.books.sent(self.now, tag);
+        if packet.traced {
+            let (key, ttl) = (packet.headers.flow_key(), packet.headers.ttl);
+            self.observer.step(id, self.now, Step::Sent { from, key, ttl });
+        }
+        match from {
+            Place::Nic(nic) => self.emit(nic, packet),
+            Place::Site(site) => self.site_sends(site, packet),
+            Place::Internet => self.internet_sends(packet),
+            Place::Gateway(_) => debug_assert!(false, "gateways send nothing of their own"),
+        }
+    }
+
+    /// A guest puts `packet` on `nic`.
+    fn emit(&mut self, nic: NicId, mut packet: Packet) {
+        let tables = self.tables();
+        let port = &tables.nics[nic.ix()];
+        if !port.up {
+            return self.lost(packet, Place::Nic(nic), DropReason::SenderStopped);
+        }
+        let mut cx = Context { now: self.now, tables: &tables, observer: &mut *self.observer };
+        match self.switches[port.vnet.ix()].egress(&mut cx, nic, &mut packet) {
+            Ok(leg) => self.travel(Node::Vnet(port.vnet.0), leg, packet),
+            Err(reason) => self.dropped(packet, Place::Nic(nic), reason),
+        }
+    }
+
+    fn travel(&mut self, node: Node, leg: Leg, packet: Packet) {
+        let takes = latency(&self.tables(), leg.origin, leg.end);
+        self.queue.push(self.now + takes, node, Event::Arrive(leg, packet));
+    }
+
+    fn arrive(&mut self, leg: Leg, mut packet: Packet) {
+        let tables = self.tables();
+        let mut cx = Context { now: self.now, tables: &tables, observer: &mut *self.observer };
+        match leg.end {
+            LegEnd::Nic(nic) => {
+                let vnet = tables.nics[nic.ix()].vnet;
+                match self.switches[vnet.ix()].ingress(&mut cx, leg.origin, nic, &mut packet) {
+                    Ok(()) => self.enter_guest(nic, packet),
+                    Err(reason) => self.dropped(packet, Place::Nic(nic), reason),
+                }
+            }
+            LegEnd::Gateway(gateway) => match at_gateway(&mut cx, leg.origin, gateway, &mut packet) {
+                Ok(next) => self.travel(Node::Gateway(gateway.0), next, packet),
+                Err(reason) => self.dropped(packet, Place::Gateway(gateway), reason),
+            },
+            LegEnd::Site(site) => self.at_far_end(Place::Site(site), packet),
+            LegEnd::Internet { nic, public, one_to_one } => {
+                match self.edge.leave(&mut cx, nic, public, one_to_one, &mut packet) {
+                    // A public address of this network is reached from outside, like any other.
+                    Ok(()) if tables.public.contains_key(&packet.headers.dst) => self.internet_sends(packet),
+                    Ok(()) => self.at_far_end(Place::Internet, packet),
+                    Err(reason) => self.dropped(packet, Place::Nic(nic), reason),
+                }
+            }
+        }
+    }
+
+    fn enter_guest(&mut self, nic: NicId, mut packet: Packet) {
+        let tables = self.tables();
+        let vnet = tables.nics[nic.ix()].vnet;
+        let Some(vm) = self.network[nic].vm.filter(|_| tables.nics[nic.ix()].up) else {
+            return self.lost(packet, Place::Nic(nic), DropReason::NoSuchDestination);
+        };
+        let size = self.traffic[packet.tag.traffic.ix()].payload_bytes;
+        let mut cx = Context { now: self.now, tables: &tables, observer: &mut *self.observer };
+        match self.guests[vm.ix()].receive(&mut cx, &self.network, vm, nic, size, &mut packet) {
+            Reaction::Delivered(answer) => {
+                let (place, answer) = match answer {
+                    Some((out, part, frame)) => (Place::Nic(out), Some((part, frame))),
+                    None => (Place::Nic(nic), None),
+                };
+                self.delivered(place, packet, answer);
+            }
+            Reaction::Forwarded(out) => {
+                self.queue.push(self.now + GUEST_DELAY, Node::Vnet(vnet.0), Event::Emit(out, packet));
+            }
+            Reaction::Dropped(reason, error) => {
+                if let Some(frame) = error {
+                    self.send(Place::Nic(nic), PacketTag { part: Part::IcmpError, ..packet.tag }, frame);
+                }
+                self.dropped(packet, Place::Nic(nic), reason);
+            }
+        }
+    }
+
+    /// Sites and the internet stand for hosts that have every address and answer everything.
+    fn at_far_end(&mut self, place: Place, packet: Packet) {
+        let headers = packet.headers;
+        if packet.traced {
+            let step = Step::Delivered { to: place, key: headers.flow_key(), ttl: headers.ttl };
+            self.observer.step(packet.id, self.now, step);
+        }
+        let size = self.traffic[packet.tag.traffic.ix()].payload_bytes;
+        let answer = frames::answer(&headers, packet.tag.part, size, self.mac_of(place));
+        self.delivered(place, packet, answer);
+    }
+
+    fn delivered(&mut self, place: Place, packet: Packet, answer: Option<(Part, Vec<u8>)>) {
+        if let Some((part, frame)) = answer {
+            self.send(place, PacketTag { part, ..packet.tag }, frame);
+        }
+        self.books.delivered(self.now, packet.tag, self.observer);
+    }
+
+    /// GW-06: a site sends into Azure by its gateway, if its device knows the destination.
+    fn site_sends(&mut self, site: SiteId, packet: Packet) {
+        let tables = self.tables();
+        let table = &tables.sites[site.ix()];
+        let known = table.known.as_ref().is_none_or(|set| set.contains(packet.headers.dst));
+        match table.gateway.filter(|_| known) {
+            Some(gateway) => {
+                let leg = Leg { origin: Origin::Site, end: LegEnd::Gateway(gateway) };
+                self.travel(Node::Site(site.0), leg, packet);
+            }
+            None => self.lost(packet, Place::Site(site), DropReason::NoRouteOnPrem),
+        }
+    }
+
+    fn internet_sends(&mut self, mut packet: Packet) {
+        let tables = self.tables();
+        let mut cx = Context { now: self.now, tables: &tables, observer: &mut *self.observer };
+        match self.edge.enter(&mut cx, &mut packet) {
+            Ok(nic) => {
+                let leg = Leg { origin: Origin::Internet, end: LegEnd::Nic(nic) };
+                self.travel(Node::Internet, leg, packet);
+            }
+            Err(reason) => self.dropped(packet, Place::Internet, reason),
+        }
+    }
+
+    /// A packet dies outside the data plane, which therefore did not report it.
+    fn lost(&mut self, packet: Packet, at: Place, reason: DropReason) {
+        if packet.traced {
+            self.observer.step(packet.id, self.now, Step::Dropped { at, reason });
+        }
+        self.dropped(packet, at, reason);
+    }
+
+    fn dropped(&mut self, packet: Packet, at: Place, reason: DropReason) {
+        self.books.dropped(self.now, packet.tag, at, reason, self.observer);
+    }
+}

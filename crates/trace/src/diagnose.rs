@@ -1,0 +1,383 @@
+//! From a dead packet to its cause: the object, its place in the input, and what to change.
+
+use vnetsim_model::{Network, UserNextHop};
+use vnetsim_types::{
+    ApplianceAction, Direction, DropReason, FlowKey, NicId, NsgLevel, PeeringId, Place, RouteIx, SimTime,
+    Span, Step, SubnetId,
+};
+
+use vnetsim_compile::{NextHopType, RouteOrigin};
+
+use crate::{
+    ConversationTrace, Explainer, PacketTrace,
+    explain::{level_word, list, next_hop_words},
+    route_none,
+};
+
+/// Why a conversation died, in words.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Diagnosis {
+    /// The stable reason.
+    pub reason: DropReason,
+    /// Where the packet died.
+    pub place: String,
+    /// The packet's five-tuple when it died.
+    pub key: FlowKey,
+    /// True when the request got through and the answer died.
+    pub on_return: bool,
+    /// The object that decided: a rule, a route, a link, a NIC.
+    pub object: String,
+    /// Where the input says it; the empty span for the platform's own defaults.
+    pub span: Span,
+    /// What led there, a sentence each.
+    pub because: Vec<String>,
+    /// What to change, a line each; alternatives start with "or".
+    pub fix: Vec<String>,
+}
+
+/// The dead packet of `trace`, seen from its last steps.
+pub(crate) struct Case<'a> {
+    pub(crate) explainer: &'a Explainer<'a>,
+    pub(crate) network: &'a Network,
+    pub(crate) trace: &'a ConversationTrace,
+    pub(crate) packet: &'a PacketTrace,
+    pub(crate) now: SimTime,
+    pub(crate) at: Place,
+    pub(crate) key: FlowKey,
+}
+
+/// What a case adds to its reason.
+#[derive(Default)]
+pub(crate) struct Finding {
+    pub(crate) object: String,
+    pub(crate) span: Span,
+    pub(crate) because: Vec<String>,
+    pub(crate) fix: Vec<String>,
+}
+
+pub(crate) fn diagnose(explainer: &Explainer<'_>, trace: &ConversationTrace) -> Option<Diagnosis> {
+    let packet = trace.dead()?;
+    let (at, reason) = packet.drop()?;
+    let (now, _) = *packet.steps.last()?;
+    let key = packet.steps.iter().rev().find_map(|(_, step)| key_of(step))?;
+    let case = Case { explainer, network: &explainer.epoch(now).network, trace, packet, now, at, key };
+    let mut finding = case.finding(reason);
+    if finding.fix.is_empty() {
+        finding.fix.push(reason.hint().to_owned());
+    }
+    Some(Diagnosis {
+        reason,
+        place: explainer.place(at),
+        key,
+        on_return: !packet.part.is_forward(),
+        object: finding.object,
+        span: finding.span,
+        because: finding.because,
+        fix: finding.fix,
+    })
+}
+
+/// The five-tuple that a step shows.
+fn key_of(step: &Step) -> Option<FlowKey> {
+    match step {
+        Step::Sent { key, .. } | Step::PublicAddress { key, .. } => Some(*key),
+        Step::Appliance { action: ApplianceAction::Translated { key, .. }, .. } => Some(*key),
+        _ => None,
+    }
+}
+
+impl Case<'_> {
+    fn finding(&self, reason: DropReason) -> Finding {
+        match reason {
+            DropReason::RouteNone => route_none::finding(self),
+            DropReason::NsgDeny | DropReason::InsufficientInput => self.nsg(),
+            DropReason::ForwardedTrafficBlocked => self.forwarded_blocked(),
+            DropReason::PeeringAccessDisabled => self.access_disabled(),
+            DropReason::SourceNotOwned | DropReason::IpForwardingDisabled => self.nic_flag(),
+            DropReason::GuestNotForwarding | DropReason::GuestPortClosed => self.guest(),
+            DropReason::NextHopUnreachable
+            | DropReason::NextHopNotDirectlyConnected
+            | DropReason::GatewayUnavailable
+            | DropReason::NoLoadBalancerRule
+            | DropReason::NoHealthyBackend
+            | DropReason::GlobalPeeringBasicLb
+            | DropReason::NoSuchDestination => self.route_object(),
+            DropReason::RoutingLoop | DropReason::TtlExpired => self.looped(),
+            DropReason::NvaNoSession => self.no_session(),
+            DropReason::SourceNotTranslatable => self.no_snat(),
+            _ => Finding { object: self.explainer.place(self.at), ..Finding::default() },
+        }
+    }
+
+    /// The last route decision: subnet and winner.
+    pub(crate) fn last_route(&self) -> Option<(SubnetId, Option<RouteIx>)> {
+        self.packet.steps.iter().rev().find_map(|(_, step)| match step {
+            Step::Route { subnet, route, .. } => Some((*subnet, *route)),
+            _ => None,
+        })
+    }
+
+    fn last_link(&self) -> Option<PeeringId> {
+        self.packet.steps.iter().rev().find_map(|(_, step)| match step {
+            Step::Peering { link, .. } => Some(*link),
+            _ => None,
+        })
+    }
+
+    fn nic_at(&self) -> Option<NicId> {
+        if let Place::Nic(nic) = self.at { Some(nic) } else { None }
+    }
+
+    /// The route table of a subnet by name, or how to get one.
+    pub(crate) fn table_of(&self, subnet: SubnetId) -> String {
+        match &self.network[subnet].route_table {
+            Some(table) => format!("route table {}", self.network[table.value].name.value),
+            None => format!("a route table for {}", self.network.subnet_path(subnet)),
+        }
+    }
+
+    /// The object of the last route: the route itself, with its words.
+    fn route_object(&self) -> Finding {
+        let Some((subnet, Some(ix))) = self.last_route() else { return Finding::default() };
+        let route = self.explainer.at(self.now).route(ix);
+        let object = format!("{} of {}", self.explainer.route_words(route), self.network.subnet_path(subnet));
+        let hop = next_hop_words(route);
+        let because = vec![format!("{} is routed to {hop}", self.key.dst)];
+        Finding { object, span: self.explainer.origin_span(route), because, fix: Vec::new() }
+    }
+
+    fn nsg(&self) -> Finding {
+        let rule = self.packet.steps.iter().rev().find_map(|(_, step)| match *step {
+            Step::Nsg { nic, direction, level, acl, rule, .. } => Some((nic, direction, level, acl, rule)),
+            _ => None,
+        });
+        let Some((nic, direction, level, acl, rule)) = rule else { return self.route_object() };
+        let compiled = self.explainer.at(self.now);
+        let (info, acl) = (compiled.rule(rule), compiled.acl(acl));
+        let nsg = &self.network[acl.nsg];
+        let way = if direction == Direction::Inbound { "inbound" } else { "outbound" };
+        let mut finding = Finding {
+            object: format!(
+                "NSG {} on the {} of {}: {way} rule {} ({})",
+                nsg.name.value,
+                level_word(level),
+                self.explainer.nic(nic),
+                info.name,
+                info.priority
+            ),
+            span: if info.custom.is_some() { info.span } else { self.association(nic, level) },
+            ..Finding::default()
+        };
+        if info.custom.is_none() && info.name.starts_with("DenyAll") {
+            finding.because.push(self.why_default_deny(acl.subnet));
+        }
+        let ports = if self.key.protocol.has_ports() {
+            format!(" port {}", self.key.dst_port)
+        } else {
+            String::new()
+        };
+        finding.fix.push(format!(
+            "{}: add an {way} Allow rule, priority below {}: {} from {} to {}{ports}",
+            nsg.name.value, info.priority, self.key.protocol, self.key.src, self.key.dst
+        ));
+        finding
+    }
+
+    fn association(&self, nic: NicId, level: NsgLevel) -> Span {
+        let nic = &self.network[nic];
+        let nsg = match level {
+            NsgLevel::Nic => &nic.nsg,
+            NsgLevel::Subnet => &self.network[nic.subnet].nsg,
+        };
+        nsg.as_ref().map_or(Span::default(), |at| at.span)
+    }
+
+    /// Which address is outside `VirtualNetwork`, and what the tag is here (NSG-08, NSG-15).
+    fn why_default_deny(&self, subnet: SubnetId) -> String {
+        let tag = &self.explainer.at(self.now).tags[subnet.ix()].virtual_network;
+        let outside = |ip: &std::net::IpAddr| !tag.iter().any(|p| p.contains(ip));
+        let who: Vec<String> =
+            [self.key.src, self.key.dst].iter().filter(|ip| outside(ip)).map(ToString::to_string).collect();
+        let path = self.network.subnet_path(subnet);
+        format!(
+            "no Allow rule matched; {} not in VirtualNetwork, which is {} at {path}",
+            who.join(" and "),
+            list(tag)
+        )
+    }
+
+    fn forwarded_blocked(&self) -> Finding {
+        let Some(link) = self.last_link() else { return Finding::default() };
+        let flags = &self.network[link];
+        let from = &self.network[flags.remote.value].name.value;
+        let path = self.network.link_path(link);
+        Finding {
+            object: format!("peering link {path}: allowForwardedTraffic false"),
+            span: flags.allow_forwarded_traffic.span,
+            because: vec![format!(
+                "the packet comes from {from}, but its source {} is not {from}'s own: somebody forwarded it",
+                self.key.src
+            )],
+            fix: vec![
+                format!("{path}: set allowForwardedTraffic: true"),
+                "or let the appliance translate the source to its own address".to_owned(),
+            ],
+        }
+    }
+
+    fn access_disabled(&self) -> Finding {
+        let Some(link) = self.last_link() else { return Finding::default() };
+        let back = self.network.link_between(self.network[link].remote.value, self.network[link].vnet);
+        let both = [Some(link), back.map(|(id, _)| id)];
+        let off = |id: &PeeringId| !self.network[*id].allow_virtual_network_access.value;
+        let Some(off) = both.into_iter().flatten().find(off) else { return Finding::default() };
+        let path = self.network.link_path(off);
+        Finding {
+            object: format!("peering link {path}: allowVirtualNetworkAccess false"),
+            span: self.network[off].allow_virtual_network_access.span,
+            because: vec![
+                "the rule set reads this flag as a hard stop (vnet_access_model strict, U-01)".to_owned(),
+            ],
+            fix: vec![format!("{path}: set allowVirtualNetworkAccess: true")],
+        }
+    }
+
+    fn nic_flag(&self) -> Finding {
+        let Some(nic) = self.nic_at() else { return Finding::default() };
+        let (name, network) = (self.explainer.nic(nic), self.network);
+        let own: Vec<String> = network[nic].ip_configurations.iter().map(|c| c.address.to_string()).collect();
+        Finding {
+            object: format!("NIC {name}: enableIPForwarding {}", network[nic].enable_ip_forwarding.value),
+            span: network[nic].enable_ip_forwarding.span,
+            because: vec![format!("{name} has {}; the packet is {}", own.join(" "), self.key)],
+            fix: vec![format!("{name}: set enableIPForwarding: true, if it is an appliance")],
+        }
+    }
+
+    fn guest(&self) -> Finding {
+        let vm = self.nic_at().and_then(|nic| self.network[nic].vm);
+        let Some(vm) = vm.map(|vm| &self.network[vm]) else { return Finding::default() };
+        let name = &vm.name.value;
+        let on = if vm.guest.ip_forwarding.value { "on" } else { "off" };
+        Finding {
+            object: format!("guest of {name}: role {}, forwarding {on}", vm.guest.role.text()),
+            span: vm.guest.ip_forwarding.span,
+            because: vec![format!("{} reached {name}", self.key)],
+            fix: Vec::new(),
+        }
+    }
+
+    fn looped(&self) -> Finding {
+        let mut finding = self.route_object();
+        let Some((subnet, _)) = self.last_route() else { return finding };
+        let passes = self.packet.via().filter(|place| *place == self.at).count();
+        let (path, place) = (self.network.subnet_path(subnet), self.explainer.place(self.at));
+        finding.because = vec![format!(
+            "{place} forwarded it {passes} times; the routes of its own subnet {path} send it back, until ttl 0"
+        )];
+        finding.fix = vec![
+            format!("take that route out of {}, or give {path} a table without it", self.table_of(subnet)),
+            format!("or, for internet traffic, add 0.0.0.0/0 -> Internet to the table of {path}"),
+        ];
+        finding
+    }
+
+    /// FLOW-06: the other direction went another way.
+    fn no_session(&self) -> Finding {
+        let place = self.explainer.place(self.at);
+        let mut finding = Finding {
+            object: format!("sessions of {place}"),
+            span: self
+                .nic_at()
+                .and_then(|n| self.network[n].vm)
+                .map_or(Span::default(), |vm| self.network[vm].name.span),
+            ..Finding::default()
+        };
+        for packet in &self.trace.packets {
+            let passed =
+                packet.via().any(|via| via == self.at) || packet.drop().is_some_and(|(at, _)| at == self.at);
+            if packet.part == self.packet.part || passed {
+                continue;
+            }
+            let way: Vec<String> = packet.via().map(|via| self.explainer.place(via)).collect();
+            let way = if way.is_empty() { "directly".to_owned() } else { format!("by {}", way.join(", ")) };
+            finding.because.push(format!("{place} never saw the {}: it went {way}", part_word(packet)));
+            if let Some(subnet) = first_subnet(packet) {
+                finding.fix.push(format!(
+                    "{}: add {} -> VirtualAppliance {}",
+                    self.table_of(subnet),
+                    self.prefix_of(packet),
+                    self.appliance_address()
+                ));
+            }
+        }
+        finding.fix.push(format!("or let {place} translate the source to its own address"));
+        finding
+    }
+
+    /// The block of the network that holds the destination of a packet that went another way.
+    fn prefix_of(&self, packet: &PacketTrace) -> String {
+        let dst = packet.key().map(|k| k.dst);
+        let blocks = self.network.vnets().iter().flat_map(|v| &v.address_space);
+        let block = blocks.into_iter().find(|b| dst.is_some_and(|d| b.contains(&d)));
+        block.map_or_else(|| dst.map_or(String::new(), |d| d.to_string()), |b| b.value.to_string())
+    }
+
+    /// The address that routes use for the appliance here: the next hop that led to it, if one did.
+    fn appliance_address(&self) -> String {
+        let routes = self.packet.steps.iter().filter_map(|(now, step)| match step {
+            Step::Route { route: Some(ix), .. } => Some(self.explainer.at(*now).route(*ix)),
+            _ => None,
+        });
+        let mut hops = routes.filter(|r| r.next_hop_type == NextHopType::VirtualAppliance);
+        hops.next().and_then(|r| r.next_hop_ip).map_or_else(String::new, |ip| ip.to_string())
+    }
+
+    fn no_snat(&self) -> Finding {
+        let Some(nic) = self.nic_at() else { return Finding::default() };
+        let place = self.explainer.place(self.at);
+        Finding {
+            object: format!("{place} forwards to the internet without translating the source"),
+            span: self.network[nic].vm.map_or(Span::default(), |vm| self.network[vm].name.span),
+            because: vec![format!(
+                "source {} is not an address of {}",
+                self.key.src,
+                self.explainer.nic(nic)
+            )],
+            fix: vec![format!(
+                "{place}: guest: {{ snat: internet }}, as a real appliance must be configured"
+            )],
+        }
+    }
+
+    /// True for a user route of type None.
+    pub(crate) fn user_drop(&self, ix: RouteIx) -> Option<(String, Span)> {
+        let route = self.explainer.at(self.now).route(ix);
+        let RouteOrigin::User { table, name, span } = &route.origin else { return None };
+        let table = &self.network[*table];
+        let says_none =
+            |r: &vnetsim_model::UserRoute| r.name.value == *name && r.next_hop == UserNextHop::None;
+        table.routes.iter().any(says_none).then(|| (format!("{}/{name}", table.name.value), *span))
+    }
+}
+
+/// The subnet that first routed a packet.
+fn first_subnet(packet: &PacketTrace) -> Option<SubnetId> {
+    packet.steps.iter().find_map(|(_, step)| match step {
+        Step::Route { subnet, .. } => Some(*subnet),
+        _ => None,
+    })
+}
+
+fn part_word(packet: &PacketTrace) -> &'static str {
+    use vnetsim_types::{IpProtocol, Part};
+    let tcp = packet.key().is_some_and(|k| k.protocol == IpProtocol::TCP);
+    match (packet.part, tcp) {
+        (Part::Request, true) => "SYN",
+        (Part::Reply, true) => "SYN-ACK",
+        (Part::Request, false) => "request",
+        (Part::Reply, false) => "reply",
+        (Part::Ack, _) => "ACK",
+        (Part::IcmpError, _) => "ICMP error",
+    }
+}

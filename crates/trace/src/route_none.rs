@@ -1,0 +1,153 @@
+//! The commonest death, told apart: no transit, a link half made, a stale copy, missing gateway flags.
+
+use std::net::IpAddr;
+
+use vnetsim_model::{Network, PeeringState};
+use vnetsim_types::{SubnetId, VnetId};
+
+use crate::{
+    Explainer,
+    diagnose::{Case, Finding},
+};
+
+pub(crate) fn finding(case: &Case<'_>) -> Finding {
+    let Some((subnet, winner)) = case.last_route() else { return Finding::default() };
+    let (network, path) = (case.network, case.network.subnet_path(subnet));
+    let dst = case.key.dst;
+    let mut finding = Finding { span: network[subnet].name.span, ..Finding::default() };
+    match winner {
+        None => finding.object = format!("no route of {path} holds {dst}"),
+        Some(ix) => {
+            let words = case.explainer.route_words(case.explainer.at(case.now).route(ix));
+            finding.object = format!("{words} of {path}");
+            if let Some((route, span)) = case.user_drop(ix) {
+                finding.span = span;
+                finding.because.push(format!("user route {route} drops everything for its prefix"));
+                finding.fix.push(format!("remove {route}, or add a longer route for {dst}"));
+                return finding;
+            }
+        }
+    }
+    let home = network[subnet].vnet;
+    let owner = network.vnets().iter().position(|v| v.address_space.iter().any(|p| p.contains(&dst)));
+    match owner.map(VnetId::new) {
+        Some(target) if target != home => towards_vnet(case, &mut finding, subnet, home, target),
+        _ => match network.site_of(dst) {
+            Some(site) => towards_site(network, &mut finding, home, &network[site].name.value),
+            None => finding
+                .because
+                .push(format!("{dst} belongs to no virtual network and no site of this scenario")),
+        },
+    }
+    finding
+}
+
+/// PEER-02, PEER-03, PEER-11, PEER-16.
+fn towards_vnet(case: &Case<'_>, finding: &mut Finding, subnet: SubnetId, home: VnetId, target: VnetId) {
+    let network = case.network;
+    let (here, there) = (&network[home].name.value, &network[target].name.value);
+    if let Some((id, link)) = network.link_between(home, target) {
+        let path = network.link_path(id);
+        finding.span = link.name.span;
+        match link.state {
+            PeeringState::Initiated => {
+                finding
+                    .because
+                    .push(format!("link {path} is Initiated: the link from {there} does not exist"));
+                finding.fix.push(format!("create the link from {there} to {here}"));
+            }
+            PeeringState::Disconnected => {
+                finding
+                    .because
+                    .push(format!("link {path} is Disconnected: the link from {there} was deleted"));
+                finding.fix.push(format!("delete {path}, then create both links again"));
+            }
+            PeeringState::Connected => {
+                finding.because.push(format!("link {path} still has the old address space of {there}"));
+                finding.fix.push(format!("sync {path} (az network vnet peering sync)"));
+            }
+        }
+        return;
+    }
+    if let Some((id, link)) = network.link_between(target, home) {
+        finding.span = link.name.span;
+        let path = network.link_path(id);
+        let state = link.state.text();
+        finding.because.push(format!("{here} has no link to {there}; {path} alone is {state} (PEER-03)"));
+        finding.fix.push(format!("create the link from {here} to {there}"));
+        return;
+    }
+    let peers = |vnet| network.links_of(vnet).map(|(_, l)| l.remote.value).collect::<Vec<_>>();
+    let common: Vec<VnetId> = peers(home).into_iter().filter(|p| peers(target).contains(p)).collect();
+    let block = block_of(network, target, case.key.dst);
+    match common.first() {
+        Some(hub) => {
+            let hub_name = &network[*hub].name.value;
+            finding.because.push(format!(
+                "NO_TRANSIT: {here} and {there} both peer with {hub_name}, but peering is not transitive (PEER-11)"
+            ));
+            let appliance = appliance_in(network, *hub, case.explainer);
+            finding
+                .fix
+                .push(format!("{}: add {block} -> VirtualAppliance {appliance}", case.table_of(subnet)));
+            finding.fix.push(format!(
+                "  the same in {there} for the way back, and allowForwardedTraffic on both spokes' links"
+            ));
+            finding.fix.push(format!("or peer {here} with {there}"));
+        }
+        None => {
+            finding.because.push(format!("{here} is not peered with {there}, which has {block}"));
+            finding.fix.push(format!("peer {here} with {there} (one link on each side)"));
+        }
+    }
+}
+
+fn block_of(network: &Network, vnet: VnetId, ip: IpAddr) -> String {
+    let block = network[vnet].address_space.iter().find(|p| p.contains(&ip));
+    block.map_or_else(|| ip.to_string(), |p| p.value.to_string())
+}
+
+/// The first forwarding NIC of `hub`, as the fix would name it.
+fn appliance_in(network: &Network, hub: VnetId, explainer: &Explainer<'_>) -> String {
+    let nics = network.nics().iter().enumerate();
+    let mut forwarding = nics.filter(|(_, nic)| nic.vnet == hub && nic.enable_ip_forwarding.value);
+    match forwarding.next().and_then(|(ix, nic)| Some((ix, nic.ip_configurations.first()?))) {
+        Some((ix, config)) => {
+            format!("{} ({})", config.address, explainer.nic(vnetsim_types::NicId::new(ix)))
+        }
+        None => format!("<address of an appliance in {}>", network[hub].name.value),
+    }
+}
+
+/// PEER-09: the flags that gateway transit needs.
+fn towards_site(network: &Network, finding: &mut Finding, home: VnetId, site: &str) {
+    let here = &network[home].name.value;
+    let lenders =
+        network.links_of(home).filter(|(_, l)| network.gateways_of(l.remote.value).next().is_some());
+    let Some((id, link)) = lenders.into_iter().next() else {
+        let own = network.gateways_of(home).next().is_some();
+        let why = if own { "does not teach this prefix here" } else { "exists neither here nor in a peer" };
+        finding.because.push(format!("{site} is on-premises, and a gateway {why}"));
+        return;
+    };
+    let back = network.link_between(link.remote.value, home);
+    let allow = back.is_some_and(|(_, b)| b.allow_gateway_transit.value);
+    finding.span = link.use_remote_gateways.span;
+    finding.because.push(format!(
+        "GW_TRANSIT_FLAGS: {site} is behind the gateway of {}; {} has useRemoteGateways {}, the link back has allowGatewayTransit {allow}",
+        network[link.remote.value].name.value,
+        network.link_path(id),
+        link.use_remote_gateways.value
+    ));
+    if !allow && let Some((back, _)) = back {
+        finding.fix.push(format!("{}: set allowGatewayTransit: true", network.link_path(back)));
+    }
+    if !link.use_remote_gateways.value {
+        finding.fix.push(format!("{}: set useRemoteGateways: true", network.link_path(id)));
+    }
+    if finding.fix.is_empty() {
+        finding
+            .fix
+            .push(format!("let {here} learn routes: disableBgpRoutePropagation may be true on its table"));
+    }
+}
