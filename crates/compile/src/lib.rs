@@ -16,6 +16,8 @@ mod tags;
 use std::sync::Arc;
 
 use vnetsim_dataplane::Tables;
+// What a row of `tables.acls` is, for those that list rules.
+pub use vnetsim_dataplane::Rule as CompiledRule;
 use vnetsim_model::Network;
 use vnetsim_types::{AclIx, IpNet, NsgId, RouteIx, RuleIx, SimTime, Span, SubnetId};
 

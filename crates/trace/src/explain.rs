@@ -72,6 +72,22 @@ pub struct Hop {
     pub losers: Vec<Loser>,
 }
 
+impl Hop {
+    fn empty(at: SimTime) -> Self {
+        Self {
+            at,
+            kind: HopKind::Sent,
+            place: String::new(),
+            direction: None,
+            decision: String::new(),
+            by: String::new(),
+            notes: Vec::new(),
+            span: Span::default(),
+            losers: Vec::new(),
+        }
+    }
+}
+
 /// A packet's way in words.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PacketExplanation {
@@ -130,19 +146,14 @@ impl<'a> Explainer<'a> {
         Some(PacketExplanation { part: trace.part, key: trace.key()?, hops, sent, ended })
     }
 
+    /// The contest of the routes of `subnet` for `dst`, which `winner` won.
+    pub fn route_contest(&self, now: SimTime, subnet: SubnetId, dst: IpAddr, winner: Option<RouteIx>) -> Hop {
+        self.hop(now, &Step::Route { subnet, dst, route: winner })
+    }
+
     fn hop(&self, now: SimTime, step: &Step) -> Hop {
         let network = self.network;
-        let mut hop = Hop {
-            at: now,
-            kind: HopKind::Sent,
-            place: String::new(),
-            direction: None,
-            decision: String::new(),
-            by: String::new(),
-            notes: Vec::new(),
-            span: Span::default(),
-            losers: Vec::new(),
-        };
+        let mut hop = Hop::empty(now);
         match *step {
             Step::Sent { from, ttl, .. } => {
                 hop.place = self.place(from);

@@ -1,0 +1,90 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use vnetsim_types::ProtoPort;
+
+/// Offline, packet-level simulator of Azure virtual networks.
+#[derive(Parser, Debug)]
+#[command(version, about, after_help = EXIT_CODES)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// How to print the answer.
+    #[arg(short, long, global = true, default_value = "table")]
+    pub(crate) output: Output,
+}
+
+const EXIT_CODES: &str = "Exit codes:
+  0  as expected
+  1  an expectation of the scenario failed
+  2  bad usage or input
+  3  the verdict rests on something that is not modelled";
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Output {
+    /// Text and tables of 100 columns.
+    Table,
+    /// JSON in a versioned envelope.
+    Json,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Replay a scenario: its traffic, its timeline, its expectations.
+    Run {
+        /// Scenario file (YAML or JSON).
+        file: PathBuf,
+    },
+    /// Follow one flow, both ways: every hop, who decided, and why it died.
+    Trace {
+        /// Scenario file (YAML or JSON).
+        file: PathBuf,
+        /// VM, NIC or address that sends.
+        src: String,
+        /// VM, NIC or address that is sent to.
+        dst: String,
+        /// Protocol and port: tcp/443, udp/53, icmp.
+        #[arg(short, long, default_value = "tcp/443")]
+        protocol: ProtoPort,
+        /// Source port.
+        #[arg(long, default_value_t = vnetsim_model::SOURCE_PORT_DEFAULT)]
+        source_port: u16,
+    },
+    /// Effective routes, as the Azure CLI prints them.
+    Routes {
+        /// Scenario file (YAML or JSON).
+        file: PathBuf,
+        /// NIC, VM, or subnet as vnet/subnet.
+        target: String,
+    },
+    /// Where a packet from a NIC to an address goes next, and which routes lost.
+    NextHop {
+        /// Scenario file (YAML or JSON).
+        file: PathBuf,
+        /// NIC, VM, or subnet as vnet/subnet.
+        nic: String,
+        /// Destination: an address, VM or NIC.
+        ip: String,
+    },
+    /// Effective security rules of a NIC, tags expanded.
+    Nsg {
+        /// Scenario file (YAML or JSON).
+        file: PathBuf,
+        /// NIC or VM.
+        nic: String,
+    },
+    /// Read a scenario file and report every problem in it.
+    Check {
+        /// Scenario file (YAML or JSON).
+        file: PathBuf,
+    },
+    /// What a reason code (NSG_DENY) or a rule (PEER-08, S15, U-02) means.
+    Explain {
+        /// Code or rule.
+        topic: String,
+    },
+    /// Print the JSON Schema of scenario files, for editors.
+    Schema,
+}

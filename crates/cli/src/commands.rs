@@ -1,0 +1,237 @@
+//! The commands: read, ask, word the answer.
+
+use std::path::Path;
+
+use serde_json::Value;
+use vnetsim_analysis::{effective_rows, judge, play, probe};
+use vnetsim_compile::{Compiled, Epoch, compile};
+use vnetsim_model::{Network, Traffic, did_you_mean};
+use vnetsim_report as report;
+use vnetsim_scenario::Scenario;
+use vnetsim_trace::Explainer;
+use vnetsim_types::{ProtoPort, SimTime, SubnetId};
+
+use crate::{
+    Answer, End,
+    args::{Args, Command, Output},
+    input::{Input, read},
+};
+
+/// Runs the command that was typed.
+pub(crate) fn run(args: Args) -> Answer {
+    let output = args.output;
+    match args.command {
+        Command::Run { file } => {
+            with(&file, output, "run", |input, scenario| run_all(input, scenario, output))
+        }
+        Command::Trace { file, src, dst, protocol, source_port } => {
+            with(&file, output, "trace", |input, scenario| {
+                trace(input, scenario, output, &src, &dst, protocol, source_port)
+            })
+        }
+        Command::Routes { file, target } => {
+            with(&file, output, "routes", |_, scenario| routes(&scenario.network, output, &target))
+        }
+        Command::NextHop { file, nic, ip } => {
+            with(&file, output, "next-hop", |_, scenario| next_hop(&scenario.network, output, &nic, &ip))
+        }
+        Command::Nsg { file, nic } => {
+            with(&file, output, "nsg", |_, scenario| nsg(&scenario.network, output, &nic))
+        }
+        Command::Check { file } => check(&file, output),
+        Command::Explain { topic } => explain(&topic),
+        Command::Schema => Answer::text(pretty(&vnetsim_scenario::schema()), End::AsExpected),
+    }
+}
+
+impl Answer {
+    fn text(out: String, end: End) -> Self {
+        Self { out, err: String::new(), end }
+    }
+
+    fn usage(message: String) -> Self {
+        Self { out: String::new(), err: format!("error: {message}\n"), end: End::BadInput }
+    }
+}
+
+fn pretty(value: &Value) -> String {
+    format!("{value:#}\n")
+}
+
+type Asked = Result<Answer, String>;
+
+/// Reads the file and, if it has no error, asks. Warnings go to standard error and never stop an answer.
+fn with(file: &Path, output: Output, command: &str, ask: impl FnOnce(&Input, &Scenario) -> Asked) -> Answer {
+    let input = read(file);
+    let problems = &input.loaded.problems;
+    let Some(scenario) = &input.loaded.scenario else {
+        let end = End::BadInput;
+        return match output {
+            Output::Table => {
+                Answer { out: String::new(), err: report::problems_text(problems, &input.sources), end }
+            }
+            Output::Json => {
+                Answer::text(pretty(&report::problems_json(command, problems, &input.sources)), end)
+            }
+        };
+    };
+    let warnings = report::problems_text(problems, &input.sources);
+    match ask(&input, scenario) {
+        Ok(answer) => Answer { err: warnings + &answer.err, ..answer },
+        Err(message) => {
+            Answer { err: format!("{warnings}error: {message}\n"), ..Answer::usage(String::new()) }
+        }
+    }
+}
+
+fn check(file: &Path, output: Output) -> Answer {
+    let input = read(file);
+    let problems = &input.loaded.problems;
+    let end = if input.loaded.scenario.is_some() { End::AsExpected } else { End::BadInput };
+    match (output, problems.is_empty()) {
+        (Output::Json, _) => {
+            Answer::text(pretty(&report::problems_json("check", problems, &input.sources)), end)
+        }
+        (Output::Table, true) => Answer::text(format!("{}: no problems\n", file.display()), end),
+        (Output::Table, false) => {
+            Answer { out: String::new(), err: report::problems_text(problems, &input.sources), end }
+        }
+    }
+}
+
+fn run_all(input: &Input, scenario: &Scenario, output: Output) -> Asked {
+    let played = play(scenario);
+    let judgements = judge(scenario, &played);
+    let failed = judgements.iter().any(|j| !j.failures.is_empty()) || played.report.stuck_at.is_some();
+    let expected = judgements.iter().any(|j| j.expects_unmodelled);
+    let end = match (failed, played.rests_on_unmodelled() && !expected) {
+        (true, _) => End::ExpectationFailed,
+        (false, true) => End::NotModelled,
+        (false, false) => End::AsExpected,
+    };
+    let name = scenario.name.as_deref().unwrap_or("scenario");
+    let (traffic, sources) = (&scenario.traffic, &input.sources);
+    let out = match output {
+        Output::Table => report::run_text(name, traffic, &played, &judgements, sources),
+        Output::Json => pretty(&report::run_json(name, traffic, &played, &judgements, sources)),
+    };
+    Ok(Answer::text(out, end))
+}
+
+fn trace(
+    input: &Input,
+    scenario: &Scenario,
+    output: Output,
+    src: &str,
+    dst: &str,
+    protocol: ProtoPort,
+    source_port: u16,
+) -> Asked {
+    let network = &scenario.network;
+    let like = dst.parse().ok();
+    let from = network.endpoint(src, like)?;
+    let to = network.endpoint(dst, Some(from.address))?;
+    if from.address.is_ipv4() != to.address.is_ipv4() {
+        return Err(format!("{} and {} are of different address families", from.address, to.address));
+    }
+    let traffic = Traffic { source_port, ..Traffic::probe("trace", from, to, protocol) };
+    let played = probe(network, &traffic);
+    let end = if played.rests_on_unmodelled() { End::NotModelled } else { End::AsExpected };
+    let out = match output {
+        Output::Table => report::trace_text(&played, src, dst, &input.sources),
+        Output::Json => pretty(&report::trace_json(&played, &input.sources)),
+    };
+    Ok(Answer::text(out, end))
+}
+
+/// The subnet that `name` means: `vnet/subnet`, or that of a NIC or VM.
+fn subnet_named(network: &Network, name: &str) -> Result<SubnetId, String> {
+    let paths: Vec<String> =
+        (0..network.subnets().len()).map(|ix| network.subnet_path(SubnetId::new(ix))).collect();
+    if let Some(ix) = paths.iter().position(|path| path.eq_ignore_ascii_case(name)) {
+        return Ok(SubnetId::new(ix));
+    }
+    if let Some(nic) = network.nic_named(name) {
+        return Ok(network[nic].subnet);
+    }
+    let nics = network.nics().iter().map(|n| n.name.value.as_str());
+    let vms = network.vms().iter().map(|v| v.name.value.as_str());
+    Err(match did_you_mean(name, paths.iter().map(String::as_str).chain(nics).chain(vms)) {
+        Some(near) => format!("no subnet, NIC or VM `{name}`; did you mean `{near}`?"),
+        None => format!("no subnet, NIC or VM `{name}`; subnets are named vnet/subnet: {}", paths.join(", ")),
+    })
+}
+
+fn routes(network: &Network, output: Output, target: &str) -> Asked {
+    let subnet = subnet_named(network, target)?;
+    let rows = effective_rows(&compile(network, 0), subnet);
+    let out = match output {
+        Output::Table => report::routes_text(&rows),
+        Output::Json => pretty(&report::routes_json(&rows)),
+    };
+    Ok(Answer::text(out, End::AsExpected))
+}
+
+fn next_hop(network: &Network, output: Output, nic: &str, ip: &str) -> Asked {
+    let subnet = subnet_named(network, nic)?;
+    let dst = network.endpoint(ip, None)?.address;
+    let compiled = compile(network, 0);
+    let answer = next_hop_answer(network, compiled, subnet, dst);
+    let out = match output {
+        Output::Table => report::next_hop_text(&answer),
+        Output::Json => pretty(&report::next_hop_json(&answer)),
+    };
+    Ok(Answer::text(out, End::AsExpected))
+}
+
+fn next_hop_answer(
+    network: &Network,
+    compiled: Compiled,
+    subnet: SubnetId,
+    dst: std::net::IpAddr,
+) -> report::NextHopAnswer {
+    let epochs = [Epoch { from: SimTime::ZERO, network: network.clone(), compiled }];
+    let explainer = Explainer::new(&epochs);
+    let compiled = &epochs[0].compiled;
+    let winner = compiled.tables.route(subnet, dst).map(|(ix, _)| ix);
+    let hop = explainer.route_contest(SimTime::ZERO, subnet, dst, winner);
+    let mut contest = vec![format!("{}  wins  {}", hop.decision, hop.by)];
+    contest.extend(hop.losers.iter().map(|l| format!("{}  loses: {}", l.route, l.why)));
+    let route = winner.map(|ix| compiled.route(ix));
+    let user_table = route.and_then(|r| match &r.origin {
+        vnetsim_compile::RouteOrigin::User { table, .. } => Some(network[*table].name.value.clone()),
+        _ => None,
+    });
+    report::NextHopAnswer {
+        subnet: network.subnet_path(subnet),
+        dst,
+        ip: route.and_then(|r| r.next_hop_ip),
+        kind: route.map_or_else(|| "None".to_owned(), |r| r.next_hop_type.to_string()),
+        route_table: user_table.unwrap_or_else(|| "System Route".to_owned()),
+        contest,
+    }
+}
+
+fn nsg(network: &Network, output: Output, name: &str) -> Asked {
+    let Some(nic) = network.nic_named(name) else {
+        let nics = network.nics().iter().map(|n| n.name.value.as_str());
+        let vms = network.vms().iter().map(|v| v.name.value.as_str());
+        let near = did_you_mean(name, nics.chain(vms)).map(|n| format!("; did you mean `{n}`?"));
+        return Err(format!("no NIC or VM `{name}`{}", near.unwrap_or_default()));
+    };
+    let compiled = compile(network, 0);
+    let listings = report::nsg_listings(network, &compiled, nic);
+    let out = match output {
+        Output::Table => report::nsg_text(&network[nic].name.value, &listings),
+        Output::Json => pretty(&report::nsg_json(&listings)),
+    };
+    Ok(Answer::text(out, End::AsExpected))
+}
+
+fn explain(topic: &str) -> Answer {
+    if let Some(text) = report::explain(topic) {
+        return Answer::text(text, End::AsExpected);
+    }
+    let near = report::topics_like(topic).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+    Answer::usage(format!("nothing is called `{topic}`{near}"))
+}

@@ -1,0 +1,45 @@
+//! Reading a scenario file, with a limit.
+
+use std::{fs::File, io::Read, path::Path};
+
+use vnetsim_report::Sources;
+use vnetsim_scenario::{Loaded, load};
+use vnetsim_types::{Problem, Span, limits::INPUT_BYTES_MAX};
+
+/// A file that was read, and what it says.
+pub(crate) struct Input {
+    pub(crate) sources: Sources,
+    pub(crate) loaded: Loaded,
+}
+
+/// Reads `path`. What goes wrong is a problem like any other.
+pub(crate) fn read(path: &Path) -> Input {
+    let mut sources = Sources::default();
+    let name = path.display().to_string();
+    match bytes(path) {
+        Ok(bytes) => {
+            let file = sources.add(name, &bytes);
+            Input { loaded: load(&bytes, file), sources }
+        }
+        Err(why) => {
+            let problem =
+                Problem::error("CANNOT_READ", Span::default(), format!("cannot read {name}: {why}"))
+                    .help("name a scenario file, such as scenarios/hub-and-spoke.yaml");
+            Input { loaded: Loaded { scenario: None, problems: vec![problem] }, sources }
+        }
+    }
+}
+
+fn bytes(path: &Path) -> Result<Vec<u8>, String> {
+    let file = File::open(path).map_err(|e| e.to_string())?;
+    if file.metadata().map_err(|e| e.to_string())?.is_dir() {
+        return Err("it is a directory".to_owned());
+    }
+    let mut bytes = Vec::new();
+    let limit = INPUT_BYTES_MAX as u64 + 1;
+    file.take(limit).read_to_end(&mut bytes).map_err(|e| e.to_string())?;
+    if bytes.len() > INPUT_BYTES_MAX {
+        return Err(format!("it is larger than {} MiB", INPUT_BYTES_MAX >> 20));
+    }
+    Ok(bytes)
+}

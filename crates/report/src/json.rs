@@ -1,0 +1,185 @@
+//! Machine output: a versioned envelope around the same answers.
+//!
+//! Property names are those of Azure's tools where they have one (DIAG-01 to DIAG-08).
+
+use serde_json::{Value, json};
+use vnetsim_analysis::{EffectiveRow, Judgement, Played};
+use vnetsim_model::Traffic;
+use vnetsim_sim::Outcome;
+use vnetsim_trace::{Diagnosis, Explainer, Hop, PacketExplanation};
+use vnetsim_types::{Direction, NsgLevel, Problem, Severity, Span, TrafficId};
+
+use crate::{NextHopAnswer, NsgListing, Sources, trace::packet_name};
+
+/// Version of every envelope.
+const VERSION: u32 = 1;
+
+fn envelope(command: &str, body: Value) -> Value {
+    let mut out = json!({ "vnetsim": VERSION, "command": command });
+    if let (Some(out), Value::Object(body)) = (out.as_object_mut(), body) {
+        out.extend(body);
+    }
+    out
+}
+
+fn source(span: Span, sources: &Sources) -> Value {
+    match (sources.line_column(span), sources.file(span.file)) {
+        (Some((line, column)), Some((path, _))) => json!({ "file": path, "line": line, "column": column }),
+        _ => Value::Null,
+    }
+}
+
+/// `vnetsim check -o json`, and the problems of any command.
+pub fn problems_json(command: &str, problems: &[Problem], sources: &Sources) -> Value {
+    let one = |p: &Problem| {
+        let severity = if p.severity == Severity::Error { "error" } else { "warning" };
+        let help = (!p.help.is_empty()).then_some(&p.help);
+        json!({ "severity": severity, "code": p.code, "message": p.message, "help": help, "source": source(p.span, sources) })
+    };
+    envelope(command, json!({ "problems": problems.iter().map(one).collect::<Vec<_>>() }))
+}
+
+/// `vnetsim routes -o json`: DIAG-01.
+pub fn routes_json(rows: &[EffectiveRow]) -> Value {
+    let one = |row: &EffectiveRow| {
+        json!({
+            "addressPrefix": row.prefixes.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "name": row.name,
+            "nextHopIpAddress": row.next_hop_ip.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "nextHopType": row.next_hop_type.to_string(),
+            "source": row.source.to_string(),
+            "state": row.state(),
+        })
+    };
+    envelope("routes", json!({ "value": rows.iter().map(one).collect::<Vec<_>>() }))
+}
+
+/// `vnetsim next-hop -o json`: DIAG-04.
+pub fn next_hop_json(answer: &NextHopAnswer) -> Value {
+    let body = json!({
+        "nextHopIpAddress": answer.ip.map(|ip| ip.to_string()),
+        "nextHopType": answer.kind,
+        "routeTableId": answer.route_table,
+        "contest": answer.contest,
+    });
+    envelope("next-hop", body)
+}
+
+/// `vnetsim nsg -o json`: DIAG-03, one element per NSG and direction.
+pub fn nsg_json(listings: &[NsgListing]) -> Value {
+    let one = |listing: &NsgListing| {
+        let direction = direction(listing.direction);
+        let rule = |r: &crate::listing::ListedRule| {
+            json!({
+                "name": r.name, "priority": r.priority, "direction": direction, "access": r.access, "protocol": r.protocol,
+                "sourceAddressPrefix": r.source, "expandedSourceAddressPrefix": r.expanded_source,
+                "sourcePortRange": r.source_ports,
+                "destinationAddressPrefix": r.destination, "expandedDestinationAddressPrefix": r.expanded_destination,
+                "destinationPortRange": r.destination_ports,
+            })
+        };
+        let level = if listing.level == NsgLevel::Nic { "networkInterface" } else { "subnet" };
+        json!({
+            "networkSecurityGroup": listing.nsg, "association": level,
+            "effectiveSecurityRules": listing.rules.iter().map(rule).collect::<Vec<_>>(),
+        })
+    };
+    envelope("nsg", json!({ "value": listings.iter().map(one).collect::<Vec<_>>() }))
+}
+
+fn direction(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Inbound => "Inbound",
+        Direction::Outbound => "Outbound",
+    }
+}
+
+/// `vnetsim trace -o json`.
+pub fn trace_json(played: &Played, sources: &Sources) -> Value {
+    let explainer = played.explainer();
+    let group = played.report.traffic.first().and_then(|t| t.outcomes.first());
+    let Some(group) = group else { return envelope("trace", json!({ "verdict": Value::Null })) };
+    envelope("trace", outcome(&explainer, played, TrafficId(0), group, sources))
+}
+
+/// `vnetsim run -o json`.
+pub fn run_json(
+    name: &str,
+    traffic: &[Traffic],
+    played: &Played,
+    judgements: &[Judgement],
+    sources: &Sources,
+) -> Value {
+    let explainer = played.explainer();
+    let flow = |(ix, entry): (usize, &Traffic)| {
+        let (id, report) = (TrafficId::new(ix), &played.report.traffic[ix]);
+        let outcomes: Vec<_> =
+            report.outcomes.iter().map(|g| outcome(&explainer, played, id, g, sources)).collect();
+        json!({
+            "name": entry.name.value, "from": entry.from.address.to_string(), "to": entry.to.address.to_string(),
+            "protocol": entry.protocol.to_string(), "conversations": report.started, "outcomes": outcomes,
+        })
+    };
+    let change = |c: &vnetsim_sim::ChangeReport| {
+        let refusal = c.result.as_ref().err().map(|r| json!({ "code": r.code, "message": r.message }));
+        json!({ "atNs": c.at.0, "accepted": c.result.is_ok(), "refusal": refusal, "source": source(c.span, sources) })
+    };
+    let expectation = |j: &Judgement| {
+        json!({ "title": j.title, "holds": j.failures.is_empty(), "failures": j.failures, "because": j.because,
+                "source": source(j.span, sources) })
+    };
+    let report = &played.report;
+    let dropped: serde_json::Map<String, Value> =
+        report.dropped.iter().map(|(reason, n)| (reason.code().to_owned(), json!(n))).collect();
+    let body = json!({
+        "name": name,
+        "packets": { "sent": report.sent, "delivered": report.delivered, "dropped": dropped },
+        "endNs": report.end.0,
+        "timeline": report.changes.iter().map(change).collect::<Vec<_>>(),
+        "flows": traffic.iter().enumerate().map(flow).collect::<Vec<_>>(),
+        "expectations": judgements.iter().map(expectation).collect::<Vec<_>>(),
+    });
+    envelope("run", body)
+}
+
+fn outcome(
+    explainer: &Explainer<'_>,
+    played: &Played,
+    id: TrafficId,
+    group: &vnetsim_sim::OutcomeGroup,
+    sources: &Sources,
+) -> Value {
+    let trace = played.trace.conversation(id, group.first);
+    let packets: Vec<_> = trace.map(|t| explainer.conversation(t)).unwrap_or_default();
+    let verdict = if group.outcome == Outcome::Completed { "Delivered" } else { "Dropped" };
+    let diagnosis = trace.and_then(|t| explainer.diagnosis(t));
+    json!({
+        "verdict": verdict,
+        "conversations": group.count,
+        "meanDurationNs": group.total_ns / group.count.max(1),
+        "drop": diagnosis.map(|d| diagnosis_json(&d, sources)),
+        "packets": packets.iter().map(|p| packet(p, sources)).collect::<Vec<_>>(),
+    })
+}
+
+fn diagnosis_json(d: &Diagnosis, sources: &Sources) -> Value {
+    json!({
+        "reason": d.reason.code(), "rule": d.reason.rule(), "sentence": d.reason.sentence(), "at": d.place,
+        "direction": if d.on_return { "reply" } else { "forward" },
+        "object": d.object, "source": source(d.span, sources), "because": d.because, "fix": d.fix,
+    })
+}
+
+fn packet(p: &PacketExplanation, sources: &Sources) -> Value {
+    let hop = |h: &Hop| {
+        json!({
+            "atNs": h.at.0, "kind": format!("{:?}", h.kind), "place": h.place, "direction": h.direction.map(direction),
+            "decision": h.decision, "by": h.by, "notes": h.notes, "source": source(h.span, sources),
+            "losers": h.losers.iter().map(|l| json!({ "route": l.route, "why": l.why })).collect::<Vec<_>>(),
+        })
+    };
+    json!({
+        "packet": packet_name(p.part, p.key.protocol), "flow": p.key.to_string(),
+        "sentNs": p.sent.0, "endedNs": p.ended.0, "hops": p.hops.iter().map(hop).collect::<Vec<_>>(),
+    })
+}

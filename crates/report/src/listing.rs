@@ -1,0 +1,211 @@
+//! Tables of a network: effective routes, next hop, effective security rules.
+
+use std::net::IpAddr;
+
+use vnetsim_analysis::EffectiveRow;
+use vnetsim_compile::{Compiled, CompiledRule};
+use vnetsim_model::{Network, PortRange};
+use vnetsim_types::{AclIx, Direction, NicId, NsgLevel};
+
+use crate::{table::table, wrap::wrap};
+
+/// Effective routes as `az network nic show-effective-route-table -o table` (DIAG-02).
+pub fn routes_text(rows: &[EffectiveRow]) -> String {
+    let cells = |row: &EffectiveRow| {
+        let ip = row.next_hop_ip.map_or_else(String::new, |ip| ip.to_string());
+        let (source, kind) = (row.source.to_string(), row.next_hop_type.to_string());
+        vec![source, row.state().to_owned(), row.prefix_text(), kind, ip]
+    };
+    let rows: Vec<_> = rows.iter().map(cells).collect();
+    table(&["Source", "State", "Address Prefix", "Next Hop Type", "Next Hop IP"], &rows)
+}
+
+/// Answer of `vnetsim next-hop` (DIAG-04).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NextHopAnswer {
+    /// Where the question is asked.
+    pub subnet: String,
+    /// The destination.
+    pub dst: IpAddr,
+    /// `nextHopIpAddress`.
+    pub ip: Option<IpAddr>,
+    /// `nextHopType`; `None` also when no route matches.
+    pub kind: String,
+    /// The route table, or `System Route`.
+    pub route_table: String,
+    /// Winner and losers in words.
+    pub contest: Vec<String>,
+}
+
+/// The columns of `az network watcher show-next-hop -o table`, then the contest.
+pub fn next_hop_text(answer: &NextHopAnswer) -> String {
+    let mut headers = vec!["NextHopType", "RouteTableId"];
+    let mut row = vec![answer.kind.clone(), answer.route_table.clone()];
+    if let Some(ip) = answer.ip {
+        headers.insert(0, "NextHopIpAddress");
+        row.insert(0, ip.to_string());
+    }
+    let mut out = table(&headers, &[row]);
+    out.push('\n');
+    for line in &answer.contest {
+        out.push_str(&wrap("  ", line, 4));
+    }
+    out
+}
+
+/// One NSG that applies to a NIC, with its rules in order of evaluation.
+#[derive(Clone, Debug)]
+pub struct NsgListing {
+    /// Its name.
+    pub nsg: String,
+    /// Where it is attached.
+    pub level: NsgLevel,
+    /// Direction of the rules.
+    pub direction: Direction,
+    /// The rules.
+    pub rules: Vec<ListedRule>,
+}
+
+/// A rule as people read it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ListedRule {
+    /// Its priority.
+    pub priority: u16,
+    /// `securityRules/...` or `defaultSecurityRules/...` (NSG-31).
+    pub name: String,
+    /// `Allow` or `Deny`.
+    pub access: &'static str,
+    /// `*`, `Tcp`, ...
+    pub protocol: String,
+    /// Source as written.
+    pub source: String,
+    /// Source ports.
+    pub source_ports: String,
+    /// Destination as written.
+    pub destination: String,
+    /// Destination ports.
+    pub destination_ports: String,
+    /// What a tag of the source stands for; empty where there is none.
+    pub expanded_source: Vec<String>,
+    /// What a tag of the destination stands for; empty where there is none.
+    pub expanded_destination: Vec<String>,
+}
+
+/// The NSGs of `nic` in the order in which they are asked: inbound, then outbound (NSG-09).
+pub fn nsg_listings(network: &Network, compiled: &Compiled, nic: NicId) -> Vec<NsgListing> {
+    let table = &compiled.tables.nics[nic.ix()];
+    let at = |level| match level {
+        NsgLevel::Subnet => table.subnet_acl,
+        NsgLevel::Nic => table.nic_acl,
+    };
+    let order = [
+        (Direction::Inbound, NsgLevel::Subnet),
+        (Direction::Inbound, NsgLevel::Nic),
+        (Direction::Outbound, NsgLevel::Nic),
+        (Direction::Outbound, NsgLevel::Subnet),
+    ];
+    let listing = |(direction, level): (Direction, NsgLevel)| {
+        let acl = at(level)?;
+        let nsg = network[compiled.acl(acl).nsg].name.value.clone();
+        Some(NsgListing { nsg, level, direction, rules: rules(network, compiled, acl, direction) })
+    };
+    order.into_iter().filter_map(listing).collect()
+}
+
+fn rules(network: &Network, compiled: &Compiled, acl: AclIx, direction: Direction) -> Vec<ListedRule> {
+    let info = compiled.acl(acl);
+    let tags = &compiled.tags[info.subnet.ix()];
+    let expand = |written: &str| -> Vec<String> {
+        let prefixes = match written {
+            "VirtualNetwork" => Some(tags.virtual_network.as_slice()),
+            "Internet" => Some(tags.internet.as_slice()),
+            "AzureLoadBalancer" => Some(tags.azure_load_balancer.as_slice()),
+            tag => network.service_tag(tag),
+        };
+        prefixes.unwrap_or_default().iter().map(ToString::to_string).collect()
+    };
+    let table = &compiled.tables.acls[acl.ix()];
+    let compiled_rules = if direction == Direction::Inbound { &table.inbound } else { &table.outbound };
+    let listed = |rule: &CompiledRule| {
+        let about = compiled.rule(rule.ix);
+        let custom = about.custom.map(|place| &network[info.nsg].rules[place]);
+        let group = if custom.is_some() { "securityRules" } else { "defaultSecurityRules" };
+        ListedRule {
+            priority: about.priority,
+            name: format!("{group}/{}", about.name),
+            access: if rule.allow { "Allow" } else { "Deny" },
+            protocol: custom.map_or("*", |r| r.protocol.text()).to_owned(),
+            source: about.source.clone(),
+            source_ports: custom.map_or_else(|| "*".to_owned(), |r| ports(&r.source_ports)),
+            destination: about.destination.clone(),
+            destination_ports: custom.map_or_else(|| "*".to_owned(), |r| ports(&r.destination_ports)),
+            expanded_source: expand(&about.source),
+            expanded_destination: expand(&about.destination),
+        }
+    };
+    compiled_rules.iter().map(listed).collect()
+}
+
+fn ports(ranges: &[PortRange]) -> String {
+    let one = |r: &PortRange| match *r {
+        PortRange::ANY => "*".to_owned(),
+        PortRange { from, to } if from == to => from.to_string(),
+        PortRange { from, to } => format!("{from}-{to}"),
+    };
+    ranges.iter().map(one).collect::<Vec<_>>().join(",")
+}
+
+/// Effective rules of a NIC, in the order in which they are asked, then what the tags stand for.
+pub fn nsg_text(nic: &str, listings: &[NsgListing]) -> String {
+    if listings.is_empty() {
+        return format!(
+            "{nic} has no NSG, neither on the NIC nor on its subnet: everything is allowed (NSG-11)\n"
+        );
+    }
+    let mut out = String::new();
+    let mut tags: Vec<(&str, &Vec<String>)> = Vec::new();
+    for listing in listings {
+        let way = if listing.direction == Direction::Inbound { "Inbound" } else { "Outbound" };
+        let level = if listing.level == NsgLevel::Nic { "NIC" } else { "subnet" };
+        out.push_str(&format!("{way}: NSG {} on the {level}\n", listing.nsg));
+        let cells = |r: &ListedRule| {
+            vec![
+                r.priority.to_string(),
+                r.name.rsplit('/').next().unwrap_or_default().to_owned(),
+                r.access.to_owned(),
+                r.protocol.clone(),
+                short(&r.source),
+                r.source_ports.clone(),
+                short(&r.destination),
+                r.destination_ports.clone(),
+            ]
+        };
+        let rows: Vec<_> = listing.rules.iter().map(cells).collect();
+        out.push_str(&table(
+            &["Prio", "Name", "Access", "Proto", "Source", "Ports", "Destination", "Ports"],
+            &rows,
+        ));
+        out.push('\n');
+        for rule in &listing.rules {
+            for (tag, expanded) in
+                [(&rule.source, &rule.expanded_source), (&rule.destination, &rule.expanded_destination)]
+            {
+                if !expanded.is_empty() && !tags.iter().any(|(known, _)| known == tag) {
+                    tags.push((tag, expanded));
+                }
+            }
+        }
+    }
+    for (tag, expanded) in tags {
+        out.push_str(&wrap(&format!("{tag} = "), &expanded.join(" "), 4));
+    }
+    out
+}
+
+/// The first of several prefixes, and how many there are.
+fn short(prefixes: &str) -> String {
+    match prefixes.split_once(' ') {
+        Some((first, rest)) => format!("{first} +{}", rest.split(' ').count()),
+        None => prefixes.to_owned(),
+    }
+}

@@ -1,0 +1,165 @@
+//! What a run came to: a table of flows, the reasons of the drops, the timeline, the expectations.
+
+use vnetsim_analysis::{Judgement, Played};
+use vnetsim_model::Traffic;
+use vnetsim_sim::{Outcome, OutcomeGroup};
+use vnetsim_trace::{ConversationTrace, Explainer};
+use vnetsim_types::{Part, SimTime, TrafficId};
+
+use crate::{
+    Sources,
+    table::table,
+    trace::{diagnosis_text, packet_name},
+    wrap::wrap,
+};
+
+/// The summary of a run.
+pub fn run_text(
+    name: &str,
+    traffic: &[Traffic],
+    played: &Played,
+    judgements: &[Judgement],
+    sources: &Sources,
+) -> String {
+    let report = &played.report;
+    let mut out = format!(
+        "{name}\n{} packets, {} delivered, {} dropped, {} of virtual time\n\n",
+        report.sent,
+        report.delivered,
+        report.dropped.values().sum::<u64>(),
+        report.end
+    );
+    out.push_str(&changes_text(played, sources));
+    let (rows, reasons) = flows(traffic, played, sources);
+    if !rows.is_empty() {
+        out.push_str(&table(&["Flow", "From", "To", "Protocol", "Verdict", "Count", "Path", "RTT"], &rows));
+    }
+    out.push_str(&reasons);
+    if let Some(at) = report.stuck_at {
+        out.push_str(&format!("\nSTOPPED at {at}: too many events at one moment, time does not advance\n"));
+    }
+    out.push_str(&judgements_text(judgements, sources));
+    out
+}
+
+fn changes_text(played: &Played, sources: &Sources) -> String {
+    let mut out = String::new();
+    for change in &played.report.changes {
+        let what = sources.line_text(change.span).unwrap_or_default();
+        let what = what.trim_start_matches("- ");
+        let result = match &change.result {
+            Ok(()) => "accepted".to_owned(),
+            Err(refusal) => format!("REFUSED {}: {}", refusal.code, refusal.message),
+        };
+        out.push_str(&wrap(&format!("at {:<8} ", change.at.to_string()), &format!("{result}  {what}"), 12));
+    }
+    if !out.is_empty() {
+        out.push('\n');
+    }
+    out
+}
+
+/// A row per traffic entry and outcome, and a paragraph per drop.
+fn flows(traffic: &[Traffic], played: &Played, sources: &Sources) -> (Vec<Vec<String>>, String) {
+    let explainer = played.explainer();
+    let (mut rows, mut reasons) = (Vec::new(), String::new());
+    for (ix, entry) in traffic.iter().enumerate() {
+        let report = &played.report.traffic[ix];
+        for group in &report.outcomes {
+            let trace = played.trace.conversation(TrafficId::new(ix), group.first);
+            rows.push(vec![
+                entry.name.value.clone(),
+                end(&explainer, entry.from),
+                end(&explainer, entry.to),
+                entry.protocol.to_string(),
+                verdict(group, entry),
+                format!("{}/{}", group.count, report.started),
+                trace.map_or_else(String::new, |t| path(&explainer, t)),
+                rtt(group),
+            ]);
+            if let Some(diagnosis) = trace.and_then(|t| explainer.diagnosis(t)) {
+                reasons.push_str(&format!(
+                    "\n{}: {}, {}\n",
+                    entry.name.value,
+                    diagnosis.reason,
+                    place(group, &explainer, entry)
+                ));
+                reasons.push_str(&diagnosis_text(&diagnosis, sources));
+            }
+        }
+    }
+    (rows, reasons)
+}
+
+/// The name of a known end, the address of another.
+fn end(explainer: &Explainer<'_>, end: vnetsim_model::Endpoint) -> String {
+    match end.place {
+        vnetsim_types::Place::Nic(_) => explainer.place(end.place),
+        _ => end.address.to_string(),
+    }
+}
+
+fn verdict(group: &OutcomeGroup, entry: &Traffic) -> String {
+    match group.outcome {
+        Outcome::Completed => "Delivered".to_owned(),
+        Outcome::Dropped { reason, part: Part::Request, .. } => reason.to_string(),
+        Outcome::Dropped { reason, part, .. } => {
+            format!("{reason} ({})", packet_name(part, entry.protocol.protocol))
+        }
+    }
+}
+
+fn place(group: &OutcomeGroup, explainer: &Explainer<'_>, entry: &Traffic) -> String {
+    match group.outcome {
+        Outcome::Completed => String::new(),
+        Outcome::Dropped { part, at, .. } => {
+            format!("{} dies at {}", packet_name(part, entry.protocol.protocol), explainer.place(at))
+        }
+    }
+}
+
+/// `nva`, or `nva / direct` when the way back differs; `direct` without anybody in between.
+fn path(explainer: &Explainer<'_>, trace: &ConversationTrace) -> String {
+    let way = |part| {
+        let names: Vec<String> = trace.part(part)?.via().map(|place| explainer.place(place)).collect();
+        Some(match names.as_slice() {
+            [] => "direct".to_owned(),
+            many if many.len() > 4 => format!("{} ... ({} hops)", many[0], many.len()),
+            many => many.join(" > "),
+        })
+    };
+    match (way(Part::Request), way(Part::Reply)) {
+        (Some(there), Some(back)) if there != back => format!("{there} / {back}"),
+        (there, _) => there.unwrap_or_default(),
+    }
+}
+
+fn rtt(group: &OutcomeGroup) -> String {
+    match group.outcome {
+        Outcome::Completed => SimTime(group.total_ns / group.count.max(1)).to_string(),
+        Outcome::Dropped { .. } => String::new(),
+    }
+}
+
+fn judgements_text(judgements: &[Judgement], sources: &Sources) -> String {
+    let failed: Vec<_> = judgements.iter().filter(|j| !j.failures.is_empty()).collect();
+    let mut out = String::from("\n");
+    for judgement in &failed {
+        let place = sources.place(judgement.span).unwrap_or_default();
+        out.push_str(&wrap("FAILED  ", &format!("{}  {place}", judgement.title), 8));
+        for failure in &judgement.failures {
+            out.push_str(&wrap("        ", failure, 10));
+        }
+        if let Some(because) = &judgement.because {
+            out.push_str(&wrap("        ", &format!("because {because}"), 10));
+        }
+    }
+    match (judgements.len(), failed.len()) {
+        (0, _) => out.push_str("no expectations\n"),
+        (all, 0) => out.push_str(&format!("{all} of {all} expectations hold\n")),
+        (all, failed) => {
+            out.push_str(&format!("{} of {all} expectations hold, {failed} FAILED\n", all - failed))
+        }
+    }
+    out
+}

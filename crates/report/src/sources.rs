@@ -1,0 +1,44 @@
+//! The input files: from byte ranges to `file:line:column`.
+
+use vnetsim_types::{FileId, Span};
+
+/// Paths and contents of the files that were read, by [`FileId`].
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    files: Vec<(String, String)>,
+}
+
+impl Sources {
+    /// Adds a file and gives its id. Bytes that are not UTF-8 are shown as replacement characters.
+    pub fn add(&mut self, path: impl Into<String>, bytes: &[u8]) -> FileId {
+        self.files.push((path.into(), String::from_utf8_lossy(bytes).into_owned()));
+        FileId((self.files.len() - 1) as u16)
+    }
+
+    /// Path and text of a file.
+    pub fn file(&self, id: FileId) -> Option<(&str, &str)> {
+        self.files.get(usize::from(id.0)).map(|(path, text)| (path.as_str(), text.as_str()))
+    }
+
+    /// Line and column, both from 1, columns in characters. `None` for the empty span.
+    pub fn line_column(&self, span: Span) -> Option<(usize, usize)> {
+        let (_, text) = self.file(span.file).filter(|_| !span.is_none())?;
+        let before = text.get(..span.start as usize)?;
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        Some((before.matches('\n').count() + 1, before[line_start..].chars().count() + 1))
+    }
+
+    /// `file:line:column`; `None` for the empty span.
+    pub fn place(&self, span: Span) -> Option<String> {
+        let (line, column) = self.line_column(span)?;
+        let (path, _) = self.file(span.file)?;
+        Some(format!("{path}:{line}:{column}"))
+    }
+
+    /// The line's text, without the indentation.
+    pub fn line_text(&self, span: Span) -> Option<&str> {
+        let (_, text) = self.file(span.file).filter(|_| !span.is_none())?;
+        let start = text.get(..span.start as usize)?.rfind('\n').map_or(0, |at| at + 1);
+        text[start..].lines().next().map(str::trim)
+    }
+}

@@ -1,0 +1,180 @@
+//! A conversation for a tired reader: one verdict line, the cause if it died, then every hop, numbered.
+
+use vnetsim_analysis::Played;
+use vnetsim_sim::Outcome;
+use vnetsim_trace::{ConversationTrace, Diagnosis, Explainer, Hop, HopKind, PacketExplanation};
+use vnetsim_types::{Direction, IpProtocol, Part, TrafficId};
+
+use crate::{Sources, wrap::wrap};
+
+/// Column where a hop's text starts, and where its further lines are indented to.
+const TEXT_COLUMN: usize = 25;
+
+/// The first conversation of the first traffic entry of a run.
+pub fn trace_text(played: &Played, from: &str, to: &str, sources: &Sources) -> String {
+    let explainer = played.explainer();
+    let group = played.report.traffic.first().and_then(|t| t.outcomes.first());
+    let trace = group.and_then(|g| played.trace.conversation(TrafficId(0), g.first));
+    let (Some(group), Some(trace)) = (group, trace) else {
+        return "nothing was sent\n".to_owned();
+    };
+    let mut out = verdict_line(&explainer, group.outcome, group.total_ns, trace, from, to);
+    if let Some(diagnosis) = explainer.diagnosis(trace) {
+        out.push_str(&diagnosis_text(&diagnosis, sources));
+    }
+    let packets = explainer.conversation(trace);
+    for packet in &packets {
+        out.push('\n');
+        out.push_str(&packet_text(packet, &packets, sources));
+    }
+    out
+}
+
+/// `PASS  tcp a -> b   vm1 -> vm2   via nva, back via nva   RTT 1.7 ms`
+fn verdict_line(
+    explainer: &Explainer<'_>,
+    outcome: Outcome,
+    lasted_ns: u64,
+    trace: &ConversationTrace,
+    from: &str,
+    to: &str,
+) -> String {
+    let key = trace.packets.first().and_then(|p| p.key()).map_or_else(String::new, |k| k.to_string());
+    let way = |part| {
+        let packet = trace.part(part)?;
+        let names: Vec<String> = packet.via().map(|place| explainer.place(place)).collect();
+        Some(if names.is_empty() { "direct".to_owned() } else { format!("via {}", shorten(&names)) })
+    };
+    let mut ways = way(Part::Request).unwrap_or_default();
+    if let Some(back) = way(Part::Reply) {
+        ways.push_str(&format!(", back {back}"));
+    }
+    let head = match outcome {
+        Outcome::Completed => format!("PASS  {key}  {from} -> {to}  {ways}"),
+        Outcome::Dropped { part, at, reason } => {
+            let what = packet_name(part, explainer_protocol(trace));
+            format!("DROP  {reason}  {what} dies at {}  {key}  {from} -> {to}  {ways}", explainer.place(at))
+        }
+    };
+    let time = match outcome {
+        Outcome::Completed => {
+            format!("  {} until the last packet arrived", vnetsim_types::SimTime(lasted_ns))
+        }
+        Outcome::Dropped { .. } => String::new(),
+    };
+    wrap("", &format!("{head}{time}"), 6)
+}
+
+/// Names in a row; a loop is cut after the first round.
+fn shorten(names: &[String]) -> String {
+    if names.len() > 4 && names.iter().all(|n| *n == names[0]) {
+        return format!("{} ({} times)", names[0], names.len());
+    }
+    names.join(" > ")
+}
+
+fn explainer_protocol(trace: &ConversationTrace) -> IpProtocol {
+    trace.packets.first().and_then(|p| p.key()).map_or(IpProtocol::TCP, |k| k.protocol)
+}
+
+/// `SYN`, `SYN-ACK`, `request`, `reply`, ...
+pub(crate) fn packet_name(part: Part, protocol: IpProtocol) -> &'static str {
+    match (part, protocol == IpProtocol::TCP) {
+        (Part::Request, true) => "SYN",
+        (Part::Reply, true) => "SYN-ACK",
+        (Part::Request, false) => "request",
+        (Part::Reply, false) => "reply",
+        (Part::Ack, _) => "ACK",
+        (Part::IcmpError, _) => "ICMP error",
+    }
+}
+
+/// Reason, object, place, cause, remedy.
+pub(crate) fn diagnosis_text(diagnosis: &Diagnosis, sources: &Sources) -> String {
+    let reason = diagnosis.reason;
+    let mut out = wrap("  why    ", &format!("{} ({})", reason.sentence(), reason.rule()), 9);
+    if !diagnosis.object.is_empty() {
+        out.push_str(&wrap("  what   ", &diagnosis.object, 9));
+    }
+    if let Some(place) = sources.place(diagnosis.span) {
+        let line = sources.line_text(diagnosis.span).unwrap_or_default();
+        let line: String = line.chars().take(60).collect();
+        out.push_str(&wrap("  where  ", &format!("{place}   {line}"), 9));
+    }
+    for because in &diagnosis.because {
+        out.push_str(&wrap("  cause  ", because, 9));
+    }
+    for fix in &diagnosis.fix {
+        out.push_str(&wrap("  fix    ", fix, 9));
+    }
+    out
+}
+
+/// One packet's hops; a third packet that went the way of the first is told in one line.
+fn packet_text(packet: &PacketExplanation, all: &[PacketExplanation], sources: &Sources) -> String {
+    let direction = match packet.part {
+        Part::Request | Part::Ack => "forward",
+        Part::Reply => "return",
+        Part::IcmpError => "error",
+    };
+    let name = packet_name(packet.part, packet.key.protocol);
+    let mut out = wrap("", &format!("{direction}  {name}  {}", packet.key), 9);
+    let same_way = |a: &PacketExplanation| places(a) == places(packet) && a.part != packet.part;
+    if packet.part == Part::Ack && all.iter().any(same_way) {
+        out.push_str("  the same way as the SYN, by the flow records that it left; delivered\n");
+        return out;
+    }
+    let rounds = loop_rounds(&packet.hops);
+    for (number, hop) in packet.hops.iter().enumerate() {
+        if rounds.is_some_and(|(first, last)| (first..last).contains(&number)) {
+            if rounds.is_some_and(|(first, _)| first == number) {
+                out.push_str("   ...  the same round again and again, one ttl less each time\n");
+            }
+            continue;
+        }
+        out.push_str(&hop_text(number + 1, hop, sources));
+    }
+    out
+}
+
+/// Where it was and what routed it, without the NSG steps that a flow record spares.
+fn places(packet: &PacketExplanation) -> Vec<(&str, &str)> {
+    let counts =
+        |kind| !matches!(kind, HopKind::Nsg | HopKind::FlowRecord | HopKind::Sent | HopKind::Delivered);
+    packet.hops.iter().filter(|h| counts(h.kind)).map(|h| (h.place.as_str(), h.decision.as_str())).collect()
+}
+
+/// The hops of a loop that need not be shown: all rounds but the first two and the last.
+fn loop_rounds(hops: &[Hop]) -> Option<(usize, usize)> {
+    let passes: Vec<usize> = (0..hops.len()).filter(|ix| hops[*ix].kind == HopKind::Appliance).collect();
+    let repeated =
+        passes.len() > 6 && passes.iter().skip(1).all(|ix| hops[*ix].place == hops[passes[0]].place);
+    repeated.then(|| (passes[2], passes[passes.len() - 1]))
+}
+
+fn hop_text(number: usize, hop: &Hop, sources: &Sources) -> String {
+    let way = match hop.direction {
+        Some(Direction::Inbound) => "IN ",
+        Some(Direction::Outbound) => "OUT",
+        None => "   ",
+    };
+    let mut text = hop.decision.clone();
+    if !hop.by.is_empty() {
+        text.push_str("  ");
+        text.push_str(&hop.by);
+    }
+    let said = matches!(hop.kind, HopKind::Nsg | HopKind::Route | HopKind::Peering);
+    if let Some((line, _)) = sources.line_column(hop.span).filter(|_| said) {
+        text.push_str(&format!("  (line {line})"));
+    }
+    let head = format!("{number:>4}  {:<14} {way} ", hop.place);
+    let mut out = wrap(&head, &text, TEXT_COLUMN + 2);
+    for note in &hop.notes {
+        out.push_str(&wrap(&" ".repeat(TEXT_COLUMN), note, TEXT_COLUMN + 2));
+    }
+    for loser in &hop.losers {
+        let text = format!("beat {}: {}", loser.route, loser.why);
+        out.push_str(&wrap(&" ".repeat(TEXT_COLUMN), &text, TEXT_COLUMN + 2));
+    }
+    out
+}

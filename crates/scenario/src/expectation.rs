@@ -1,0 +1,366 @@
+//! What a scenario expects of its run: public types, and how they are read.
+//!
+//! Owns the properties of `expect`. The types are read by whoever judges a run; names stay text with their
+//! places and are known to exist. Must never judge a run.
+
+use std::net::IpAddr;
+
+use serde_json::{Value, json};
+use vnetsim_model::PeeringState;
+use vnetsim_types::{At, DropReason, Problem, SimTime, Span};
+
+use crate::{
+    decode::{Cx, Decode, List},
+    record::record,
+    values::{Reference, named},
+    yaml::{Kind, Node},
+};
+
+/// One `expect` entry.
+#[derive(Clone, Debug)]
+pub struct Expectation {
+    /// The whole entry.
+    pub span: Span,
+    /// What is expected of whom.
+    pub subject: Subject,
+    /// `because`: the justification to print on failure.
+    pub because: Option<At<String>>,
+}
+
+/// What an expectation is about.
+#[derive(Clone, Debug)]
+pub enum Subject {
+    /// The fate of a traffic entry.
+    Traffic(Box<TrafficExpectation>),
+    /// The effective routes of a subnet or NIC.
+    Routes(RoutesExpectation),
+    /// The next hop from a VM or NIC to an address.
+    NextHop(NextHopExpectation),
+    /// The state of a peering link.
+    Peering(PeeringExpectation),
+}
+
+/// Expected fate of a traffic entry. `None` means that nothing is expected.
+#[derive(Clone, Debug)]
+pub struct TrafficExpectation {
+    /// Name of the traffic entry.
+    pub traffic: At<String>,
+    /// Delivered or dropped; [`Verdict::Dropped`] also when only `dropReason` was said.
+    pub verdict: Option<At<Verdict>>,
+    /// Why it dies.
+    pub drop_reason: Option<At<DropReason>>,
+    /// Whether the forward packet or the reply dies.
+    pub direction: Option<At<Leg>>,
+    /// The VM, NIC, gateway or site where it dies, or `internet`.
+    pub at: Option<At<String>>,
+    /// VMs and gateways that forward the first forward packet, in order; empty means direct.
+    pub via: Option<Vec<At<String>>>,
+    /// The same for the reply.
+    pub reply_via: Option<Vec<At<String>>>,
+    /// Time to live of the first forward packet as received.
+    pub ttl: Option<At<u8>>,
+    /// Source address of the first forward packet as received.
+    pub source: Option<At<IpAddr>>,
+    /// NSG rule that denies, as `nsg/rule`.
+    pub rule: Option<At<String>>,
+    /// The route that decides at the first hop, or at the place of death.
+    pub route: Option<RouteMatch>,
+    /// Conversations that complete.
+    pub delivered: Option<At<u64>>,
+}
+
+impl TrafficExpectation {
+    fn is_empty(&self) -> bool {
+        let fate =
+            self.verdict.is_none() && self.direction.is_none() && self.at.is_none() && self.rule.is_none();
+        let path = self.via.is_none() && self.reply_via.is_none() && self.route.is_none();
+        fate && path && self.ttl.is_none() && self.source.is_none() && self.delivered.is_none()
+    }
+}
+
+/// Expected effective routes.
+#[derive(Clone, Debug)]
+pub struct RoutesExpectation {
+    /// A subnet as `vnet/subnet`, a VM or a NIC.
+    pub routes: At<String>,
+    /// Routes that are there.
+    pub contains: Vec<RouteMatch>,
+    /// The whole table, in any order.
+    pub exactly: Option<Vec<RouteMatch>>,
+    /// Routes that are not there.
+    pub lacks: Vec<RouteMatch>,
+    /// The moment of the timeline after which it holds; the end when `None`.
+    pub after: Option<At<SimTime>>,
+}
+
+/// Expected next hop.
+#[derive(Clone, Debug)]
+pub struct NextHopExpectation {
+    /// A VM or a NIC.
+    pub from: At<String>,
+    /// An address, a VM or a NIC.
+    pub to: At<String>,
+    /// Its type.
+    pub next_hop_type: Option<At<NextHopType>>,
+    /// Its address.
+    pub next_hop_ip_address: Option<At<IpAddr>>,
+    /// The moment of the timeline after which it holds; the end when `None`.
+    pub after: Option<At<SimTime>>,
+}
+
+/// Expected state of a link.
+#[derive(Clone, Debug)]
+pub struct PeeringExpectation {
+    /// The link, as `vnet/link`.
+    pub peering: At<String>,
+    /// Its state.
+    pub peering_state: At<PeeringState>,
+    /// The moment of the timeline after which it holds; the end when `None`.
+    pub after: Option<At<SimTime>>,
+}
+
+/// Properties of an effective route; those that are `None` match anything.
+#[derive(Clone, Debug)]
+pub struct RouteMatch {
+    /// The whole match.
+    pub span: Span,
+    /// Who made the route.
+    pub source: Option<At<RouteSource>>,
+    /// Active or invalid.
+    pub state: Option<At<RouteState>>,
+    /// The prefix, as tables print it.
+    pub address_prefix: Option<At<String>>,
+    /// Where it leads.
+    pub next_hop_type: Option<At<NextHopType>>,
+    /// To which address.
+    pub next_hop_ip_address: Option<At<IpAddr>>,
+}
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        pub enum $name {$($(#[$vdoc])* $variant,)*}
+
+        impl $name {
+            /// Every value, with its spelling in input and output.
+            pub const ALL: &'static [(&'static str, Self)] = &[$(($text, Self::$variant)),*];
+
+            /// The spelling in input and output.
+            pub fn text(self) -> &'static str {
+                match self {$(Self::$variant => $text),*}
+            }
+        }
+
+        named! { $name = $name::ALL; }
+    };
+}
+
+words! {
+    /// What becomes of a traffic entry.
+    Verdict {
+        /// Every conversation completes.
+        Delivered = "Delivered",
+        /// A packet dies.
+        Dropped = "Dropped",
+    }
+}
+
+words! {
+    /// Which of the two directions of a conversation.
+    Leg {
+        /// From the one who opens it.
+        Forward = "forward",
+        /// Back to it.
+        Reply = "reply",
+    }
+}
+
+words! {
+    /// `source` of an effective route (DIAG-01).
+    RouteSource {
+        /// The platform, peerings included.
+        Default = "Default",
+        /// A route table.
+        User = "User",
+        /// A gateway.
+        VirtualNetworkGateway = "VirtualNetworkGateway",
+    }
+}
+
+words! {
+    /// `state` of an effective route (DIAG-01).
+    RouteState {
+        /// In force.
+        Active = "Active",
+        /// Overridden.
+        Invalid = "Invalid",
+    }
+}
+
+words! {
+    /// `nextHopType` of an effective route (U-31).
+    NextHopType {
+        /// The own virtual network.
+        VnetLocal = "VnetLocal",
+        /// A peered one in the same region.
+        VNetPeering = "VNetPeering",
+        /// A peered one in another region.
+        VNetGlobalPeering = "VNetGlobalPeering",
+        /// A virtual network gateway.
+        VirtualNetworkGateway = "VirtualNetworkGateway",
+        /// The internet edge.
+        Internet = "Internet",
+        /// An appliance.
+        VirtualAppliance = "VirtualAppliance",
+        /// A service endpoint.
+        VirtualNetworkServiceEndpoint = "VirtualNetworkServiceEndpoint",
+        /// Drop.
+        None = "None",
+    }
+}
+
+record! {
+    Route -> RouteMatch, Own "route" "addressPrefix", "Properties of an effective route; absent ones match anything.";
+    opt source: At<RouteSource> = "source", "Who made the route.";
+    opt state: At<RouteState> = "state", "Active or Invalid.";
+    opt address_prefix: At<String> = "addressPrefix", "As the table prints it.";
+    opt next_hop_type: At<NextHopType> = "nextHopType", "Where it leads.";
+    opt next_hop_ip_address: At<IpAddr> = "nextHopIpAddress", "To which address.";
+    => |span, _place, _cx| Some(RouteMatch {
+        span, source, state, address_prefix, next_hop_type, next_hop_ip_address,
+    })
+}
+
+record! {
+    OfTraffic -> Expectation, Own "expectation on traffic" "traffic", "The fate of a traffic entry.";
+    req traffic: At<String> = "traffic", "Name of the traffic entry.";
+    opt verdict: At<Verdict> = "verdict", "Dropped is implied by dropReason.";
+    opt drop_reason: At<DropReason> = "dropReason", "Why it dies.";
+    opt direction: At<Leg> = "direction", "Whether the forward packet or the reply dies.";
+    opt at: Reference = "at", "The VM, NIC, gateway or site where it dies, or internet.";
+    opt via: List<Reference> = "via", "VMs and gateways that forward it, in order; [] means direct.";
+    opt reply_via: List<Reference> = "replyVia", "The same for the reply.";
+    opt ttl: At<u8> = "ttl", "Time to live of the first forward packet as received.";
+    opt source: At<IpAddr> = "source", "Source address as received.";
+    opt rule: At<String> = "rule", "NSG rule that denies: nsg/rule.";
+    opt route: Route = "route", "The route that decides at the first hop, or at the place of death.";
+    opt delivered: At<u64> = "delivered", "Conversations that complete.";
+    opt because: At<String> = "because", "Justification, printed on failure.";
+    => |span, place, cx| {
+        let verdict = match (verdict, &drop_reason) {
+            (Some(said), Some(reason)) if said.value == Verdict::Delivered => {
+                cx.conflict(reason.span, "dropReason contradicts `verdict: Delivered`");
+                return None;
+            }
+            (None, Some(reason)) => Some(At::new(Verdict::Dropped, reason.span)),
+            (said, _) => said,
+        };
+        let expected = TrafficExpectation {
+            traffic, verdict, drop_reason, direction, at, via, reply_via, ttl, source, rule, route, delivered,
+        };
+        if expected.is_empty() {
+            return expects_nothing(place, "verdict, or another property", cx);
+        }
+        let subject = Subject::Traffic(Box::new(expected));
+        Some(Expectation { span, subject, because })
+    }
+}
+
+record! {
+    OfRoutes -> Expectation, Own "expectation on routes" "routes", "Effective routes.";
+    req routes: Reference = "routes", "A subnet as vnet/subnet, a VM or a NIC.";
+    list contains: Route = "contains", "Routes that are there.";
+    opt exactly: List<Route> = "exactly", "The whole table, in any order.";
+    list lacks: Route = "lacks", "Routes that are not there.";
+    opt after: At<SimTime> = "after", "The moment of the timeline after which it holds; the end when absent.";
+    opt because: At<String> = "because", "Justification, printed on failure.";
+    => |span, place, cx| {
+        if contains.is_empty() && exactly.is_none() && lacks.is_empty() {
+            return expects_nothing(place, "contains, exactly or lacks", cx);
+        }
+        let subject = Subject::Routes(RoutesExpectation { routes, contains, exactly, lacks, after });
+        Some(Expectation { span, subject, because })
+    }
+}
+
+record! {
+    Probe -> (At<String>, At<String>), Own "nextHop" "-", "From where to where.";
+    req from: Reference = "from", "A VM or a NIC.";
+    req to: Reference = "to", "An address, a VM or a NIC.";
+    => |_span, _place, _cx| Some((from, to))
+}
+
+record! {
+    OfNextHop -> Expectation, Own "expectation on a next hop" "-", "The next hop from a VM or NIC.";
+    req probe: Probe = "nextHop", "From where to where.";
+    opt next_hop_type: At<NextHopType> = "nextHopType", "Its type.";
+    opt next_hop_ip_address: At<IpAddr> = "nextHopIpAddress", "Its address.";
+    opt after: At<SimTime> = "after", "The moment of the timeline after which it holds; the end when absent.";
+    opt because: At<String> = "because", "Justification, printed on failure.";
+    => |span, place, cx| {
+        if next_hop_type.is_none() && next_hop_ip_address.is_none() {
+            return expects_nothing(place, "nextHopType or nextHopIpAddress", cx);
+        }
+        let (from, to) = probe;
+        let subject = Subject::NextHop(NextHopExpectation { from, to, next_hop_type, next_hop_ip_address, after });
+        Some(Expectation { span, subject, because })
+    }
+}
+
+record! {
+    OfPeering -> Expectation, Own "expectation on a peering" "peering", "The state of a link.";
+    req peering: Reference = "peering", "vnet/link.";
+    req peering_state: At<PeeringState> = "peeringState", "Initiated, Connected or Disconnected.";
+    opt after: At<SimTime> = "after", "The moment of the timeline after which it holds; the end when absent.";
+    opt because: At<String> = "because", "Justification, printed on failure.";
+    => |span, _place, _cx| {
+        let subject = Subject::Peering(PeeringExpectation { peering, peering_state, after });
+        Some(Expectation { span, subject, because })
+    }
+}
+
+fn expects_nothing(place: Span, what: &str, cx: &mut Cx) -> Option<Expectation> {
+    let message = format!("{} expects nothing", cx.object);
+    cx.fail(Problem::error("MISSING_PROPERTY", place, message).help(format!("add {what}")))
+}
+
+/// An `expect` entry: its subject decides what else may stand in it.
+pub(crate) struct ExpectEntry;
+
+const SUBJECTS: &[&str] = &["traffic", "routes", "nextHop", "peering"];
+
+impl Decode for ExpectEntry {
+    type Out = Expectation;
+    fn decode(node: &Node, cx: &mut Cx) -> Option<Expectation> {
+        let Kind::Map(entries) = &node.kind else {
+            let problem = cx.wrong_type(node, "a mapping that describes an expectation");
+            return cx.fail(problem);
+        };
+        let mut subjects = entries.iter().filter(|(key, _)| SUBJECTS.contains(&key.as_str()));
+        match (subjects.next(), subjects.next()) {
+            (Some((subject, _)), None) => match subject.as_str() {
+                "traffic" => OfTraffic::decode(node, cx),
+                "routes" => OfRoutes::decode(node, cx),
+                "nextHop" => OfNextHop::decode(node, cx),
+                _ => OfPeering::decode(node, cx),
+            },
+            (Some((first, _)), Some((second, _))) => {
+                let message =
+                    format!("an expectation has one subject, not `{}` and `{}`", first.value, second.value);
+                let problem = Problem::error("CONFLICTING_PROPERTIES", second.span, message);
+                cx.fail(problem.related(first.span, "first subject").help("write one entry for each"))
+            }
+            (None, _) => {
+                let place = entries.first().map_or(node.span, |(key, _)| key.span);
+                let problem = Problem::error("MISSING_PROPERTY", place, "expectation has no subject");
+                let near = entries.iter().map(|(key, _)| cx.near(&key.value, SUBJECTS.iter().copied()));
+                let help = near.into_iter().find(|help| !help.is_empty());
+                cx.fail(problem.help(help.unwrap_or("add traffic, routes, nextHop or peering".to_owned())))
+            }
+        }
+    }
+    fn schema() -> Value {
+        json!({ "oneOf": [OfTraffic::schema(), OfRoutes::schema(), OfNextHop::schema(), OfPeering::schema()] })
+    }
+}

@@ -1,0 +1,247 @@
+//! The top of a scenario file: rules, traffic and timeline, as said and not yet resolved.
+//!
+//! Owns the properties outside `network` and `expect`. Called by `load`, which resolves the names.
+
+use serde_json::{Value, json};
+use vnetsim_model::{
+    BgpVsPeering, Era, ForwardedModel, NoneRoutesOnDefaultOverride, NsgLiveFlows, SOURCE_PORT_DEFAULT,
+    Semantics, TtlGateway, VnetAccessModel,
+    draft::{self, Change, Ref},
+};
+use vnetsim_types::{At, ProtoPort, SimTime, Span, limits::TRAFFIC_COUNT_MAX};
+
+use crate::{
+    decode::{Cx, Decode, List, Rows, Table},
+    expectation::{ExpectEntry, Expectation},
+    network::{Network, Peering, Said},
+    record::record,
+    values::{Between, Reference},
+    yaml::{Kind, Node},
+};
+
+/// A file's statements.
+pub(crate) struct File {
+    pub(crate) name: Option<String>,
+    pub(crate) description: Option<String>,
+    pub(crate) cites: Vec<At<String>>,
+    pub(crate) semantics: Semantics,
+    pub(crate) network: Option<Said>,
+    pub(crate) traffic: Rows<Sent>,
+    pub(crate) timeline: Rows<draft::TimelineEntry>,
+    pub(crate) expect: Rows<Expectation>,
+}
+
+record! {
+    ScenarioFile -> File, Own "scenario" "name",
+        "A vnetsim scenario: a network, traffic, changes and expectations. Words are accepted in any case; \
+         this schema lists the usual spelling.";
+    part _version: Between<1, 1> = "vnetsim", "Version of the format; only 1 exists.";
+    part name: String = "name", "A title.";
+    part description: String = "description", "For people.";
+    part cites: List<At<String>> = "cites", "Rules, statements and vectors that the scenario shows.";
+    part semantics: Rules = "rules", "Rule set; modern when absent.";
+    part network: RequiredNetwork = "network", "The network.";
+    part traffic: Table<TrafficEntry> = "traffic", "What is sent.";
+    part timeline: Table<TimelineEntry> = "timeline", "What happens to the network while it runs.";
+    part expect: Table<ExpectEntry> = "expect", "What must come out.";
+    => |_span, place, cx| {
+        if network.is_none() {
+            cx.missing(place, "network");
+        }
+        Some(File {
+            name,
+            description,
+            cites: cites.unwrap_or_default(),
+            semantics: semantics.unwrap_or_default(),
+            network: network.flatten(),
+            traffic: traffic.unwrap_or_default(),
+            timeline: timeline.unwrap_or_default(),
+            expect: expect.unwrap_or_default(),
+        })
+    }
+}
+
+/// `network`; the inner `None` is one that was given but is no mapping.
+pub(crate) struct RequiredNetwork;
+
+impl Decode for RequiredNetwork {
+    type Out = Option<Said>;
+    fn decode(node: &Node, cx: &mut Cx) -> Option<Option<Said>> {
+        Some(Network::decode(node, cx))
+    }
+    fn schema() -> Value {
+        Network::schema()
+    }
+}
+
+record! {
+    RuleSwitches -> Semantics, Own "rules" "-", "An era, and switches that differ from its defaults.";
+    opt era: Era = "era", "2017 or modern.";
+    opt vnet_access_model: VnetAccessModel = "vnet_access_model|vnetAccessModel", "U-01.";
+    opt forwarded_model: ForwardedModel = "forwarded_model|forwardedModel", "U-02.";
+    opt bgp_vs_peering: BgpVsPeering = "bgp_vs_peering|bgpVsPeering", "U-03.";
+    opt none_routes: NoneRoutesOnDefaultOverride =
+        "none_routes_on_default_override|noneRoutesOnDefaultOverride", "U-04.";
+    opt ttl_gateway: TtlGateway = "ttl_gateway|ttlGateway", "U-08.";
+    opt nsg_live_flows: NsgLiveFlows = "nsg_live_flows|nsgLiveFlows", "NSG-14.";
+    => |_span, _place, _cx| {
+        let base = Semantics::of(era.unwrap_or(Era::Modern));
+        Some(Semantics {
+            era: base.era,
+            vnet_access_model: vnet_access_model.unwrap_or(base.vnet_access_model),
+            forwarded_model: forwarded_model.unwrap_or(base.forwarded_model),
+            bgp_vs_peering: bgp_vs_peering.unwrap_or(base.bgp_vs_peering),
+            none_routes_on_default_override: none_routes.unwrap_or(base.none_routes_on_default_override),
+            ttl_gateway: ttl_gateway.unwrap_or(base.ttl_gateway),
+            nsg_live_flows: nsg_live_flows.unwrap_or(base.nsg_live_flows),
+        })
+    }
+}
+
+/// `rules: modern` or a mapping.
+pub(crate) struct Rules;
+
+impl Decode for Rules {
+    type Out = Semantics;
+    fn decode(node: &Node, cx: &mut Cx) -> Option<Semantics> {
+        match node.kind {
+            Kind::Map(_) => RuleSwitches::decode(node, cx),
+            _ => Era::decode(node, cx).map(Semantics::of),
+        }
+    }
+    fn schema() -> Value {
+        json!({ "anyOf": [Era::schema(), { "const": 2017 }, RuleSwitches::schema()] })
+    }
+}
+
+/// A `traffic` entry; its ends are still names.
+pub(crate) struct Sent {
+    pub(crate) name: At<String>,
+    pub(crate) from: Ref,
+    pub(crate) to: Ref,
+    pub(crate) protocol: ProtoPort,
+    pub(crate) source_port: u16,
+    pub(crate) start: SimTime,
+    pub(crate) interval: SimTime,
+    pub(crate) count: u64,
+    pub(crate) payload_bytes: u16,
+}
+
+/// An IPv4 packet with a UDP or ICMP header holds no more.
+const PAYLOAD_BYTES_MAX: u64 = 65_507;
+
+record! {
+    TrafficEntry -> Sent, Own "traffic" "name", "A stream of conversations between two ends.";
+    req name: At<String> = "name", "Unique in the file; expectations name it.";
+    req from: Reference = "from", "A VM, a NIC or an address.";
+    req to: Reference = "to", "A VM, a NIC or an address.";
+    req protocol: ProtoPort = "protocol", "tcp/443, udp/53 or icmp.";
+    opt source_port: Between<1, 65_535> = "sourcePort", "Of the first conversation; 50000 when absent.";
+    opt start: SimTime = "start", "When the first conversation starts; 0s when absent.";
+    opt count: Between<1, TRAFFIC_COUNT_MAX> = "count", "Number of conversations; 1 when absent.";
+    opt interval: SimTime = "interval", "Time between the starts of two conversations; 10ms when absent.";
+    opt rate: Between<1, 1_000_000_000> = "rate", "Conversations per second, instead of interval.";
+    opt size: Between<0, PAYLOAD_BYTES_MAX> = "size", "Payload bytes of each UDP datagram or ICMP echo; 0 when absent.";
+    => check |given, cx| [given.exclusive("rate", &["interval"], cx)]
+    => |_span, _place, _cx| {
+        // The types of the properties keep these within bounds.
+        let short = |number: u64| u16::try_from(number).unwrap_or(u16::MAX);
+        let by_rate = rate.map(|rate| SimTime(1_000_000_000 / rate));
+        Some(Sent {
+            name,
+            from,
+            to,
+            protocol,
+            source_port: source_port.map_or(SOURCE_PORT_DEFAULT, short),
+            start: start.unwrap_or_default(),
+            interval: by_rate.or(interval).unwrap_or(SimTime::from_millis(10)),
+            count: count.unwrap_or(1),
+            payload_bytes: size.map_or(0, short),
+        })
+    }
+}
+
+record! {
+    SetRouteTable -> Change, Own "setRouteTable" "subnet", "Associates a subnet with a route table.";
+    req subnet: Reference = "subnet", "vnet/subnet.";
+    opt route_table: Reference = "routeTable", "The table; null or absent removes the association.";
+    => |_span, _place, _cx| Some(Change::SetRouteTable { subnet, route_table })
+}
+
+record! {
+    SetNsg -> Change, Own "setNetworkSecurityGroup" "subnet", "Associates a subnet with an NSG.";
+    req subnet: Reference = "subnet", "vnet/subnet.";
+    opt group: Reference = "networkSecurityGroup", "The group; null or absent removes the association.";
+    => |_span, _place, _cx| Some(Change::SetNetworkSecurityGroup { subnet, network_security_group: group })
+}
+
+/// `putPeering`: a peering, and the virtual network that gets it.
+pub(crate) struct PutPeering;
+
+const VNET_KEY: &str = "virtualNetwork";
+
+impl Decode for PutPeering {
+    type Out = Change;
+    fn decode(node: &Node, cx: &mut Cx) -> Option<Change> {
+        let Kind::Map(entries) = &node.kind else {
+            let problem = cx.wrong_type(node, "a mapping that describes a peering");
+            return cx.fail(problem);
+        };
+        let rest = entries.iter().filter(|(key, _)| key.value != VNET_KEY).cloned().collect();
+        let peering = Peering::decode(&Node { span: node.span, kind: Kind::Map(rest) }, cx);
+        cx.property = VNET_KEY;
+        let virtual_network = match node.get(VNET_KEY) {
+            Some(vnet) => Reference::decode(vnet, cx),
+            None => {
+                let place = entries.first().map_or(node.span, |(key, _)| key.span);
+                let problem = vnetsim_types::Problem::error(
+                    "MISSING_PROPERTY",
+                    place,
+                    "putPeering has no `virtualNetwork`",
+                );
+                cx.fail(problem.help("name the virtual network that gets the link"))
+            }
+        };
+        Some(Change::PutPeering { virtual_network: virtual_network?, peering: peering? })
+    }
+    fn schema() -> Value {
+        let mut schema = Peering::schema();
+        schema["properties"][VNET_KEY] = Reference::schema();
+        schema["required"] = json!([VNET_KEY]);
+        schema
+    }
+}
+
+record! {
+    TimelineEntry -> draft::TimelineEntry, Own "timeline entry" "-", "One change at a moment of virtual time.";
+    req at: At<SimTime> = "at", "When.";
+    opt put: PutPeering = "putPeering", "Creates a link, or updates the flags of the link of that name.";
+    opt delete: Reference = "deletePeering", "Deletes a link: vnet/link.";
+    opt sync: Reference = "syncPeering", "Refreshes a link's copy of the remote address space: vnet/link.";
+    opt start: Reference = "startVm", "Starts a VM.";
+    opt stop: Reference = "stopVm", "Stops a VM.";
+    opt table: SetRouteTable = "setRouteTable", "Associates a subnet with a route table, or with none.";
+    opt nsg: SetNsg = "setNetworkSecurityGroup", "Associates a subnet with an NSG, or with none.";
+    => |span, place, cx| {
+        let simple = [
+            delete.map(Change::DeletePeering),
+            sync.map(Change::SyncPeering),
+            start.map(Change::StartVm),
+            stop.map(Change::StopVm),
+        ];
+        let mut changes = [put, table, nsg].into_iter().chain(simple).flatten();
+        match (changes.next(), changes.next()) {
+            (Some(change), None) => Some(draft::TimelineEntry { span, at, change }),
+            (None, _) => missing_change(place, cx),
+            (Some(_), Some(_)) => {
+                cx.conflict(place, "an entry says one change; write one entry for each");
+                None
+            }
+        }
+    }
+}
+
+fn missing_change<T>(place: Span, cx: &mut Cx) -> Option<T> {
+    let problem = vnetsim_types::Problem::error("MISSING_PROPERTY", place, "timeline entry says no change");
+    cx.fail(problem.help("add one of putPeering, deletePeering, syncPeering, startVm, stopVm, setRouteTable, setNetworkSecurityGroup"))
+}

@@ -1,0 +1,29 @@
+//! Scenario files: YAML or JSON text in, a checked network with traffic, timeline and expectations out.
+//!
+//! Owns the file format: property names, shorthands, JSON Schema, and every problem's place. Three
+//! stages, each of which reports all it finds: text to tree (`yaml`), tree to drafts (`decode`, `record`
+//! and the modules that list properties), drafts to a scenario (`vnetsim_model::check`, then `load`).
+//!
+//! Called by front ends with bytes that they have read. Must never open a file, print, or decide
+//! what Azure does.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod decode;
+mod expectation;
+mod file;
+mod gateways;
+mod load;
+mod load_balancers;
+mod machines;
+mod network;
+mod record;
+mod references;
+mod values;
+mod yaml;
+
+pub use expectation::{
+    Expectation, Leg, NextHopExpectation, NextHopType, PeeringExpectation, RouteMatch, RouteSource,
+    RouteState, RoutesExpectation, Subject, TrafficExpectation, Verdict,
+};
+pub use load::{Loaded, Scenario, TimelineOp, load, schema};

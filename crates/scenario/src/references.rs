@@ -1,0 +1,178 @@
+//! Names in expectations and timeline entries: that they exist, and what was meant if they do not.
+//!
+//! Owns no ids: expectations keep their names. Called by `load`.
+
+use std::{collections::HashSet, net::IpAddr};
+
+use vnetsim_model::{
+    Network,
+    draft::{self, Change},
+};
+use vnetsim_types::{At, PeeringId, Problem, SubnetId};
+
+use crate::{
+    decode::{Cx, shown},
+    expectation::{Expectation, Subject, TrafficExpectation},
+};
+
+/// Names of one kind. Case does not count, except for traffic, which is no Azure object.
+#[derive(Default)]
+struct Pool {
+    lower: HashSet<String>,
+    names: Vec<String>,
+}
+
+impl Pool {
+    fn add(&mut self, name: String) {
+        if self.lower.insert(name.to_ascii_lowercase()) {
+            self.names.push(name);
+        }
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.lower.contains(&name.to_ascii_lowercase())
+    }
+}
+
+impl FromIterator<String> for Pool {
+    fn from_iter<I: IntoIterator<Item = String>>(names: I) -> Self {
+        let mut pool = Self::default();
+        names.into_iter().for_each(|name| pool.add(name));
+        pool
+    }
+}
+
+/// Everything that an expectation may name.
+#[derive(Default)]
+pub(crate) struct Names {
+    traffic: Pool,
+    vms: Pool,
+    nics: Pool,
+    gateways: Pool,
+    sites: Pool,
+    subnets: Pool,
+    /// Links of the start and those that the timeline makes.
+    links: Pool,
+    /// False when a timeline entry with an error may have made more links.
+    links_known: bool,
+    nsgs: Vec<(String, Pool)>,
+}
+
+/// Every NSG ends with these (NSG-07).
+const DEFAULT_RULES: [&str; 6] = [
+    "AllowVnetInBound",
+    "AllowAzureLoadBalancerInBound",
+    "DenyAllInBound",
+    "AllowVnetOutBound",
+    "AllowInternetOutBound",
+    "DenyAllOutBound",
+];
+
+impl Names {
+    /// The names of traffic entries only.
+    pub(crate) fn of_traffic(names: impl Iterator<Item = String>) -> Self {
+        Self { traffic: names.collect(), ..Self::default() }
+    }
+
+    /// The names of `network` and of the links that `timeline` makes.
+    pub(crate) fn of(network: &Network, timeline: &[draft::TimelineEntry], timeline_complete: bool) -> Self {
+        let mut links: Pool =
+            (0..network.peerings().len()).map(|ix| network.link_path(PeeringId::new(ix))).collect();
+        for entry in timeline {
+            if let Change::PutPeering { virtual_network, peering } = &entry.change {
+                links.add(format!("{}/{}", virtual_network.value, peering.name.value));
+            }
+        }
+        let rules = |nsg: &vnetsim_model::Nsg| {
+            let own = nsg.rules.iter().map(|rule| rule.name.value.clone());
+            own.chain(DEFAULT_RULES.map(str::to_owned)).collect::<Pool>()
+        };
+        Self {
+            traffic: Pool::default(),
+            vms: network.vms().iter().map(|vm| vm.name.value.clone()).collect(),
+            nics: network.nics().iter().map(|nic| nic.name.value.clone()).collect(),
+            gateways: network.gateways().iter().map(|gateway| gateway.name.value.clone()).collect(),
+            sites: network.sites().iter().map(|site| site.name.value.clone()).collect(),
+            subnets: (0..network.subnets().len()).map(|ix| network.subnet_path(SubnetId::new(ix))).collect(),
+            links,
+            links_known: timeline_complete,
+            nsgs: network.nsgs().iter().map(|nsg| (nsg.name.value.clone(), rules(nsg))).collect(),
+        }
+    }
+
+    /// Reports an expectation on a traffic entry that does not exist.
+    pub(crate) fn check_traffic(&self, expectation: &Expectation, cx: &mut Cx) {
+        if let Subject::Traffic(subject) = &expectation.subject {
+            known("traffic entry", &subject.traffic, &[&self.traffic], cx);
+        }
+    }
+
+    /// Reports names in `expectation` that nothing in the network has.
+    pub(crate) fn check(&self, expectation: &Expectation, cx: &mut Cx) {
+        match &expectation.subject {
+            Subject::Traffic(subject) => self.check_fate(subject, cx),
+            Subject::Routes(subject) => {
+                known("subnet, VM or NIC", &subject.routes, &[&self.subnets, &self.vms, &self.nics], cx);
+            }
+            Subject::NextHop(subject) => {
+                known("VM or NIC", &subject.from, &[&self.vms, &self.nics], cx);
+                if subject.to.parse::<IpAddr>().is_err() {
+                    known("address, VM or NIC", &subject.to, &[&self.vms, &self.nics], cx);
+                }
+            }
+            Subject::Peering(subject) => self.check_link(&subject.peering, cx),
+        }
+    }
+
+    fn check_fate(&self, subject: &TrafficExpectation, cx: &mut Cx) {
+        if let Some(at) = subject.at.as_ref().filter(|at| !at.eq_ignore_ascii_case("internet")) {
+            let pools = [&self.vms, &self.nics, &self.gateways, &self.sites];
+            known("VM, NIC, gateway or site", at, &pools, cx);
+        }
+        for hop in subject.via.iter().chain(&subject.reply_via).flatten() {
+            known("VM or gateway", hop, &[&self.vms, &self.gateways], cx);
+        }
+        if let Some(rule) = &subject.rule {
+            self.check_rule(rule, cx);
+        }
+    }
+
+    fn check_rule(&self, rule: &At<String>, cx: &mut Cx) {
+        let Some((nsg, name)) = rule.value.split_once('/') else {
+            let message = format!("{} does not name a security rule", shown(&rule.value));
+            let problem = Problem::error("BAD_VALUE", rule.span, message);
+            cx.problems.push(problem.help("write it as nsg/rule, such as nsg-a/DenyAllInBound"));
+            return;
+        };
+        let Some((_, rules)) = self.nsgs.iter().find(|(known, _)| known.eq_ignore_ascii_case(nsg)) else {
+            let near = cx.near(nsg, self.nsgs.iter().map(|(name, _)| name.as_str()));
+            let message = format!("no network security group is called {}", shown(nsg));
+            cx.problems.push(Problem::error("UNKNOWN_REFERENCE", rule.span, message).help(near));
+            return;
+        };
+        known("security rule of this group", &At::new(name.to_owned(), rule.span), &[rules], cx);
+    }
+
+    fn check_link(&self, link: &At<String>, cx: &mut Cx) {
+        if self.links_known {
+            known("peering link", link, &[&self.links], cx);
+        }
+    }
+
+    /// Reports a link in a timeline entry that never exists. `Operation::resolve` knows the other names.
+    pub(crate) fn check_change(&self, change: &Change, cx: &mut Cx) {
+        if let Change::DeletePeering(link) | Change::SyncPeering(link) = change {
+            self.check_link(link, cx);
+        }
+    }
+}
+
+fn known(kind: &str, name: &At<String>, pools: &[&Pool], cx: &mut Cx) {
+    if pools.iter().any(|pool| pool.has(&name.value)) {
+        return;
+    }
+    let candidates = pools.iter().flat_map(|pool| pool.names.iter().map(String::as_str));
+    let near = cx.near(&name.value, candidates);
+    let message = format!("no {kind} is called {}", shown(&name.value));
+    cx.problems.push(Problem::error("UNKNOWN_REFERENCE", name.span, message).help(near));
+}

@@ -1,0 +1,8 @@
+//! Tests of the file format through the public API.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+mod good;
+mod hostile;
+mod problems;
+mod schema;
