@@ -32,7 +32,7 @@ pub fn run_text(
     out.push_str(&changes_text(played, sources));
     let (rows, reasons) = flows(traffic, played, sources);
     if !rows.is_empty() {
-        out.push_str(&table(&["Flow", "From", "To", "Protocol", "Verdict", "Count", "Path", "RTT"], &rows));
+        out.push_str(&table(&["Flow", "From", "To", "Protocol", "Verdict", "Count", "Path", "Time"], &rows));
     }
     out.push_str(&reasons);
     if let Some(at) = report.stuck_at {
@@ -74,8 +74,8 @@ fn flows(traffic: &[Traffic], played: &Played, sources: &Sources) -> (Vec<Vec<St
                 entry.protocol.to_string(),
                 verdict(group, entry),
                 format!("{}/{}", group.count, report.started),
-                trace.map_or_else(String::new, |t| path(&explainer, t)),
-                rtt(group),
+                trace.map_or_else(String::new, |t| path(&explainer, t, group.outcome)),
+                mean_time(group),
             ]);
             if let Some(diagnosis) = trace.and_then(|t| explainer.diagnosis(t)) {
                 reasons.push_str(&format!(
@@ -118,8 +118,9 @@ fn place(group: &OutcomeGroup, explainer: &Explainer<'_>, entry: &Traffic) -> St
     }
 }
 
-/// `nva`, or `nva / direct` when the way back differs; `direct` without anybody in between.
-fn path(explainer: &Explainer<'_>, trace: &ConversationTrace) -> String {
+/// `nva`, or `nva / direct` when the way back differs; `direct` without anybody in between; `-` when it
+/// died before there could have been.
+fn path(explainer: &Explainer<'_>, trace: &ConversationTrace, outcome: Outcome) -> String {
     let way = |part| {
         let names: Vec<String> = trace.part(part)?.via().map(|place| explainer.place(place)).collect();
         Some(match names.as_slice() {
@@ -130,11 +131,13 @@ fn path(explainer: &Explainer<'_>, trace: &ConversationTrace) -> String {
     };
     match (way(Part::Request), way(Part::Reply)) {
         (Some(there), Some(back)) if there != back => format!("{there} / {back}"),
+        (Some(there), None) if there == "direct" && outcome != Outcome::Completed => "-".to_owned(),
         (there, _) => there.unwrap_or_default(),
     }
 }
 
-fn rtt(group: &OutcomeGroup) -> String {
+/// From the first packet to the last, on average.
+fn mean_time(group: &OutcomeGroup) -> String {
     match group.outcome {
         Outcome::Completed => SimTime(group.total_ns / group.count.max(1)).to_string(),
         Outcome::Dropped { .. } => String::new(),

@@ -5,10 +5,13 @@ use vnetsim_sim::Outcome;
 use vnetsim_trace::{ConversationTrace, Diagnosis, Explainer, Hop, HopKind, PacketExplanation};
 use vnetsim_types::{Direction, IpProtocol, Part, TrafficId};
 
-use crate::{Sources, wrap::wrap};
+use crate::{
+    Sources,
+    wrap::{COLUMNS, wrap},
+};
 
-/// Column where a hop's text starts, and where its further lines are indented to.
-const TEXT_COLUMN: usize = 25;
+/// Narrowest and widest column of places.
+const PLACE_COLUMN: std::ops::RangeInclusive<usize> = 14..=34;
 
 /// The first conversation of the first traffic entry of a run.
 pub fn trace_text(played: &Played, from: &str, to: &str, sources: &Sources) -> String {
@@ -46,8 +49,10 @@ fn verdict_line(
         Some(if names.is_empty() { "direct".to_owned() } else { format!("via {}", shorten(&names)) })
     };
     let mut ways = way(Part::Request).unwrap_or_default();
-    if let Some(back) = way(Part::Reply) {
-        ways.push_str(&format!(", back {back}"));
+    match way(Part::Reply) {
+        Some(back) => ways.push_str(&format!(", back {back}")),
+        None if ways == "direct" => ways.clear(), // it died before anybody could have been in between
+        None => {}
     }
     let head = match outcome {
         Outcome::Completed => format!("PASS  {key}  {from} -> {to}  {ways}"),
@@ -58,7 +63,7 @@ fn verdict_line(
     };
     let time = match outcome {
         Outcome::Completed => {
-            format!("  {} until the last packet arrived", vnetsim_types::SimTime(lasted_ns))
+            format!("  {} packets in {}", trace.packets.len(), vnetsim_types::SimTime(lasted_ns))
         }
         Outcome::Dropped { .. } => String::new(),
     };
@@ -97,9 +102,11 @@ pub(crate) fn diagnosis_text(diagnosis: &Diagnosis, sources: &Sources) -> String
         out.push_str(&wrap("  what   ", &diagnosis.object, 9));
     }
     if let Some(place) = sources.place(diagnosis.span) {
-        let line = sources.line_text(diagnosis.span).unwrap_or_default();
-        let line: String = line.chars().take(60).collect();
-        out.push_str(&wrap("  where  ", &format!("{place}   {line}"), 9));
+        let head = format!("  where  {place}   ");
+        let room = COLUMNS.saturating_sub(head.chars().count());
+        let line: String = sources.line_text(diagnosis.span).unwrap_or_default().chars().take(room).collect();
+        out.push_str(format!("{head}{line}").trim_end());
+        out.push('\n');
     }
     for because in &diagnosis.because {
         out.push_str(&wrap("  cause  ", because, 9));
@@ -124,6 +131,8 @@ fn packet_text(packet: &PacketExplanation, all: &[PacketExplanation], sources: &
         out.push_str("  the same way as the SYN, by the flow records that it left; delivered\n");
         return out;
     }
+    let widest = packet.hops.iter().map(|hop| hop.place.chars().count()).max().unwrap_or_default();
+    let column = widest.clamp(*PLACE_COLUMN.start(), *PLACE_COLUMN.end());
     let rounds = loop_rounds(&packet.hops);
     for (number, hop) in packet.hops.iter().enumerate() {
         if rounds.is_some_and(|(first, last)| (first..last).contains(&number)) {
@@ -132,7 +141,7 @@ fn packet_text(packet: &PacketExplanation, all: &[PacketExplanation], sources: &
             }
             continue;
         }
-        out.push_str(&hop_text(number + 1, hop, sources));
+        out.push_str(&hop_text(number + 1, hop, column, sources));
     }
     out
 }
@@ -152,7 +161,8 @@ fn loop_rounds(hops: &[Hop]) -> Option<(usize, usize)> {
     repeated.then(|| (passes[2], passes[passes.len() - 1]))
 }
 
-fn hop_text(number: usize, hop: &Hop, sources: &Sources) -> String {
+/// `column` is the width of the places. Further lines of a hop stand under its text.
+fn hop_text(number: usize, hop: &Hop, column: usize, sources: &Sources) -> String {
     let way = match hop.direction {
         Some(Direction::Inbound) => "IN ",
         Some(Direction::Outbound) => "OUT",
@@ -167,14 +177,15 @@ fn hop_text(number: usize, hop: &Hop, sources: &Sources) -> String {
     if let Some((line, _)) = sources.line_column(hop.span).filter(|_| said) {
         text.push_str(&format!("  (line {line})"));
     }
-    let head = format!("{number:>4}  {:<14} {way} ", hop.place);
-    let mut out = wrap(&head, &text, TEXT_COLUMN + 2);
+    let head = format!("{number:>4}  {:<column$} {way} ", hop.place);
+    let under = column + 11;
+    let mut out = wrap(&head, &text, under + 2);
     for note in &hop.notes {
-        out.push_str(&wrap(&" ".repeat(TEXT_COLUMN), note, TEXT_COLUMN + 2));
+        out.push_str(&wrap(&" ".repeat(under), note, under + 2));
     }
     for loser in &hop.losers {
         let text = format!("beat {}: {}", loser.route, loser.why);
-        out.push_str(&wrap(&" ".repeat(TEXT_COLUMN), &text, TEXT_COLUMN + 2));
+        out.push_str(&wrap(&" ".repeat(under), &text, under + 2));
     }
     out
 }

@@ -140,7 +140,8 @@ impl Case<'_> {
     fn route_object(&self) -> Finding {
         let Some((subnet, Some(ix))) = self.last_route() else { return Finding::default() };
         let route = self.explainer.at(self.now).route(ix);
-        let object = format!("{} of {}", self.explainer.route_words(route), self.network.subnet_path(subnet));
+        let path = self.network.subnet_path(subnet);
+        let object = format!("route {}, in the routes of {path}", self.explainer.route_words(route));
         let hop = next_hop_words(route);
         let because = vec![format!("{} is routed to {hop}", self.key.dst)];
         Finding { object, span: self.explainer.origin_span(route), because, fix: Vec::new() }

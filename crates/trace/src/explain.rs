@@ -142,7 +142,18 @@ impl<'a> Explainer<'a> {
 
     fn packet(&self, trace: &PacketTrace) -> Option<PacketExplanation> {
         let (sent, ended) = (trace.steps.first()?.0, trace.steps.last()?.0);
-        let hops = trace.steps.iter().map(|(now, step)| self.hop(*now, step)).collect();
+        let mut hops: Vec<Hop> = Vec::with_capacity(trace.steps.len());
+        let mut before: Option<Step> = None;
+        for (now, step) in &trace.steps {
+            match (before, step, hops.last_mut()) {
+                // Both attachments are missing: one line says so.
+                (Some(Step::NoNsg { nic: a, .. }), Step::NoNsg { nic: b, .. }, Some(last)) if a == *b => {
+                    last.by = "no NSG on NIC and subnet".to_owned();
+                }
+                _ => hops.push(self.hop(*now, step)),
+            }
+            before = Some(*step);
+        }
         Some(PacketExplanation { part: trace.part, key: trace.key()?, hops, sent, ended })
     }
 

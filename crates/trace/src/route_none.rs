@@ -19,7 +19,7 @@ pub(crate) fn finding(case: &Case<'_>) -> Finding {
         None => finding.object = format!("no route of {path} holds {dst}"),
         Some(ix) => {
             let words = case.explainer.route_words(case.explainer.at(case.now).route(ix));
-            finding.object = format!("{words} of {path}");
+            finding.object = format!("route {words}, in the routes of {path}");
             if let Some((route, span)) = case.user_drop(ix) {
                 finding.span = span;
                 finding.because.push(format!("user route {route} drops everything for its prefix"));

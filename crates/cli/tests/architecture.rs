@@ -1,0 +1,97 @@
+//! The "Never" list of ARCHITECTURE.md, checked against `cargo metadata`.
+
+use std::{collections::BTreeMap, process::Command};
+
+use serde_json::Value;
+
+/// Own crates that each crate may depend on (rooms of ARCHITECTURE.md). Tests may depend on more.
+const MAY_IMPORT: &[(&str, &[&str])] = &[
+    ("vnetsim-types", &[]),
+    ("vnetsim-packet", &["types"]),
+    ("vnetsim-model", &["types"]),
+    ("vnetsim-scenario", &["model", "types"]),
+    ("vnetsim-dataplane", &["types", "packet"]),
+    ("vnetsim-compile", &["model", "types", "dataplane"]),
+    ("vnetsim-sim", &["dataplane", "compile", "model", "packet", "types"]),
+    ("vnetsim-trace", &["types", "model", "compile"]),
+    ("vnetsim-analysis", &["types", "model", "scenario", "compile", "sim", "trace"]),
+    ("vnetsim-report", &["types", "model", "compile", "sim", "trace", "analysis"]),
+    ("vnetsim-oracle", &["model", "types", "packet"]),
+    ("vnetsim", &["types", "model", "scenario", "compile", "sim", "trace", "analysis", "report"]),
+];
+
+/// Crates that only tests and benches use: they may import everything.
+const TESTS_ONLY: &[&str] = &["vnetsim-testkit", "vnetsim-benches"];
+
+/// Foreign crates that a room may depend on; rooms not named here may depend on none.
+const MAY_USE: &[(&str, &[&str])] = &[
+    ("vnetsim-types", &["ipnet"]),
+    ("vnetsim-packet", &["etherparse"]),
+    ("vnetsim-model", &["strsim"]),
+    ("vnetsim-scenario", &["granit-parser", "serde_json"]),
+    ("vnetsim-report", &["annotate-snippets", "serde_json"]),
+    ("vnetsim", &["clap", "serde_json"]),
+];
+
+/// Package name -> its normal dependencies, from `cargo metadata`.
+fn dependencies() -> BTreeMap<String, Vec<String>> {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("cargo runs");
+    let metadata: Value = serde_json::from_slice(&output.stdout).expect("cargo metadata prints JSON");
+    let packages = metadata["packages"].as_array().expect("a list of packages");
+    let names = |package: &Value| -> Vec<String> {
+        let all = package["dependencies"].as_array().expect("a list of dependencies");
+        let normal = all.iter().filter(|d| d["kind"].is_null());
+        normal.map(|d| d["name"].as_str().expect("a name").to_owned()).collect()
+    };
+    packages.iter().map(|p| (p["name"].as_str().expect("a name").to_owned(), names(p))).collect()
+}
+
+#[test]
+fn rooms_import_only_what_the_architecture_allows() {
+    let mut wrong = Vec::new();
+    for (package, used) in dependencies() {
+        if TESTS_ONLY.contains(&package.as_str()) {
+            continue;
+        }
+        let Some((_, own)) = MAY_IMPORT.iter().find(|(name, _)| *name == package) else {
+            wrong.push(format!("{package} is not in ARCHITECTURE.md"));
+            continue;
+        };
+        let foreign = MAY_USE.iter().find(|(name, _)| *name == package).map_or(&[][..], |(_, list)| list);
+        for name in used {
+            let allowed = match name.strip_prefix("vnetsim-") {
+                Some(short) => own.contains(&short),
+                None => foreign.contains(&name.as_str()),
+            };
+            if !allowed {
+                wrong.push(format!("{package} must not depend on {name}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_room_of_the_list_exists() {
+    let all = dependencies();
+    for (name, _) in MAY_IMPORT {
+        assert!(all.contains_key(*name), "{name} is gone; take it off the list and out of ARCHITECTURE.md");
+    }
+}
+
+#[test]
+fn no_crate_allows_unsafe_code() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let manifest = std::fs::read_to_string(root.join("Cargo.toml")).expect("the root manifest");
+    assert!(manifest.contains("unsafe_code = \"forbid\""));
+    for name in dependencies().keys() {
+        let short = name.strip_prefix("vnetsim-").unwrap_or("cli");
+        let folder = if short == "benches" { root.join("benches") } else { root.join("crates").join(short) };
+        let manifest = std::fs::read_to_string(folder.join("Cargo.toml")).expect("a crate's manifest");
+        assert!(manifest.contains("[lints]\nworkspace = true"), "{name} does not take the workspace's lints");
+    }
+}

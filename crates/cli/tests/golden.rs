@@ -1,0 +1,89 @@
+//! What people see, kept in files. `UPDATE_EXPECT=1 cargo test -p vnetsim --test golden` writes them anew.
+
+use std::process::Command;
+
+use expect_test::{ExpectFile, expect_file};
+
+/// Standard output of a command at the project's top, which must end with `code`.
+fn prints(args: &str, code: i32) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_vnetsim"))
+        .args(args.split(' '))
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+        .output()
+        .expect("the program starts");
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "vnetsim {args}: {err}");
+    let out = String::from_utf8(output.stdout).expect("UTF-8");
+    format!("{out}{err}")
+}
+
+fn check(args: &str, code: i32, file: ExpectFile) {
+    let text = prints(args, code);
+    assert_eq!(text, prints(args, code), "two runs of {args} differ");
+    file.assert_eq(&text);
+}
+
+/// Lines of more than 100 columns, but for tables, whose cells are not broken.
+fn long_lines(text: &str) -> Vec<&str> {
+    text.lines().filter(|line| line.chars().count() > 100).collect()
+}
+
+#[test]
+fn run_of_the_showcase() {
+    check("run scenarios/hub-and-spoke.yaml", 0, expect_file!["golden/run-hub-and-spoke.txt"]);
+}
+
+#[test]
+fn trace_through_the_firewall() {
+    check(
+        "trace scenarios/hub-and-spoke.yaml vm1 vm2 -p tcp/443",
+        0,
+        expect_file!["golden/trace-hub-and-spoke.txt"],
+    );
+}
+
+#[test]
+fn traces_of_the_dead() {
+    check("trace scenarios/vectors/V-04.yaml vm1 vm2", 0, expect_file!["golden/trace-no-transit.txt"]);
+    check("trace scenarios/vectors/V-06.yaml vm1 vm2", 0, expect_file!["golden/trace-forwarded-blocked.txt"]);
+    check("trace scenarios/vectors/V-12.yaml vm1 vm2", 0, expect_file!["golden/trace-nsg-deny.txt"]);
+    check("trace scenarios/vectors/V-14.yaml vm1 shared", 0, expect_file!["golden/trace-asymmetric.txt"]);
+    check("trace scenarios/vectors/V-22.yaml vm1 192.168.1.1", 0, expect_file!["golden/trace-gateway-flags.txt"]);
+    check("trace scenarios/vectors/V-35.yaml vm1 vm2", 0, expect_file!["golden/trace-loop.txt"]);
+}
+
+/// RT-35: the documented tables, letter by letter.
+#[test]
+fn routes_of_the_worked_example() {
+    check("routes scenarios/udr-precedence.yaml VNet1/Subnet1", 0, expect_file!["golden/routes-subnet1.txt"]);
+    check("routes scenarios/udr-precedence.yaml VNet1/Subnet2", 0, expect_file!["golden/routes-subnet2.txt"]);
+    check("next-hop scenarios/udr-precedence.yaml vm1 10.3.0.1", 0, expect_file!["golden/next-hop.txt"]);
+}
+
+#[test]
+fn tables_and_words() {
+    check("nsg scenarios/hub-and-spoke.yaml vm2", 0, expect_file!["golden/nsg.txt"]);
+    check("nsg scenarios/hub-and-spoke.yaml vm2 -o json", 0, expect_file!["golden/nsg.json"]);
+    check("routes scenarios/hub-and-spoke.yaml vm1 -o json", 0, expect_file!["golden/routes.json"]);
+    check("trace scenarios/vectors/V-06.yaml vm1 vm2 -o json", 0, expect_file!["golden/trace.json"]);
+    check("explain FORWARDED_TRAFFIC_BLOCKED", 0, expect_file!["golden/explain.txt"]);
+    check("check crates/cli/tests/golden/broken.yaml", 2, expect_file!["golden/check-broken.txt"]);
+}
+
+#[test]
+fn traces_fit_100_columns() {
+    for args in ["trace scenarios/hub-and-spoke.yaml vm1 vm2", "trace scenarios/vectors/V-35.yaml vm1 vm2"] {
+        let text = prints(args, 0);
+        assert_eq!(long_lines(&text), Vec::<&str>::new());
+    }
+}
+
+/// The README shows what the program prints.
+#[test]
+fn readme_shows_the_real_trace() {
+    let readme = include_str!("../../../README.md");
+    let text = prints("trace scenarios/vectors/V-06.yaml vm1 vm2", 0);
+    let shown: Vec<&str> = readme.lines().filter_map(|l| l.strip_prefix("    ")).collect();
+    let missing: Vec<&str> = text.lines().filter(|l| !l.is_empty() && !shown.contains(l)).collect();
+    assert!(missing.is_empty(), "README.md lacks these lines of the trace:\n{}", missing.join("\n"));
+}
