@@ -29,6 +29,8 @@ pub(crate) struct Cx {
     pub(crate) object: String,
     /// The property being read; empty at the top.
     pub(crate) property: &'static str,
+    /// Objects of tables and lists that were left out because of their own errors, by name if they have one.
+    pub(crate) left_out: Vec<Option<String>>,
     suggestions: usize,
 }
 
@@ -148,12 +150,46 @@ impl<T: Decode> Decode for Table<T> {
     type Out = Rows<T::Out>;
     fn decode(node: &Node, cx: &mut Cx) -> Option<Rows<T::Out>> {
         let Some(nodes) = items(node, cx) else { return Some(Rows { items: Vec::new(), complete: false }) };
-        let items: Vec<T::Out> = nodes.iter().filter_map(|item| T::decode(item, cx)).collect();
+        let items = good_items::<T>(nodes, cx);
         let complete = items.len() == nodes.len();
         Some(Rows { items, complete })
     }
     fn schema() -> Value {
         List::<T>::schema()
+    }
+}
+
+/// Parts of an object, such as the subnets of a network. A bad one is left out; the object stays.
+pub(crate) struct Children<T>(std::marker::PhantomData<T>);
+
+impl<T: Decode> Decode for Children<T> {
+    type Out = Vec<T::Out>;
+    fn decode(node: &Node, cx: &mut Cx) -> Option<Vec<T::Out>> {
+        items(node, cx).map(|nodes| good_items::<T>(nodes, cx))
+    }
+    fn schema() -> Value {
+        List::<T>::schema()
+    }
+}
+
+fn good_items<T: Decode>(nodes: &[Node], cx: &mut Cx) -> Vec<T::Out> {
+    let mut good = Vec::with_capacity(nodes.len());
+    for node in nodes {
+        match T::decode(node, cx) {
+            Some(item) => good.push(item),
+            None => cx.left_out.push(name_of(node)),
+        }
+    }
+    good
+}
+
+/// The `name` that an object gives itself.
+fn name_of(node: &Node) -> Option<String> {
+    let Kind::Map(entries) = &node.kind else { return None };
+    let (_, name) = entries.iter().find(|(key, _)| key.value == "name")?;
+    match &name.kind {
+        Kind::Scalar(text) => Some(text.to_string()),
+        _ => None,
     }
 }
 

@@ -62,7 +62,7 @@ pub fn load(bytes: &[u8], file: FileId) -> Loaded {
     let mut cx = Cx::default();
     let root = yaml::parse(bytes, file, &mut cx.problems);
     let said = root.and_then(|root| ScenarioFile::decode(&root, &mut cx));
-    let scenario = said.and_then(|said| scenario(said, &mut cx));
+    let scenario = said.and_then(|said| scenario(said, bytes, &mut cx));
     let mut problems = cx.problems;
     problems.sort_by_key(|problem| (problem.span.is_none(), problem.span.start));
     let failed = problems.iter().any(|problem| problem.severity == Severity::Error);
@@ -83,7 +83,7 @@ pub fn schema() -> Value {
     schema
 }
 
-fn scenario(file: File, cx: &mut Cx) -> Option<Scenario> {
+fn scenario(file: File, bytes: &[u8], cx: &mut Cx) -> Option<Scenario> {
     let complete = file.traffic.complete;
     let traffic_names = traffic_names(&file.traffic.items, cx);
     if complete {
@@ -91,12 +91,11 @@ fn scenario(file: File, cx: &mut Cx) -> Option<Scenario> {
             traffic_names.check_traffic(expectation, cx);
         }
     }
-    let Said { draft, complete } = file.network?;
+    let Said { draft, left_out } = file.network?;
     let checked = check(&draft, file.semantics);
-    // What is missing may be an object that was left out because of an error of its own.
-    let may_follow = |problem: &Problem| matches!(problem.code, "UNKNOWN_REFERENCE" | "UNKNOWN_SERVICE_TAG");
-    cx.problems.extend(checked.problems.into_iter().filter(|problem| complete || !may_follow(problem)));
-    let network = checked.network.filter(|_| complete)?;
+    let problems = checked.problems.into_iter().filter(|problem| !may_follow(problem, &left_out, bytes));
+    cx.problems.extend(problems);
+    let network = checked.network.filter(|_| left_out.is_empty())?;
 
     let mut traffic = Vec::with_capacity(file.traffic.items.len());
     traffic.extend(file.traffic.items.into_iter().filter_map(|sent| resolve_traffic(&network, sent, cx)));
@@ -114,6 +113,24 @@ fn scenario(file: File, cx: &mut Cx) -> Option<Scenario> {
         timeline,
         expect: file.expect.items,
     })
+}
+
+/// What `problem` misses may be an object that was left out because of an error of its own.
+fn may_follow(problem: &Problem, left_out: &[Option<String>], bytes: &[u8]) -> bool {
+    match problem.code {
+        // The last part of the reference is the name that it looks for.
+        "UNKNOWN_REFERENCE" | "UNKNOWN_SERVICE_TAG" => {
+            let range = problem.span.start as usize..problem.span.end as usize;
+            let text = String::from_utf8_lossy(bytes.get(range).unwrap_or_default()).to_lowercase();
+            let may_be =
+                |name: &Option<String>| name.as_ref().is_none_or(|n| text.contains(&n.to_lowercase()));
+            left_out.iter().any(may_be)
+        }
+        "NO_GATEWAY_SUBNET" | "RemoteVnetHasNoGateways" | "AllowGatewayTransitRequired" => {
+            !left_out.is_empty()
+        }
+        _ => false,
+    }
 }
 
 /// The names of the traffic entries, which must differ.

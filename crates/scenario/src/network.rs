@@ -11,7 +11,7 @@ use vnetsim_model::{
 use vnetsim_types::{At, Direction, IpNet};
 
 use crate::{
-    decode::{Cx, Decode, Rows},
+    decode::{Cx, Decode},
     gateways::{Connection, LocalNetworkGateway, VirtualNetworkGateway},
     load_balancers::LoadBalancer,
     machines::{NetworkInterface, VirtualMachine},
@@ -23,8 +23,8 @@ use crate::{
 /// What was said under `network`.
 pub(crate) struct Said {
     pub(crate) draft: Draft,
-    /// False when objects with errors were left out.
-    pub(crate) complete: bool,
+    /// Names of the objects that were left out because of their own errors.
+    pub(crate) left_out: Vec<Option<String>>,
 }
 
 record! {
@@ -45,33 +45,27 @@ record! {
         "Microsoft.Network/localNetworkGateways: on-premises sites.";
     table connections: Connection = "connections", "Microsoft.Network/connections.";
     table tags: ServiceTag = "serviceTags", "Simulator extension: what service tags such as Storage stand for.";
-    => |_span, _place, _cx| {
-        let mut complete = true;
-        let (vms, inline_nics) = take(vms, &mut complete).into_iter().unzip::<_, _, Vec<_>, Vec<_>>();
-        let mut network_interfaces = take(nics, &mut complete);
+    => |_span, _place, cx| {
+        let (vms, inline_nics) = vms.items.into_iter().unzip::<_, _, Vec<_>, Vec<_>>();
+        let mut network_interfaces = nics.items;
         network_interfaces.extend(inline_nics.into_iter().flatten());
         let draft = Draft {
-            virtual_networks: take(vnets, &mut complete),
-            route_tables: take(tables, &mut complete),
-            network_security_groups: take(nsgs, &mut complete),
-            application_security_groups: take(asgs, &mut complete),
+            virtual_networks: vnets.items,
+            route_tables: tables.items,
+            network_security_groups: nsgs.items,
+            application_security_groups: asgs.items,
             network_interfaces,
             virtual_machines: vms,
-            public_ip_addresses: take(ips, &mut complete),
-            nat_gateways: take(nats, &mut complete),
-            load_balancers: take(lbs, &mut complete),
-            virtual_network_gateways: take(gateways, &mut complete),
-            local_network_gateways: take(sites, &mut complete),
-            connections: take(connections, &mut complete),
-            service_tags: take(tags, &mut complete),
+            public_ip_addresses: ips.items,
+            nat_gateways: nats.items,
+            load_balancers: lbs.items,
+            virtual_network_gateways: gateways.items,
+            local_network_gateways: sites.items,
+            connections: connections.items,
+            service_tags: tags.items,
         };
-        Some(Said { draft, complete })
+        Some(Said { draft, left_out: std::mem::take(&mut cx.left_out) })
     }
-}
-
-fn take<T>(rows: Rows<T>, complete: &mut bool) -> Vec<T> {
-    *complete &= rows.complete;
-    rows.items
 }
 
 /// The singular or the plural spelling of a property. An export writes an empty plural beside the singular.
@@ -90,8 +84,8 @@ record! {
     req name: At<String> = "name", "Unique among virtual networks.";
     opt location: At<String> = "location", "Region, such as koreacentral.";
     req address_prefixes: AddressSpace = "addressSpace", "Its address space.";
-    list subnets: Subnet = "subnets", "Its subnets.";
-    list peerings: Peering = "virtualNetworkPeerings", "Its links to other virtual networks.";
+    children subnets: Subnet = "subnets", "Its subnets.";
+    children peerings: Peering = "virtualNetworkPeerings", "Its links to other virtual networks.";
     opt flow_timeout_in_minutes: At<u64> = "flowTimeoutInMinutes", "4 to 30.";
     => |span, _place, _cx| Some(draft::VirtualNetwork {
         span, name, location, address_prefixes, subnets, peerings, flow_timeout_in_minutes,
@@ -165,7 +159,7 @@ record! {
     req name: At<String> = "name", "Unique among route tables.";
     opt disable_bgp_route_propagation: At<bool> = "disableBgpRoutePropagation",
         "Keeps routes of the gateway out of the subnets that use the table.";
-    list routes: Route = "routes", "User-defined routes.";
+    children routes: Route = "routes", "User-defined routes.";
     opt _subnets: Ignored = "subnets", "Read-only; the subnets say it.";
     => |span, _place, _cx| Some(draft::RouteTable { span, name, disable_bgp_route_propagation, routes })
 }
@@ -186,7 +180,7 @@ record! {
     NetworkSecurityGroup -> draft::NetworkSecurityGroup, Arm "network security group" "name",
         "A network security group.";
     req name: At<String> = "name", "Unique among network security groups.";
-    list security_rules: SecurityRule = "securityRules", "Its own rules; Azure's default rules are implied.";
+    children security_rules: SecurityRule = "securityRules", "Its own rules; Azure's default rules are implied.";
     opt _defaults: Ignored = "defaultSecurityRules", "Read-only; implied.";
     opt _subnets: Ignored = "subnets", "Read-only; the subnets say it.";
     opt _nics: Ignored = "networkInterfaces", "Read-only; the NICs say it.";

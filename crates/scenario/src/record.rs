@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use vnetsim_types::{At, Problem, Span};
 
 use crate::{
-    decode::{Cx, Decode, List, Rows, Table, shown},
+    decode::{Children, Cx, Decode, List, Rows, Table, shown},
     yaml::{Kind, Node},
 };
 
@@ -197,6 +197,11 @@ impl<'n> Fields<'n> {
         self.opt::<List<T>>(key, cx).map(Option::unwrap_or_default)
     }
 
+    /// Parts of the object; bad ones are left out.
+    pub(crate) fn children<T: Decode>(&mut self, key: &'static str, cx: &mut Cx) -> Option<Vec<T::Out>> {
+        self.opt::<Children<T>>(key, cx).map(Option::unwrap_or_default)
+    }
+
     /// A list whose bad items are left out.
     pub(crate) fn table<T: Decode>(&mut self, key: &'static str, cx: &mut Cx) -> Option<Rows<T::Out>> {
         self.opt::<Table<T>>(key, cx).map(Option::unwrap_or_default)
@@ -236,6 +241,10 @@ impl Property {
     }
 
     pub(crate) fn list<T: Decode>(key: &'static str, about: &str) -> Self {
+        Self::opt::<List<T>>(key, about)
+    }
+
+    pub(crate) fn children<T: Decode>(key: &'static str, about: &str) -> Self {
         Self::opt::<List<T>>(key, about)
     }
 
