@@ -83,13 +83,17 @@ fn traffic(scenario: &Scenario, played: &Played, expected: &TrafficExpectation, 
     for group in &report.outcomes {
         fate(expected, &explainer, group, failures);
     }
-    // The conversation to look at: the first that ended as expected, else the first of all.
+    // Every path that was taken is looked at; of those that ended as expected, if there are any.
     let as_expected = |g: &&OutcomeGroup| (g.outcome != Outcome::Completed) == wants_drop;
-    let group = report.outcomes.iter().find(as_expected).or(report.outcomes.first());
-    match group.and_then(|g| played.trace.conversation(id, g.first)) {
-        Some(trace) => path(expected, &explainer, trace, failures),
-        None => failures.push("no conversation ended before the run did".to_owned()),
+    let any = report.outcomes.iter().any(|g| as_expected(&g));
+    let groups: Vec<_> = report.outcomes.iter().filter(|g| as_expected(g) || !any).collect();
+    if groups.is_empty() {
+        failures.push("no conversation ended before the run did".to_owned());
     }
+    for trace in groups.into_iter().filter_map(|g| played.trace.conversation(id, g.first)) {
+        path(expected, &explainer, trace, failures);
+    }
+    failures.dedup();
 }
 
 /// Reason, direction and place of the drops.
@@ -183,17 +187,21 @@ fn path(
     }
 }
 
+/// A hop of `want` that has several names is one of them.
 fn via_matches(
     what: &str,
-    want: Option<&[At<String>]>,
+    want: Option<&[Vec<At<String>>]>,
     got: Option<Vec<String>>,
     failures: &mut Vec<String>,
 ) {
     let Some(want) = want else { return };
-    let want: Vec<&str> = want.iter().map(|name| name.value.as_str()).collect();
     let got = got.unwrap_or_default();
-    let same = want.len() == got.len() && want.iter().zip(&got).all(|(w, g)| w.eq_ignore_ascii_case(g));
+    let is = |hop: &[At<String>], name: &str| hop.iter().any(|h| h.value.eq_ignore_ascii_case(name));
+    let same = want.len() == got.len() && want.iter().zip(&got).all(|(hop, name)| is(hop, name));
     if !same {
+        let names =
+            |hop: &Vec<At<String>>| hop.iter().map(|h| h.value.as_str()).collect::<Vec<_>>().join(" or ");
+        let want: Vec<String> = want.iter().map(names).collect();
         failures.push(format!("expected {what} [{}], got [{}]", want.join(", "), got.join(", ")));
     }
 }
@@ -311,12 +319,15 @@ fn peering(played: &Played, expected: &PeeringExpectation, failures: &mut Vec<St
 }
 
 fn row_matches(want: &RouteMatch, row: &EffectiveRow) -> bool {
-    let prefix = |text: &str| row.prefix_text() == text || row.prefixes.iter().any(|p| p.to_string() == text);
     want.source.as_ref().is_none_or(|w| w.value.text() == row.source.to_string())
         && want.state.as_ref().is_none_or(|w| w.value.text() == row.state())
-        && want.address_prefix.as_ref().is_none_or(|w| prefix(w.value.trim()))
+        && want.address_prefix.as_ref().is_none_or(|w| w.value.trim() == row.prefix_text())
         && want.next_hop_type.as_ref().is_none_or(|w| w.value.text() == row.next_hop_type.to_string())
         && want.next_hop_ip_address.as_ref().is_none_or(|w| Some(w.value) == row.next_hop_ip)
+        && want
+            .name
+            .as_ref()
+            .is_none_or(|w| row.name.as_ref().is_some_and(|n| n.eq_ignore_ascii_case(&w.value)))
 }
 
 fn match_words(want: &RouteMatch) -> String {
@@ -326,6 +337,7 @@ fn match_words(want: &RouteMatch) -> String {
         want.address_prefix.as_ref().map(|w| w.value.clone()),
         want.next_hop_type.as_ref().map(|w| w.value.text().to_owned()),
         want.next_hop_ip_address.as_ref().map(|w| w.value.to_string()),
+        want.name.as_ref().map(|w| w.value.clone()),
     ];
     words.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }

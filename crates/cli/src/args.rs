@@ -24,7 +24,7 @@ const EXIT_CODES: &str = "Exit codes:
 
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Output {
-    /// Text and tables of 100 columns.
+    /// Text in 100 columns; tables are as wide as their cells.
     Table,
     /// JSON in a versioned envelope.
     Json,

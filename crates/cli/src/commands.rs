@@ -39,7 +39,7 @@ pub(crate) fn run(args: Args) -> Answer {
             with(&file, output, "nsg", |_, scenario| nsg(&scenario.network, output, &nic))
         }
         Command::Check { file } => check(&file, output),
-        Command::Explain { topic } => explain(&topic),
+        Command::Explain { topic } => explain(&topic, output),
         Command::Schema => Answer::text(pretty(&vnetsim_scenario::schema()), End::AsExpected),
     }
 }
@@ -196,7 +196,11 @@ fn next_hop_answer(
     let winner = compiled.tables.route(subnet, dst).map(|(ix, _)| ix);
     let hop = explainer.route_contest(SimTime::ZERO, subnet, dst, winner);
     let mut contest = vec![format!("{}  wins  {}", hop.decision, hop.by)];
-    contest.extend(hop.losers.iter().map(|l| format!("{}  loses: {}", l.route, l.why)));
+    contest.extend(
+        hop.losers
+            .iter()
+            .map(|l| format!("{}  {}: {}", l.route, if l.listed { "loses" } else { "gone" }, l.why)),
+    );
     let route = winner.map(|ix| compiled.route(ix));
     let user_table = route.and_then(|r| match &r.origin {
         vnetsim_compile::RouteOrigin::User { table, .. } => Some(network[*table].name.value.clone()),
@@ -228,9 +232,13 @@ fn nsg(network: &Network, output: Output, name: &str) -> Asked {
     Ok(Answer::text(out, End::AsExpected))
 }
 
-fn explain(topic: &str) -> Answer {
+fn explain(topic: &str, output: Output) -> Answer {
     if let Some(text) = report::explain(topic) {
-        return Answer::text(text, End::AsExpected);
+        let out = match output {
+            Output::Table => text,
+            Output::Json => pretty(&report::explain_json(topic, &text)),
+        };
+        return Answer::text(out, End::AsExpected);
     }
     let near = report::topics_like(topic).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
     Answer::usage(format!("nothing is called `{topic}`{near}"))

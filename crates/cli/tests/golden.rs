@@ -48,7 +48,11 @@ fn traces_of_the_dead() {
     check("trace scenarios/vectors/V-06.yaml vm1 vm2", 0, expect_file!["golden/trace-forwarded-blocked.txt"]);
     check("trace scenarios/vectors/V-12.yaml vm1 vm2", 0, expect_file!["golden/trace-nsg-deny.txt"]);
     check("trace scenarios/vectors/V-14.yaml vm1 shared", 0, expect_file!["golden/trace-asymmetric.txt"]);
-    check("trace scenarios/vectors/V-22.yaml vm1 192.168.1.1", 0, expect_file!["golden/trace-gateway-flags.txt"]);
+    check(
+        "trace scenarios/vectors/V-22.yaml vm1 192.168.1.1",
+        0,
+        expect_file!["golden/trace-gateway-flags.txt"],
+    );
     check("trace scenarios/vectors/V-35.yaml vm1 vm2", 0, expect_file!["golden/trace-loop.txt"]);
 }
 
@@ -78,12 +82,20 @@ fn traces_fit_100_columns() {
     }
 }
 
-/// The README shows what the program prints.
+/// The README shows what the program prints: the block between its two `trace` marks.
 #[test]
 fn readme_shows_the_real_trace() {
-    let readme = include_str!("../../../README.md");
+    const MARKS: (&str, &str) = ("<!-- trace -->\n", "<!-- /trace -->");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md");
+    let readme = std::fs::read_to_string(path).expect("README.md");
+    let (before, rest) = readme.split_once(MARKS.0).expect("the first mark");
+    let (_, after) = rest.split_once(MARKS.1).expect("the second mark");
     let text = prints("trace scenarios/vectors/V-06.yaml vm1 vm2", 0);
-    let shown: Vec<&str> = readme.lines().filter_map(|l| l.strip_prefix("    ")).collect();
-    let missing: Vec<&str> = text.lines().filter(|l| !l.is_empty() && !shown.contains(l)).collect();
-    assert!(missing.is_empty(), "README.md lacks these lines of the trace:\n{}", missing.join("\n"));
+    let shown = format!("```text\n{text}```\n");
+    let wanted = format!("{before}{}{shown}{}{after}", MARKS.0, MARKS.1);
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        std::fs::write(path, wanted).expect("README.md is writable");
+    } else {
+        assert_eq!(readme, wanted, "run UPDATE_EXPECT=1 cargo test -p vnetsim --test golden");
+    }
 }

@@ -8,6 +8,7 @@
 //! tables. Must never look at a packet. Costs nothing per packet.
 
 mod acl;
+mod near_miss;
 mod rib;
 mod route_source;
 mod tables;
@@ -21,6 +22,7 @@ pub use vnetsim_dataplane::Rule as CompiledRule;
 use vnetsim_model::Network;
 use vnetsim_types::{AclIx, IpNet, NsgId, RouteIx, RuleIx, SimTime, Span, SubnetId};
 
+pub use near_miss::RuleField;
 pub use rib::{RibRoute, RouteOrigin, RouteState, Withheld};
 pub use route_source::{NextHopType, RouteSource};
 
@@ -55,7 +57,7 @@ pub struct Epoch {
 /// What the computed tags stand for at one subnet.
 #[derive(Clone, Debug)]
 pub struct TagExpansion {
-    /// `VirtualNetwork`.
+    /// `VirtualNetwork`, its members as they come (NSG-15): own space, peers, host, routes, on-premises.
     pub virtual_network: Vec<IpNet>,
     /// `Internet`.
     pub internet: Vec<IpNet>,

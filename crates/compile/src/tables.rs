@@ -90,7 +90,7 @@ fn acls(network: &Network, sets: &mut acl::Sets, out: &mut Compiled) -> (Vec<vne
     out.tags = all_tags
         .iter()
         .map(|tags| TagExpansion {
-            virtual_network: tags.virtual_network.prefixes(),
+            virtual_network: tags.virtual_network_members.clone(),
             internet: tags.internet.prefixes(),
             azure_load_balancer: tags.azure_load_balancer.prefixes(),
         })

@@ -31,6 +31,8 @@ fn net(text: &str) -> IpNet {
 /// The three computed tags of one subnet.
 pub(crate) struct Tags {
     pub(crate) virtual_network: AddrSet,
+    /// The members of `virtual_network` as Azure prints them: not merged, in the order of NSG-15.
+    pub(crate) virtual_network_members: Vec<IpNet>,
     pub(crate) internet: AddrSet,
     pub(crate) azure_load_balancer: AddrSet,
 }
@@ -39,12 +41,18 @@ impl Tags {
     pub(crate) fn of(network: &Network, subnet: SubnetId) -> Self {
         let near: Vec<IpNet> = own_and_peers(network, subnet);
         let on_premises = learned_prefixes(network, network[subnet].vnet).map(|l| l.prefix);
-        let virtual_network = near.iter().copied().chain(on_premises).collect();
+        let mut members: Vec<IpNet> = Vec::new();
+        for prefix in near.iter().copied().chain(on_premises) {
+            if !members.contains(&prefix) {
+                members.push(prefix);
+            }
+        }
         let public =
             AddrSet::from_iter([net("0.0.0.0/0")]).minus(&NOT_PUBLIC.iter().map(|t| net(t)).collect());
         let public: AddrSet = public.prefixes().into_iter().chain([net(PUBLIC_V6)]).collect();
         Self {
-            virtual_network,
+            virtual_network: members.iter().copied().collect(),
+            virtual_network_members: members,
             // FE-21: public space reached on-premises stays in Internet too.
             internet: public.minus(&near.into_iter().collect()),
             azure_load_balancer: AddrSet::from_iter([net(HOST)]),

@@ -39,6 +39,11 @@ pub fn problems_json(command: &str, problems: &[Problem], sources: &Sources) -> 
     envelope(command, json!({ "problems": problems.iter().map(one).collect::<Vec<_>>() }))
 }
 
+/// `vnetsim explain -o json`.
+pub fn explain_json(topic: &str, text: &str) -> Value {
+    envelope("explain", json!({ "topic": topic, "text": text }))
+}
+
 /// `vnetsim routes -o json`: DIAG-01.
 pub fn routes_json(rows: &[EffectiveRow]) -> Value {
     let one = |row: &EffectiveRow| {
@@ -175,7 +180,7 @@ fn packet(p: &PacketExplanation, sources: &Sources) -> Value {
         json!({
             "atNs": h.at.0, "kind": format!("{:?}", h.kind), "place": h.place, "direction": h.direction.map(direction),
             "decision": h.decision, "by": h.by, "notes": h.notes, "source": source(h.span, sources),
-            "losers": h.losers.iter().map(|l| json!({ "route": l.route, "why": l.why })).collect::<Vec<_>>(),
+            "losers": h.losers.iter().map(|l| json!({ "route": l.route, "listed": l.listed, "why": l.why })).collect::<Vec<_>>(),
         })
     };
     json!({

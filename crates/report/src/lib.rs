@@ -14,7 +14,7 @@ mod trace;
 mod wrap;
 
 pub use explain::{explain, topics_like};
-pub use json::{next_hop_json, nsg_json, problems_json, routes_json, run_json, trace_json};
+pub use json::{explain_json, next_hop_json, nsg_json, problems_json, routes_json, run_json, trace_json};
 pub use listing::{NextHopAnswer, NsgListing, next_hop_text, nsg_listings, nsg_text, routes_text};
 pub use problems::problems_text;
 pub use run::run_text;

@@ -23,8 +23,9 @@ pub fn run_text(
 ) -> String {
     let report = &played.report;
     let mut out = format!(
-        "{name}\n{} packets, {} delivered, {} dropped, {} of virtual time\n\n",
+        "{name}\n{} packet{}, {} delivered, {} dropped, {} of virtual time\n\n",
         report.sent,
+        if report.sent == 1 { "" } else { "s" },
         report.delivered,
         report.dropped.values().sum::<u64>(),
         report.end

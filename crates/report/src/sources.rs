@@ -35,6 +35,23 @@ impl Sources {
         Some(format!("{path}:{line}:{column}"))
     }
 
+    /// The line's text in `room` characters: from its start if all of it fits, else from the marked place on.
+    pub fn excerpt(&self, span: Span, room: usize) -> String {
+        let whole = self.line_text(span).unwrap_or_default();
+        if whole.chars().count() <= room {
+            return whole.to_owned();
+        }
+        let marked =
+            self.file(span.file).and_then(|(_, text)| text.get(span.start as usize..)).unwrap_or_default();
+        let rest = marked.lines().next().unwrap_or_default();
+        // Enough of what stands before to fill the room.
+        let before = whole.chars().count().saturating_sub(rest.chars().count());
+        let skip = before.min(whole.chars().count().saturating_sub(room.saturating_sub(4)));
+        let dots = if skip > 0 { "... " } else { "" };
+        let shown: String = whole.chars().skip(skip).take(room - dots.len()).collect();
+        format!("{dots}{}", shown.trim_end())
+    }
+
     /// The line's text, without the indentation.
     pub fn line_text(&self, span: Span) -> Option<&str> {
         let (_, text) = self.file(span.file).filter(|_| !span.is_none())?;

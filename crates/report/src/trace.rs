@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Narrowest and widest column of places.
-const PLACE_COLUMN: std::ops::RangeInclusive<usize> = 14..=34;
+const PLACE_COLUMN: std::ops::RangeInclusive<usize> = 14..=44;
 
 /// The first conversation of the first traffic entry of a run.
 pub fn trace_text(played: &Played, from: &str, to: &str, sources: &Sources) -> String {
@@ -104,8 +104,7 @@ pub(crate) fn diagnosis_text(diagnosis: &Diagnosis, sources: &Sources) -> String
     if let Some(place) = sources.place(diagnosis.span) {
         let head = format!("  where  {place}   ");
         let room = COLUMNS.saturating_sub(head.chars().count());
-        let line: String = sources.line_text(diagnosis.span).unwrap_or_default().chars().take(room).collect();
-        out.push_str(format!("{head}{line}").trim_end());
+        out.push_str(format!("{head}{}", sources.excerpt(diagnosis.span, room)).trim_end());
         out.push('\n');
     }
     for because in &diagnosis.because {
@@ -184,7 +183,8 @@ fn hop_text(number: usize, hop: &Hop, column: usize, sources: &Sources) -> Strin
         out.push_str(&wrap(&" ".repeat(under), note, under + 2));
     }
     for loser in &hop.losers {
-        let text = format!("beat {}: {}", loser.route, loser.why);
+        let verb = if loser.listed { "beat" } else { "gone" };
+        let text = format!("{verb} {}: {}", loser.route, loser.why);
         out.push_str(&wrap(&" ".repeat(under), &text, under + 2));
     }
     out

@@ -12,7 +12,7 @@ use vnetsim_types::{At, DropReason, Problem, SimTime, Span};
 use crate::{
     decode::{Cx, Decode, List},
     record::record,
-    values::{Reference, named},
+    values::{OneOf, Reference, named},
     yaml::{Kind, Node},
 };
 
@@ -54,9 +54,10 @@ pub struct TrafficExpectation {
     /// The VM, NIC, gateway or site where it dies, or `internet`.
     pub at: Option<At<String>>,
     /// VMs and gateways that forward the first forward packet, in order; empty means direct.
-    pub via: Option<Vec<At<String>>>,
+    /// A hop that is a list is one of several, as behind a load balancer.
+    pub via: Option<Vec<Vec<At<String>>>>,
     /// The same for the reply.
-    pub reply_via: Option<Vec<At<String>>>,
+    pub reply_via: Option<Vec<Vec<At<String>>>>,
     /// Time to live of the first forward packet as received.
     pub ttl: Option<At<u8>>,
     /// Source address of the first forward packet as received.
@@ -134,6 +135,8 @@ pub struct RouteMatch {
     pub next_hop_type: Option<At<NextHopType>>,
     /// To which address.
     pub next_hop_ip_address: Option<At<IpAddr>>,
+    /// Name of the user-defined route.
+    pub name: Option<At<String>>,
 }
 
 macro_rules! words {
@@ -224,11 +227,12 @@ record! {
     Route -> RouteMatch, Own "route" "addressPrefix", "Properties of an effective route; absent ones match anything.";
     opt source: At<RouteSource> = "source", "Who made the route.";
     opt state: At<RouteState> = "state", "Active or Invalid.";
-    opt address_prefix: At<String> = "addressPrefix", "As the table prints it.";
+    opt address_prefix: At<String> = "addressPrefix", "As the table prints it; several prefixes joined by blanks.";
     opt next_hop_type: At<NextHopType> = "nextHopType", "Where it leads.";
     opt next_hop_ip_address: At<IpAddr> = "nextHopIpAddress", "To which address.";
+    opt name: At<String> = "name", "Name of the user-defined route.";
     => |span, _place, _cx| Some(RouteMatch {
-        span, source, state, address_prefix, next_hop_type, next_hop_ip_address,
+        span, source, state, address_prefix, next_hop_type, next_hop_ip_address, name,
     })
 }
 
@@ -239,8 +243,9 @@ record! {
     opt drop_reason: At<DropReason> = "dropReason", "Why it dies.";
     opt direction: At<Leg> = "direction", "Whether the forward packet or the reply dies.";
     opt at: Reference = "at", "The VM, NIC, gateway or site where it dies, or internet.";
-    opt via: List<Reference> = "via", "VMs and gateways that forward it, in order; [] means direct.";
-    opt reply_via: List<Reference> = "replyVia", "The same for the reply.";
+    opt via: List<OneOf> = "via",
+        "VMs and gateways that forward it, in order; [] means direct; a hop that is a list is one of several.";
+    opt reply_via: List<OneOf> = "replyVia", "The same for the reply.";
     opt ttl: At<u8> = "ttl", "Time to live of the first forward packet as received.";
     opt source: At<IpAddr> = "source", "Source address as received.";
     opt rule: At<String> = "rule", "NSG rule that denies: nsg/rule.";

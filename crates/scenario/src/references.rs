@@ -129,7 +129,7 @@ impl Names {
             let pools = [&self.vms, &self.nics, &self.gateways, &self.sites];
             known("VM, NIC, gateway or site", at, &pools, cx);
         }
-        for hop in subject.via.iter().chain(&subject.reply_via).flatten() {
+        for hop in subject.via.iter().chain(&subject.reply_via).flatten().flatten() {
             known("VM or gateway", hop, &[&self.vms, &self.gateways], cx);
         }
         if let Some(rule) = &subject.rule {

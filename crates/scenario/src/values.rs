@@ -9,7 +9,7 @@ use vnetsim_model as model;
 use vnetsim_types::{At, Direction, DropReason, IpNet, ProtoPort, SimTime};
 
 use crate::{
-    decode::{Cx, Decode, shown},
+    decode::{Cx, Decode, List, shown},
     yaml::{Kind, Node},
 };
 
@@ -261,6 +261,22 @@ impl Decode for PowerState {
 
 /// A reference to another object: its name or path, an ARM resource id, or a mapping with `id`.
 pub(crate) struct Reference;
+
+/// A reference, or a list of references of which one is meant.
+pub(crate) struct OneOf;
+
+impl Decode for OneOf {
+    type Out = Vec<At<String>>;
+    fn decode(node: &Node, cx: &mut Cx) -> Option<Vec<At<String>>> {
+        match node.kind {
+            Kind::List(_) => List::<Reference>::decode(node, cx),
+            _ => Reference::decode(node, cx).map(|one| vec![one]),
+        }
+    }
+    fn schema() -> Value {
+        json!({ "anyOf": [Reference::schema(), List::<Reference>::schema()] })
+    }
+}
 
 impl Decode for Reference {
     type Out = At<String>;

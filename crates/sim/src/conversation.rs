@@ -20,11 +20,13 @@ pub enum Outcome {
     },
 }
 
-/// Conversations of one traffic entry that ended in the same way.
+/// Conversations of one traffic entry that ended in the same way over the same path.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct OutcomeGroup {
     /// The way.
     pub outcome: Outcome,
+    /// Equal for conversations that crossed the same appliances and gateways in the same order.
+    pub path: u64,
     /// How many.
     pub count: u64,
     /// Number of the first one.
@@ -56,6 +58,7 @@ struct Open {
     started: SimTime,
     in_flight: u32,
     drop: Option<Outcome>,
+    path: u64,
 }
 
 /// All conversations of a run.
@@ -79,8 +82,25 @@ impl Books {
         if tag.part == Part::Request {
             self.reports[tag.traffic.ix()].started += 1;
         }
-        let fresh = || Open { started: now, in_flight: 0, drop: None };
+        let fresh = || Open { started: now, in_flight: 0, drop: None, path: 0 };
         self.open.entry((tag.traffic, tag.conversation)).or_insert_with(fresh).in_flight += 1;
+    }
+
+    /// A packet was forwarded by an appliance or a gateway.
+    pub(crate) fn passed(&mut self, tag: PacketTag, via: Place) {
+        if let Some(open) = self.open.get_mut(&(tag.traffic, tag.conversation))
+            && tag.part != Part::IcmpError
+        {
+            let place = match via {
+                Place::Nic(nic) => u64::from(nic.0),
+                Place::Gateway(gateway) => 1 << 32 | u64::from(gateway.0),
+                Place::Site(_) | Place::Internet => return, // they end a way, they do not lie on it
+            };
+            // FNV-1a over the order of the hops and the packet that took them.
+            for word in [tag.part as u64, place] {
+                open.path = (open.path ^ word).wrapping_mul(0x0000_0100_0000_01b3).wrapping_add(1);
+            }
+        }
     }
 
     /// A packet reached the one it was for. Answers to it must be booked as sent before.
@@ -115,10 +135,10 @@ impl Books {
             return;
         }
         let outcome = open.drop.unwrap_or(Outcome::Completed);
-        let lasted_ns = now.since(open.started).0;
+        let (path, lasted_ns) = (open.path, now.since(open.started).0);
         self.open.remove(&key);
         let groups = &mut self.reports[tag.traffic.ix()].outcomes;
-        let known = groups.iter_mut().find(|g| g.outcome == outcome);
+        let known = groups.iter_mut().find(|g| g.outcome == outcome && g.path == path);
         let first_of_its_kind = known.is_none();
         match known {
             Some(group) => {
@@ -127,6 +147,7 @@ impl Books {
             }
             None => groups.push(OutcomeGroup {
                 outcome,
+                path,
                 count: 1,
                 first: tag.conversation,
                 first_at: now,

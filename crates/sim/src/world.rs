@@ -247,7 +247,10 @@ impl<'a, O: Observer> World<'a, O> {
                 }
             }
             LegEnd::Gateway(gateway) => match at_gateway(&mut cx, leg.origin, gateway, &mut packet) {
-                Ok(next) => self.travel(Node::Gateway(gateway.0), next, packet),
+                Ok(next) => {
+                    self.books.passed(packet.tag, Place::Gateway(gateway));
+                    self.travel(Node::Gateway(gateway.0), next, packet);
+                }
                 Err(reason) => self.dropped(packet, Place::Gateway(gateway), reason),
             },
             LegEnd::Site(site) => self.at_far_end(Place::Site(site), packet),
@@ -279,6 +282,7 @@ impl<'a, O: Observer> World<'a, O> {
                 self.delivered(place, packet, answer);
             }
             Reaction::Forwarded(out) => {
+                self.books.passed(packet.tag, Place::Nic(nic));
                 self.queue.push(self.now + GUEST_DELAY, Node::Vnet(vnet.0), Event::Emit(out, packet));
             }
             Reaction::Dropped(reason, error) => {

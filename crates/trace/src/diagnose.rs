@@ -6,13 +6,16 @@ use vnetsim_types::{
     Span, Step, SubnetId,
 };
 
-use vnetsim_compile::{NextHopType, RouteOrigin};
+use vnetsim_compile::{NextHopType, RouteOrigin, RuleField};
 
 use crate::{
     ConversationTrace, Explainer, PacketTrace,
-    explain::{level_word, list, next_hop_words},
+    explain::{list, next_hop_words},
     route_none,
 };
+
+/// Rules that nearly allowed a packet, shown of many.
+const NEAR_MISSES_MAX: usize = 3;
 
 /// Why a conversation died, in words.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -101,7 +104,7 @@ impl Case<'_> {
             | DropReason::NoLoadBalancerRule
             | DropReason::NoHealthyBackend
             | DropReason::GlobalPeeringBasicLb
-            | DropReason::NoSuchDestination => self.route_object(),
+            | DropReason::NoSuchDestination => self.nobody_there(),
             DropReason::RoutingLoop | DropReason::TtlExpired => self.looped(),
             DropReason::NvaNoSession => self.no_session(),
             DropReason::SourceNotTranslatable => self.no_snat(),
@@ -152,25 +155,36 @@ impl Case<'_> {
             Step::Nsg { nic, direction, level, acl, rule, .. } => Some((nic, direction, level, acl, rule)),
             _ => None,
         });
-        let Some((nic, direction, level, acl, rule)) = rule else { return self.route_object() };
+        let Some((nic, direction, level, acl_ix, rule)) = rule else { return self.unmodelled() };
         let compiled = self.explainer.at(self.now);
-        let (info, acl) = (compiled.rule(rule), compiled.acl(acl));
+        let (info, acl) = (compiled.rule(rule), compiled.acl(acl_ix));
         let nsg = &self.network[acl.nsg];
         let way = if direction == Direction::Inbound { "inbound" } else { "outbound" };
         let mut finding = Finding {
             object: format!(
-                "NSG {} on the {} of {}: {way} rule {} ({})",
+                "NSG {} on {}: {way} rule {} ({})",
                 nsg.name.value,
-                level_word(level),
-                self.explainer.nic(nic),
+                match level {
+                    NsgLevel::Nic => format!("NIC {}", self.explainer.nic(nic)),
+                    NsgLevel::Subnet => format!("the subnet of {}", self.explainer.nic(nic)),
+                },
                 info.name,
                 info.priority
             ),
             span: if info.custom.is_some() { info.span } else { self.association(nic, level) },
             ..Finding::default()
         };
+        for (near, field) in
+            compiled.near_misses(acl_ix, direction, &self.key).into_iter().take(NEAR_MISSES_MAX)
+        {
+            let near = compiled.rule(near);
+            let why = self.missed_by(field);
+            finding
+                .because
+                .push(format!("rule {} ({}) would allow it, but not {why}", near.name, near.priority));
+        }
         if info.custom.is_none() && info.name.starts_with("DenyAll") {
-            finding.because.push(self.why_default_deny(acl.subnet));
+            finding.because.extend(self.why_default_deny(acl.subnet));
         }
         let ports = if self.key.protocol.has_ports() {
             format!(" port {}", self.key.dst_port)
@@ -184,6 +198,46 @@ impl Case<'_> {
         finding
     }
 
+    /// What a rule that nearly matched does not cover.
+    fn missed_by(&self, field: RuleField) -> String {
+        match field {
+            RuleField::Protocol => format!("{}", self.key.protocol),
+            RuleField::Source => format!("from {}", self.key.src),
+            RuleField::Destination => format!("to {}", self.key.dst),
+            RuleField::SourcePorts | RuleField::DestinationPorts if !self.key.protocol.has_ports() => {
+                format!(
+                    "{}: it has no ports, and only a rule for all ports matches it (U-14)",
+                    self.key.protocol
+                )
+            }
+            RuleField::SourcePorts => format!("from port {}", self.key.src_port),
+            RuleField::DestinationPorts => format!("to port {}", self.key.dst_port),
+        }
+    }
+
+    /// The object that is not modelled as what the packet needs it to be.
+    fn unmodelled(&self) -> Finding {
+        let (network, dst) = (self.network, self.key.dst);
+        let lb = network.load_balancers().iter().find(|lb| lb.frontends.iter().any(|f| f.address == dst));
+        let gateway = network.gateways().iter().find(|g| g.address == dst || g.public_address == Some(dst));
+        let (object, span) = match (lb, gateway) {
+            (Some(lb), _) => (format!("load balancer {} as a destination", lb.name.value), lb.name.span),
+            (_, Some(gateway)) => {
+                (format!("gateway {} as a destination", gateway.name.value), gateway.name.span)
+            }
+            (None, None) => {
+                let finding = self.route_object();
+                if finding.object.is_empty() {
+                    (format!("{dst}, an address of the platform"), Span::default())
+                } else {
+                    (finding.object, finding.span)
+                }
+            }
+        };
+        let because = vec![format!("vnetsim does not model yet what {object} does with the packet")];
+        Finding { object, span, because, fix: Vec::new() }
+    }
+
     fn association(&self, nic: NicId, level: NsgLevel) -> Span {
         let nic = &self.network[nic];
         let nsg = match level {
@@ -194,17 +248,15 @@ impl Case<'_> {
     }
 
     /// Which address is outside `VirtualNetwork`, and what the tag is here (NSG-08, NSG-15).
-    fn why_default_deny(&self, subnet: SubnetId) -> String {
+    fn why_default_deny(&self, subnet: SubnetId) -> Option<String> {
         let tag = &self.explainer.at(self.now).tags[subnet.ix()].virtual_network;
         let outside = |ip: &std::net::IpAddr| !tag.iter().any(|p| p.contains(ip));
         let who: Vec<String> =
             [self.key.src, self.key.dst].iter().filter(|ip| outside(ip)).map(ToString::to_string).collect();
         let path = self.network.subnet_path(subnet);
-        format!(
-            "no Allow rule matched; {} not in VirtualNetwork, which is {} at {path}",
-            who.join(" and "),
-            list(tag)
-        )
+        let outside =
+            format!("{} not in VirtualNetwork, which is {} at {path}", who.join(" and "), list(tag));
+        (!who.is_empty()).then(|| format!("no Allow rule matched; {outside}"))
     }
 
     fn forwarded_blocked(&self) -> Finding {
@@ -276,11 +328,51 @@ impl Case<'_> {
         finding.because = vec![format!(
             "{place} forwarded it {passes} times; the routes of its own subnet {path} send it back, until ttl 0"
         )];
-        finding.fix = vec![
-            format!("take that route out of {}, or give {path} a table without it", self.table_of(subnet)),
-            format!("or, for internet traffic, add 0.0.0.0/0 -> Internet to the table of {path}"),
-        ];
+        finding.fix = vec![format!(
+            "take that route out of {}, or give {path} a table without it",
+            self.table_of(subnet)
+        )];
+        if self.network.vnets().iter().all(|v| v.address_space.iter().all(|p| !p.contains(&self.key.dst))) {
+            finding.fix.push(format!("or add 0.0.0.0/0 -> Internet to the table of {path}"));
+        }
         finding
+    }
+
+    /// The route led to somebody who is stopped, or to nobody.
+    fn nobody_there(&self) -> Finding {
+        let mut finding = self.route_object();
+        let route = self.last_route().and_then(|(_, ix)| ix).map(|ix| self.explainer.at(self.now).route(ix));
+        let address = route.and_then(|r| r.next_hop_ip).unwrap_or(self.key.dst);
+        let stopped = self
+            .network
+            .vms()
+            .iter()
+            .find(|vm| !vm.running && vm.nics.iter().any(|nic| self.network[*nic].owns(address)));
+        if let Some(vm) = stopped {
+            finding.because.push(format!(
+                "{} has {address} and is stopped since {}",
+                vm.name.value,
+                self.stopped_since(vm)
+            ));
+            finding.fix.push(format!("start {}", vm.name.value));
+        } else if self.network.nics().iter().all(|nic| !nic.owns(address)) {
+            finding.because.push(format!("no NIC has {address}"));
+        }
+        finding
+    }
+
+    /// When the epoch began in which the VM first stood still.
+    fn stopped_since(&self, vm: &vnetsim_model::Vm) -> String {
+        let mut since = None;
+        for epoch in self.explainer.epochs_until(self.now) {
+            let runs =
+                epoch.network.vms().iter().any(|other| other.name.value == vm.name.value && other.running);
+            since = if runs { None } else { since.or(Some(epoch.from)) };
+        }
+        match since {
+            Some(SimTime::ZERO) | None => "the start".to_owned(),
+            Some(at) => at.to_string(),
+        }
     }
 
     /// FLOW-06: the other direction went another way.
@@ -349,6 +441,26 @@ impl Case<'_> {
                 "{place}: guest: {{ snat: internet }}, as a real appliance must be configured"
             )],
         }
+    }
+
+    /// FAIL-02: the request came by an appliance, and the answer has no route to it. True when that is the case.
+    pub(crate) fn way_back(&self, finding: &mut Finding, subnet: SubnetId) -> bool {
+        let Some(request) = self.trace.packets.first().filter(|_| !self.packet.part.is_forward()) else {
+            return false;
+        };
+        let Some(appliance) = request.via().filter(|via| matches!(via, Place::Nic(_))).last() else {
+            return false;
+        };
+        let (name, path) = (self.explainer.place(appliance), self.network.subnet_path(subnet));
+        finding
+            .because
+            .push(format!("the request came by {name}, but {path} has no route back to it (FAIL-02)"));
+        let address =
+            if let Place::Nic(nic) = appliance { self.network[nic].address_like(self.key.dst) } else { None };
+        let address = address.map_or_else(String::new, |ip| ip.to_string());
+        let block = self.prefix_of(self.packet);
+        finding.fix.push(format!("{}: add {block} -> VirtualAppliance {address}", self.table_of(subnet)));
+        true
     }
 
     /// True for a user route of type None.

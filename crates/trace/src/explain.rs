@@ -43,6 +43,8 @@ pub enum HopKind {
 /// A route that lost, and why.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Loser {
+    /// False for a route that is not even in the table.
+    pub listed: bool,
     /// The route in words.
     pub route: String,
     /// `shorter prefix`, `lower source`, or the rule that withheld it.
@@ -122,6 +124,11 @@ impl<'a> Explainer<'a> {
     /// The tables in force at `now`.
     pub fn at(&self, now: SimTime) -> &'a Compiled {
         &self.epoch(now).compiled
+    }
+
+    /// The epochs that began up to `now`.
+    pub(crate) fn epochs_until(&self, now: SimTime) -> impl Iterator<Item = &'a Epoch> {
+        self.epochs.iter().take_while(move |epoch| epoch.from <= now)
     }
 
     /// The epoch in force at `now`.
@@ -281,7 +288,8 @@ impl<'a> Explainer<'a> {
         losers.sort_by_key(|r| (std::cmp::Reverse(r.prefix.prefix_len()), std::cmp::Reverse(r.source)));
         for route in losers.into_iter().filter(|r| !uninteresting(r)) {
             let why = loser_words(route, winner_len);
-            hop.losers.push(Loser { route: self.route_words(route), why });
+            let listed = !matches!(route.state, RouteState::Withheld(_));
+            hop.losers.push(Loser { listed, route: self.route_words(route), why });
         }
     }
 
@@ -291,8 +299,12 @@ impl<'a> Explainer<'a> {
         let (from, to) = (&network[flags.remote.value].name.value, &network[flags.vnet].name.value);
         hop.place = format!("{from} => {to}");
         hop.by = format!("link {}, {}", network.link_path(link), flags.state.text());
+        hop.notes.push(format!(
+            "allowVirtualNetworkAccess {}, allowForwardedTraffic {}",
+            flags.allow_virtual_network_access.value, flags.allow_forwarded_traffic.value
+        ));
         hop.decision = if forwarded {
-            format!("forwarded traffic, allowForwardedTraffic {}", flags.allow_forwarded_traffic.value)
+            format!("forwarded traffic: the source is not {from}'s own")
         } else {
             format!("source is {from}'s own")
         };
@@ -383,14 +395,12 @@ fn loser_words(route: &RibRoute, winner_len: Option<u8>) -> String {
 /// Why Azure does not list a row.
 pub(crate) fn withheld_words(why: Withheld) -> &'static str {
     match why {
-        Withheld::InsideVnetOrPeer => "not listed: learned prefix inside the own or a peered network (RT-12)",
-        Withheld::DefaultReplaced => "gone: a replaced 0.0.0.0/0 removes the None routes (RT-04)",
-        Withheld::NoneRouteReplaced => "gone: an equal route replaces it (RT-03)",
-        Withheld::InternetLearned => "gone: a learned 0.0.0.0/0 replaces it (FE-02)",
-        Withheld::InsideServiceEndpoint => "not used: the service endpoint cannot be overridden (RT-07)",
-        Withheld::PropagationDisabled => {
-            "not listed: disableBgpRoutePropagation is true on the route table (RT-14)"
-        }
+        Withheld::InsideVnetOrPeer => "learned prefix inside the own or a peered network (RT-12)",
+        Withheld::DefaultReplaced => "a replaced 0.0.0.0/0 removes the None routes (RT-04)",
+        Withheld::NoneRouteReplaced => "an equal route replaces it (RT-03)",
+        Withheld::InternetLearned => "a learned 0.0.0.0/0 replaces it (FE-02)",
+        Withheld::InsideServiceEndpoint => "the service endpoint cannot be overridden (RT-07)",
+        Withheld::PropagationDisabled => "disableBgpRoutePropagation is true on the route table (RT-14)",
     }
 }
 

@@ -29,14 +29,20 @@ pub(crate) fn finding(case: &Case<'_>) -> Finding {
         }
     }
     let home = network[subnet].vnet;
+    if case.way_back(&mut finding, subnet) {
+        return finding;
+    }
     let owner = network.vnets().iter().position(|v| v.address_space.iter().any(|p| p.contains(&dst)));
     match owner.map(VnetId::new) {
         Some(target) if target != home => towards_vnet(case, &mut finding, subnet, home, target),
         _ => match network.site_of(dst) {
             Some(site) => towards_site(network, &mut finding, home, &network[site].name.value),
-            None => finding
-                .because
-                .push(format!("{dst} belongs to no virtual network and no site of this scenario")),
+            None => {
+                finding
+                    .because
+                    .push(format!("{dst} belongs to no virtual network and no site of this scenario"));
+                finding.fix.push("check the address, or describe the network that has it".to_owned());
+            }
         },
     }
     finding

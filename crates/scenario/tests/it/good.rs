@@ -58,7 +58,7 @@ fn expectations_come_out_as_said() {
     let scenario = good(FULL);
     let Subject::Traffic(web) = &scenario.expect[0].subject else { panic!("first is about traffic") };
     assert_eq!(web.verdict.as_ref().unwrap().value, Verdict::Delivered);
-    assert_eq!(web.via.as_ref().unwrap()[0].value, "nva");
+    assert_eq!(web.via.as_ref().unwrap()[0][0].value, "nva");
     let route = web.route.as_ref().unwrap();
     assert_eq!(route.source.as_ref().unwrap().value, RouteSource::User);
     assert_eq!(route.next_hop_type.as_ref().unwrap().value, NextHopType::VirtualAppliance);
