@@ -3,7 +3,10 @@
 //! Every exception to "longest prefix, then source" is settled here, so that the forwarding table is
 //! plain longest-prefix match over the winners.
 
-use std::net::IpAddr;
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::IpAddr,
+};
 
 use vnetsim_dataplane::{Appliance, NextHop};
 use vnetsim_model::{
@@ -92,6 +95,9 @@ pub enum Withheld {
 /// The four documented None routes (RT-02, U-23).
 const NONE_ROUTES: [&str; 4] = ["10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16"];
 
+/// Who has which private address, by virtual network.
+pub(crate) type Owners = Vec<HashMap<IpAddr, AddressOwner>>;
+
 /// A prefix that a gateway teaches to a virtual network (RT-06).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Learned {
@@ -128,8 +134,8 @@ fn usable_gateways(network: &Network, vnet: VnetId) -> Vec<GatewayId> {
 }
 
 /// Every route of `subnet`, in print order; `base` is the number of the first.
-pub(crate) fn routes(network: &Network, subnet: SubnetId, base: usize) -> Vec<RibRoute> {
-    let mut rib = Rib { network, subnet, vnet: network[subnet].vnet, rows: Vec::new() };
+pub(crate) fn routes(network: &Network, owners: &Owners, subnet: SubnetId, base: usize) -> Vec<RibRoute> {
+    let mut rib = Rib { network, owners, subnet, vnet: network[subnet].vnet, rows: Vec::new() };
     rib.own_space();
     rib.peerings();
     rib.learned();
@@ -144,6 +150,7 @@ pub(crate) fn routes(network: &Network, subnet: SubnetId, base: usize) -> Vec<Ri
 
 struct Rib<'a> {
     network: &'a Network,
+    owners: &'a Owners,
     subnet: SubnetId,
     vnet: VnetId,
     rows: Vec<RibRoute>,
@@ -294,10 +301,10 @@ impl Rib<'_> {
         }
         let Some(home) = home else { return Appliance::NotAdjacent };
         let global = network[home].location != network[self.vnet].location;
-        match network.addresses_of(home).into_iter().find(|(a, _)| *a == ip) {
-            Some((_, AddressOwner::Nic(nic))) => Appliance::Nic(nic),
-            Some((_, AddressOwner::Frontend(lb, frontend))) => Appliance::Balancer { lb, frontend, global },
-            Some((_, AddressOwner::Gateway(_))) => Appliance::Gateway,
+        match self.owners[home.ix()].get(&ip).copied() {
+            Some(AddressOwner::Nic(nic)) => Appliance::Nic(nic),
+            Some(AddressOwner::Frontend(lb, frontend)) => Appliance::Balancer { lb, frontend, global },
+            Some(AddressOwner::Gateway(_)) => Appliance::Gateway,
             None => Appliance::Nobody,
         }
     }
@@ -407,22 +414,20 @@ impl Rib<'_> {
         system.max_by_key(|r| r.prefix.prefix_len()).map_or(4, own)
     }
 
-    /// RT-11: of equal prefixes the better source wins; the others are Invalid.
+    /// RT-11: of equal prefixes the better source wins; the others are Invalid. Equals stay both Active.
     fn contest(&mut self, base: usize) {
-        for ix in 0..self.rows.len() {
-            let row = &self.rows[ix];
-            if row.state != RouteState::Active {
-                continue;
-            }
-            let rival = |other: &&usize| {
-                let other = &self.rows[**other];
-                other.prefix == row.prefix && !matches!(other.state, RouteState::Withheld(_))
-            };
-            let all: Vec<usize> = (0..self.rows.len()).collect();
-            // The first of the best, so that equals stay both Active.
-            let best = all.iter().filter(rival).rev().max_by_key(|i| self.rank(&self.rows[**i])).copied();
-            if let Some(by) = best.filter(|by| self.rank(&self.rows[*by]) > self.rank(row)) {
-                self.rows[ix].state = RouteState::Invalid { by: RouteIx::new(base + by) };
+        let mut rivals: BTreeMap<IpNet, Vec<usize>> = BTreeMap::new();
+        for (ix, row) in self.rows.iter().enumerate().filter(|(_, row)| row.state == RouteState::Active) {
+            rivals.entry(row.prefix).or_default().push(ix);
+        }
+        for rivals in rivals.into_values() {
+            let best = rivals.iter().map(|ix| self.rank(&self.rows[*ix])).max().unwrap_or_default();
+            let winner = rivals.iter().copied().find(|ix| self.rank(&self.rows[*ix]) == best);
+            for loser in rivals.into_iter().filter(|ix| self.rank(&self.rows[*ix]) < best).collect::<Vec<_>>()
+            {
+                if let Some(winner) = winner {
+                    self.rows[loser].state = RouteState::Invalid { by: RouteIx::new(base + winner) };
+                }
             }
         }
     }

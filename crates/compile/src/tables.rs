@@ -24,13 +24,15 @@ const FLOW_TIMEOUT_DEFAULT: SimTime = SimTime::from_secs(4 * 60);
 
 /// Builds the tables of `network` and fills `out` with what explains them.
 pub(crate) fn build(network: &Network, epoch: u32, out: &mut Compiled) -> Tables {
-    let subnets = subnets(network, out);
+    let vnets = (0..network.vnets().len()).map(VnetId::new);
+    let owners: rib::Owners = vnets.map(|vnet| network.addresses_of(vnet).into_iter().collect()).collect();
+    let subnets = subnets(network, &owners, out);
     let mut sets = acl::Sets::default();
     let (acls, acl_of) = acls(network, &mut sets, out);
     Tables {
         epoch,
         settings: settings(network),
-        vnets: vnets(network),
+        vnets: vnet_tables(network, &owners),
         subnets,
         nics: nics(network, &acl_of),
         next_hops: out.routes.iter().map(|r| r.next_hop).collect(),
@@ -54,11 +56,11 @@ fn settings(network: &Network) -> Settings {
     }
 }
 
-fn subnets(network: &Network, out: &mut Compiled) -> Vec<SubnetTable> {
+fn subnets(network: &Network, owners: &rib::Owners, out: &mut Compiled) -> Vec<SubnetTable> {
     let mut tables = Vec::new();
     for (ix, subnet) in network.subnets().iter().enumerate() {
         let base = out.routes.len();
-        out.routes.extend(rib::routes(network, SubnetId::new(ix), base));
+        out.routes.extend(rib::routes(network, owners, SubnetId::new(ix), base));
         out.subnet_routes.push(base..out.routes.len());
         let rows = out.routes.iter().enumerate().skip(base);
         let active = rows.filter(|(_, r)| r.state == RouteState::Active);
@@ -98,7 +100,7 @@ fn acls(network: &Network, sets: &mut acl::Sets, out: &mut Compiled) -> (Vec<vne
     (acls, acl_of)
 }
 
-fn vnets(network: &Network) -> Vec<VnetTable> {
+fn vnet_tables(network: &Network, owners: &rib::Owners) -> Vec<VnetTable> {
     let mut regions: Vec<&str> = network.vnets().iter().map(|v| v.location.as_str()).collect();
     regions.sort_unstable();
     regions.dedup();
@@ -110,14 +112,13 @@ fn vnets(network: &Network) -> Vec<VnetTable> {
             .map(|(link, l)| (l.remote.value, link))
             .collect();
         links_from.sort_unstable();
-        let owners = network.addresses_of(id).into_iter().map(|(ip, owner)| (ip, owner_of(owner)));
         let prefixes = vnet.subnets.iter().flat_map(|subnet| &network[*subnet].prefixes);
         let mut broadcasts: Vec<IpAddr> = prefixes.filter_map(|p| broadcast(&p.value)).collect();
         broadcasts.sort_unstable();
         VnetTable {
             broadcasts,
             space: vnet.address_space.iter().map(|p| p.value).collect(),
-            owners: owners.collect(),
+            owners: owners[ix].iter().map(|(ip, owner)| (*ip, owner_of(*owner))).collect(),
             links_from,
             region: regions.binary_search(&vnet.location.as_str()).unwrap_or_default() as u16,
             flow_timeout: vnet.flow_timeout.unwrap_or(FLOW_TIMEOUT_DEFAULT),

@@ -24,6 +24,13 @@ pub(super) fn overlap(a: &IpNet, b: &IpNet) -> bool {
     a.contains(b) || b.contains(a)
 }
 
+/// Addresses given out so far, and those of each subnet and family that were not tried yet.
+#[derive(Default)]
+struct Taken {
+    by: BTreeMap<(VnetId, IpAddr), Span>,
+    left: BTreeMap<(SubnetId, bool), Box<dyn Iterator<Item = IpAddr>>>,
+}
+
 impl Checker {
     pub(super) fn vnets(&mut self, draft: &Draft) {
         for vnet in &draft.virtual_networks {
@@ -248,7 +255,7 @@ impl Checker {
 
     /// ADDR-05, ADDR-06: given addresses first, then the lowest free one for each of the others.
     pub(super) fn allocate_addresses(&mut self, draft: &Draft) {
-        let mut taken: BTreeMap<(VnetId, IpAddr), Span> = BTreeMap::new();
+        let mut taken = Taken::default();
         for pass_given in [true, false] {
             for ix in 0..self.network.nics.len() {
                 for c in 0..self.network.nics[ix].ip_configurations.len() {
@@ -289,28 +296,23 @@ impl Checker {
     }
 
     /// `address` if it may be used in `subnet`, or the lowest free one when it is unspecified.
-    fn claim(
-        &mut self,
-        subnet: SubnetId,
-        span: Span,
-        address: IpAddr,
-        taken: &mut BTreeMap<(VnetId, IpAddr), Span>,
-    ) -> IpAddr {
+    fn claim(&mut self, subnet: SubnetId, span: Span, address: IpAddr, taken: &mut Taken) -> IpAddr {
         let Some(home) = self.network.subnets.get(subnet.ix()) else { return address };
         let vnet = home.vnet;
         let path = self.network.subnet_path(subnet);
         let mut same_family = home.prefixes.iter().filter(|p| p.addr().is_ipv4() == address.is_ipv4());
         if address.is_unspecified() {
-            let mut free =
-                same_family.flat_map(|p| assignable(p.value)).filter(|a| !taken.contains_key(&(vnet, *a)));
-            let Some(address) = free.next() else {
+            let prefixes: Vec<IpNet> = same_family.map(|p| p.value).collect();
+            let left = taken.left.entry((subnet, address.is_ipv4()));
+            let left = left.or_insert_with(|| Box::new(prefixes.into_iter().flat_map(assignable)));
+            let Some(address) = left.find(|a| !taken.by.contains_key(&(vnet, *a))) else {
                 let what = format!("subnet `{path}` has no free address left");
                 self.problem(
                     Problem::error("SUBNET_FULL", span, what).help("give it a larger prefix (ADDR-05)"),
                 );
                 return address;
             };
-            taken.insert((vnet, address), span);
+            taken.by.insert((vnet, address), span);
             return address;
         }
         match same_family.find(|p| p.contains(&address)) {
@@ -326,7 +328,7 @@ impl Checker {
                 );
             }
             Some(_) => {
-                if let Some(first) = taken.insert((vnet, address), span) {
+                if let Some(first) = taken.by.insert((vnet, address), span) {
                     let what = format!("{address} is given twice in `{}`", self.network[vnet].name.value);
                     self.problem(
                         Problem::error("DUPLICATE_ADDRESS", span, what).related(first, "the other owner"),
