@@ -4,10 +4,10 @@ use std::{net::IpAddr, ops::Index};
 
 use vnetsim_types::{
     AsgId, At, Direction, GatewayId, IpNet, LbId, NicId, NsgId, PeeringId, ProtoPort, RouteTableId, SimTime,
-    SiteId, Span, SubnetId, VmId, VnetId,
+    SiteId, Span, SubnetId, VmId, VnetId, named_enum,
 };
 
-use crate::{Semantics, semantics::named};
+use crate::Semantics;
 
 /// A virtual network.
 #[derive(Clone, Debug)]
@@ -45,7 +45,7 @@ pub struct Subnet {
     pub default_outbound_access: At<bool>,
 }
 
-named! {
+named_enum! {
     /// `peeringState` of a link (PEER-03).
     PeeringState {
         /// The opposite link does not exist yet.
@@ -132,7 +132,7 @@ pub struct Nsg {
     pub rules: Vec<SecurityRule>,
 }
 
-named! {
+named_enum! {
     /// `access` of a security rule.
     Access {
         /// Let pass.
@@ -142,7 +142,7 @@ named! {
     }
 }
 
-named! {
+named_enum! {
     /// `protocol` of a security rule (NSG-02). `Any` covers every protocol (U-14).
     RuleProtocol {
         /// `*`.
@@ -292,7 +292,7 @@ pub struct Guest {
     pub listen: Option<Vec<ProtoPort>>,
 }
 
-named! {
+named_enum! {
     /// What kind of machine a guest is.
     Role {
         /// Sends and receives for itself.
@@ -304,7 +304,7 @@ named! {
     }
 }
 
-named! {
+named_enum! {
     /// Which forwarded packets leave with the appliance's own address as source.
     Snat {
         /// None.
@@ -316,7 +316,7 @@ named! {
     }
 }
 
-named! {
+named_enum! {
     /// `sku.name` of a load balancer.
     LbSku {
         /// Basic.
@@ -326,7 +326,7 @@ named! {
     }
 }
 
-named! {
+named_enum! {
     /// `protocol` of a load-balancing rule.
     LbProtocol {
         /// TCP.
@@ -338,7 +338,7 @@ named! {
     }
 }
 
-named! {
+named_enum! {
     /// `loadDistribution`: what a backend is chosen by (LB-05).
     LoadDistribution {
         /// Five-tuple.
@@ -397,7 +397,7 @@ pub struct LbRule {
     pub floating_ip: bool,
 }
 
-named! {
+named_enum! {
     /// `gatewayType`.
     GatewayType {
         /// VPN.

@@ -3,26 +3,9 @@
 //! Part 0 and Part 12 of the semantics. A scenario names an era and may set each switch by itself.
 //! No other place decides a disputed point.
 
-macro_rules! named {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-        pub enum $name {$($(#[$vdoc])* $variant,)*}
+use vnetsim_types::named_enum;
 
-        impl $name {
-            /// Every value, with its spelling in input and output.
-            pub const ALL: &'static [(&'static str, Self)] = &[$(($text, Self::$variant)),*];
-
-            /// The spelling in input and output.
-            pub fn text(self) -> &'static str {
-                match self {$(Self::$variant => $text),*}
-            }
-        }
-    };
-}
-pub(crate) use named;
-
-named! {
+named_enum! {
     /// Which documents the rules follow (Part 0).
     Era {
         /// The founding document of 25 September 2017.
@@ -32,7 +15,7 @@ named! {
     }
 }
 
-named! {
+named_enum! {
     /// U-01: what `allowVirtualNetworkAccess: false` does (PEER-05, PEER-06, ERA-06).
     VnetAccessModel {
         /// The fabric drops everything between the two networks.
@@ -42,7 +25,7 @@ named! {
     }
 }
 
-named! {
+named_enum! {
     /// U-02: when `allowForwardedTraffic: false` drops (PEER-08).
     ForwardedModel {
         /// Always, on the receiver's link.
@@ -52,7 +35,7 @@ named! {
     }
 }
 
-named! {
+named_enum! {
     /// U-03: a learned prefix more specific than a virtual network or peering prefix (RT-12, FE-03).
     BgpVsPeering {
         /// The system route holds; the learned one is not even listed.
@@ -62,7 +45,7 @@ named! {
     }
 }
 
-named! {
+named_enum! {
     /// U-04: what a replaced 0.0.0.0/0 does to the system None routes (RT-04, FE-01).
     NoneRoutesOnDefaultOverride {
         /// Any user or learned 0.0.0.0/0 removes them: what captured tables show.
@@ -74,7 +57,7 @@ named! {
     }
 }
 
-named! {
+named_enum! {
     /// U-08: whether a virtual network gateway lowers the time to live (FAB-16).
     TtlGateway {
         /// By one.
@@ -84,7 +67,7 @@ named! {
     }
 }
 
-named! {
+named_enum! {
     /// What a rule change does to connections that are open (NSG-14).
     NsgLiveFlows {
         /// They stay.

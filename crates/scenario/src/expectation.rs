@@ -140,21 +140,8 @@ pub struct RouteMatch {
 }
 
 macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-        pub enum $name {$($(#[$vdoc])* $variant,)*}
-
-        impl $name {
-            /// Every value, with its spelling in input and output.
-            pub const ALL: &'static [(&'static str, Self)] = &[$(($text, Self::$variant)),*];
-
-            /// The spelling in input and output.
-            pub fn text(self) -> &'static str {
-                match self {$(Self::$variant => $text),*}
-            }
-        }
-
+    ($(#[$doc:meta])* $name:ident $values:tt) => {
+        vnetsim_types::named_enum! { $(#[$doc])* $name $values }
         named! { $name = $name::ALL; }
     };
 }

@@ -8,6 +8,7 @@ mod drop_reason;
 mod flow_key;
 mod ids;
 pub mod limits;
+mod named;
 mod observer;
 mod problem;
 mod span;
