@@ -77,7 +77,7 @@ pub enum PacketDirection {
 /// A whole conversation: SYN, SYN-ACK and ACK, or request and reply, as far as it got.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct OracleConversation {
-    /// The packets that were sent, in order. Empty when the sender is not running.
+    /// The packets that were sent, in order; of a sender that is not running the one it did not send.
     pub packets: Vec<OraclePacket>,
 }
 
@@ -99,7 +99,7 @@ pub enum Outcome {
     Delivered {
         /// Who got it.
         at: Place,
-        /// The source address as received; unspecified (`0.0.0.0`, `::`) when it left by default
+        /// The source address as received; unspecified (`0.0.0.0`) when it left by default
         /// outbound access, whose address nobody knows.
         source: IpAddr,
         /// Time to live as received.

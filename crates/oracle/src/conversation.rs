@@ -1,7 +1,7 @@
 //! A whole conversation at one instant, starting with empty tables.
 
 use vnetsim_model::{Network, Traffic};
-use vnetsim_types::{FlowKey, IpProtocol, LbId, NicId, Place};
+use vnetsim_types::{DropReason, FlowKey, IpProtocol, LbId, NicId, Place};
 
 use crate::{
     answer::{OracleConversation, OraclePacket, Outcome, PacketDirection},
@@ -36,8 +36,13 @@ impl Talk<'_> {
     fn hold(&mut self, traffic: &Traffic) {
         let opener = traffic.from.place;
         let start = match opener {
-            // A machine that does not run sends nothing.
-            Place::Nic(nic) if !runs(self.world.network, nic) => return,
+            // A machine that does not run sends nothing; what it was to send ends where it is.
+            Place::Nic(nic) if !runs(self.world.network, nic) => {
+                let outcome = Outcome::Dropped { at: opener, reason: DropReason::SenderStopped };
+                let (direction, hops) = (PacketDirection::Forward, Vec::new());
+                self.packets.push(OraclePacket { direction, hops, outcome });
+                return;
+            }
             Place::Nic(nic) => Next::Leave(nic),
             Place::Gateway(_) | Place::Site(_) | Place::Internet => Next::Enter(opener),
         };

@@ -1,13 +1,13 @@
 //! The edges of the fabric: gateways, on-premises sites, the internet (Parts 5.3 and 6).
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 
 use vnetsim_model::{IpConfiguration, LbSku, TtlGateway};
 use vnetsim_types::{DropReason, FlowKey, GatewayId, NicId, Place, SiteId};
 
 use crate::{
     answer::OracleHop,
-    topology::{is_private, runs, site_behind, within},
+    topology::{is_private, runs, within},
     world::{EdgeTranslation, Fate, Next, Packet, World},
 };
 
@@ -24,12 +24,7 @@ impl World<'_> {
                 return Err((here, DropReason::TtlExpired));
             }
         }
-        // From Azure: a site if one has the destination. From a site, and otherwise: GatewaySubnet's table.
-        if !matches!(from, Place::Site(_))
-            && let Some(site) = site_behind(self.network, gateway, packet.key.dst)
-        {
-            return Ok(Next::Delivered(Place::Site(site)));
-        }
+        // GatewaySubnet's table decides, wherever the packet comes from; `to_gateway` finds the site.
         self.route(packet, here, self.network[gateway].subnet)
     }
 
@@ -126,11 +121,9 @@ impl World<'_> {
         if let Some(public) = config.public_address.filter(same_family) {
             return Some(public); // OUT-03
         }
+        // OUT-07: an address nobody knows. IPv4 only: there is no default outbound access for IPv6 [GK].
         let default_access = subnet.default_outbound_access.value && !self.behind_standard_lb(nic);
-        default_access.then_some(match src {
-            IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(), // OUT-07: an address nobody knows
-            IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-        })
+        (default_access && src.is_ipv4()).then_some(Ipv4Addr::UNSPECIFIED.into())
     }
 
     /// LB-15: members of a pool of a Standard balancer have no default outbound access.

@@ -22,10 +22,10 @@ impl World<'_> {
         let mut replies = translated.filter(|t| t.after.reversed() == packet.key);
         if let Some(translation) = replies.next() {
             packet.key = translation.before.reversed();
-            return self.forward(packet, nic, vm);
+            return self.forward(packet, nic, vm, true);
         }
         let own = self.network[vm].nics.iter().any(|&own| self.network[own].owns(packet.key.dst));
-        if own { self.socket(packet, nic, vm) } else { self.forward(packet, nic, vm) }
+        if own { self.socket(packet, nic, vm) } else { self.forward(packet, nic, vm, false) }
     }
 
     /// The packet is for the guest itself.
@@ -47,8 +47,9 @@ impl World<'_> {
         Ok(Next::Delivered(Place::Nic(nic)))
     }
 
-    /// The packet is for somebody else: FAB-14, then a router's work.
-    fn forward(&mut self, packet: &mut Packet, nic_in: NicId, vm: VmId) -> Fate {
+    /// The packet is for somebody else: FAB-14, then a router's work. `translated` when it is an answer that has
+    /// just got its old destination back.
+    fn forward(&mut self, packet: &mut Packet, nic_in: NicId, vm: VmId, translated: bool) -> Fate {
         let here = Place::Nic(nic_in);
         if !self.network[vm].guest.ip_forwarding.value {
             return Err((here, DropReason::GuestNotForwarding));
@@ -64,7 +65,9 @@ impl World<'_> {
             return Err((here, DropReason::NvaNoSession));
         }
         let nic_out = guest_route(self.network, vm, nic_in, packet.key.dst);
-        self.translate_source(packet, vm, nic_out);
+        if !translated {
+            self.translate_source(packet, vm, nic_out);
+        }
         packet.hops.push(OracleHop::Appliance { vm: self.network[vm].name.value.clone() });
         Ok(Next::Leave(nic_out))
     }
@@ -89,8 +92,8 @@ impl World<'_> {
         }
     }
 
-    /// Source translation. The first packet of a connection decides for all of them, so that a reply is
-    /// not translated for its own sake.
+    /// Source translation. The first packet of a connection decides for all of them, so that the answer to a
+    /// packet that was left alone is left alone, too.
     fn translate_source(&mut self, packet: &mut Packet, vm: VmId, nic_out: NicId) {
         let key = packet.key;
         for known in self.translations.iter().filter(|t| t.vm == vm) {
@@ -98,7 +101,7 @@ impl World<'_> {
                 packet.key = known.after;
                 return;
             }
-            if known.before.reversed() == key {
+            if known.before.reversed() == key && known.before == known.after {
                 return;
             }
         }

@@ -77,9 +77,9 @@ impl World<'_> {
         here: Place,
     ) -> Result<(), (Place, DropReason)> {
         let Some(sender) = self.vnet_of(from).filter(|&sender| sender != receiver) else { return Ok(()) };
-        // PEER-08, GW-18: only what a NIC sends can be forwarded traffic.
-        let by_nic = matches!(from, Place::Nic(_));
-        let forwarded = by_nic && !in_own_space(self.network, sender, packet.key.src);
+        // PEER-08, GW-18: only a leg from NIC to NIC can be forwarded traffic.
+        let between_nics = matches!((from, here), (Place::Nic(_), Place::Nic(_)));
+        let forwarded = between_nics && !in_own_space(self.network, sender, packet.key.src);
         packet.hops.push(OracleHop::Peering { receiver, sender, forwarded });
 
         // PEER-02: without both links there is no crossing; no route leads here then.

@@ -82,6 +82,10 @@ impl World<'_> {
         global: bool,
     ) -> Result<NicId, DropReason> {
         let balancer = &self.network[lb];
+        // LB-13 first: over global peering a Basic frontend is not there at all.
+        if global && balancer.sku == LbSku::Basic {
+            return Err(DropReason::GlobalPeeringBasicLb);
+        }
         let of_frontend = |rule: &&LbRule| rule.frontend == frontend as usize;
         let mut rules = balancer.rules.iter().filter(of_frontend);
         let Some(rule) = rules.find(|rule| lb_rule_matches(rule, &packet.key)) else {
@@ -92,9 +96,6 @@ impl World<'_> {
         let Some(&first) = healthy.first() else {
             return Err(DropReason::NoHealthyBackend);
         };
-        if global && balancer.sku == LbSku::Basic {
-            return Err(DropReason::GlobalPeeringBasicLb);
-        }
         let ambiguous = healthy.len() > 1;
         let backend = if ambiguous { (self.choose)(&packet.key, lb, &healthy) } else { first };
         packet.hops.push(OracleHop::LoadBalancer { lb, backend, ambiguous });

@@ -20,9 +20,12 @@ pub(crate) fn within_listed(ip: IpAddr, prefixes: &[&str]) -> bool {
     prefixes.iter().any(|text| net(text).contains(&ip))
 }
 
-/// ADDR-02: RFC 1918 and RFC 6598; for IPv6 the unique local addresses.
+/// What the internet does not carry: RFC 1918 and RFC 6598 (ADDR-02), loopback and link-local addresses; for IPv6
+/// also the unique local ones.
 pub(crate) fn is_private(ip: IpAddr) -> bool {
-    within_listed(ip, &["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"])
+    let v4 =
+        ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16"];
+    within_listed(ip, &v4) || within_listed(ip, &["fc00::/7", "fe80::/10", "::1/128"])
 }
 
 /// `ip` lies in the current address space of `vnet`.

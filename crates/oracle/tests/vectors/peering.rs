@@ -106,7 +106,8 @@ fn v21_the_hub_s_gateway_leads_on_premises() {
     assert_complete(&packets);
     assert_eq!(packets[0].outcome, delivered(Place::Site(SiteId(0)), "10.20.0.4", 63));
     assert_eq!(packets[1].outcome, delivered(Place::Nic(nic(&network, "vm1")), "192.168.1.1", 63));
-    assert_eq!(routes_taken(&packets[0]), ["192.168.0.0/16 VirtualNetworkGateway"]);
+    // GW-21: asked at S1 and again at GatewaySubnet.
+    assert_eq!(routes_taken(&packets[0]), ["192.168.0.0/16 VirtualNetworkGateway"; 2]);
     assert_eq!(routes_taken(&packets[1]), ["10.20.0.0/16 VNetPeering"]);
 }
 
