@@ -27,7 +27,7 @@ pub struct EffectiveRow {
 pub fn effective_rows(compiled: &Compiled, subnet: SubnetId) -> Vec<EffectiveRow> {
     let mut rows: Vec<EffectiveRow> = Vec::new();
     for (_, route) in compiled.effective_routes(subnet) {
-        let active = route.state == RouteState::Active;
+        let active = matches!(route.state, RouteState::Active | RouteState::Unused(_));
         if let Some(last) = rows.last_mut().filter(|last| last.line == route.line && last.active == active) {
             last.prefixes.push(route.prefix);
             continue;

@@ -10,7 +10,7 @@ use std::{
 
 use vnetsim_dataplane::{Appliance, NextHop};
 use vnetsim_model::{
-    AddressOwner, BgpVsPeering, GatewayType, Network, NoneRoutesOnDefaultOverride, PeeringState, UserNextHop,
+    AddressOwner, BgpVsPeering, GatewayType, Network, NoneRoutesOnDefaultOverride, UserNextHop,
 };
 use vnetsim_types::{GatewayId, IpNet, PeeringId, RouteIx, RouteTableId, Span, SubnetId, VnetId};
 
@@ -56,6 +56,8 @@ pub enum RouteOrigin {
         table: RouteTableId,
         /// The route's name.
         name: String,
+        /// The service tag that the prefix comes from.
+        tag: Option<String>,
         /// Where it stands.
         span: Span,
     },
@@ -71,6 +73,8 @@ pub enum RouteState {
         /// The row that beat it.
         by: RouteIx,
     },
+    /// Listed as Active (RT-30), but never used.
+    Unused(Withheld),
     /// Azure does not list it at all.
     Withheld(Withheld),
 }
@@ -189,10 +193,7 @@ impl Rib<'_> {
     /// RT-05: one route per block of the synced copy, for Connected links only.
     fn peerings(&mut self) {
         let network = self.network;
-        for (id, link) in network.links_of(self.vnet) {
-            if link.state != PeeringState::Connected {
-                continue;
-            }
+        for (id, link) in network.connected_links_of(self.vnet) {
             let remote = link.remote.value;
             let global = network[self.vnet].location != network[remote].location;
             let kind = if global { NextHopType::VNetGlobalPeering } else { NextHopType::VNetPeering };
@@ -255,6 +256,7 @@ impl Rib<'_> {
                 let origin = RouteOrigin::User {
                     table: table.value,
                     name: route.name.value.clone(),
+                    tag: route.tag.clone(),
                     span: route.span,
                 };
                 self.push(*prefix, RouteSource::User, kind, hop, origin);
@@ -294,7 +296,7 @@ impl Rib<'_> {
     fn appliance(&self, ip: IpAddr) -> Appliance {
         let network = self.network;
         let mut home = network[self.vnet].address_space.iter().any(|p| p.contains(&ip)).then_some(self.vnet);
-        for (_, link) in network.links_of(self.vnet).filter(|(_, l)| l.state == PeeringState::Connected) {
+        for (_, link) in network.connected_links_of(self.vnet) {
             if link.remote_address_space.iter().any(|p| p.contains(&ip)) {
                 home = home.or(Some(link.remote.value));
             }
@@ -316,22 +318,26 @@ impl Rib<'_> {
         let system_wins = self.network.semantics().bgp_vs_peering == BgpVsPeering::SystemWins;
         for ix in 0..self.rows.len() {
             let row = &self.rows[ix];
-            let why = match row.source {
-                RouteSource::VirtualNetworkGateway if no_learning => Some(Withheld::PropagationDisabled),
+            let endpoint = self.endpoint_around(row.prefix);
+            self.rows[ix].state = match row.source {
+                RouteSource::VirtualNetworkGateway if no_learning => {
+                    RouteState::Withheld(Withheld::PropagationDisabled)
+                }
                 RouteSource::VirtualNetworkGateway if system_wins && self.inside_network(row.prefix) => {
-                    Some(Withheld::InsideVnetOrPeer)
+                    RouteState::Withheld(Withheld::InsideVnetOrPeer)
                 }
-                // RT-07, newest text: a route table cannot override an endpoint. Equal prefixes stay listed.
+                // RT-12 names endpoints too.
+                RouteSource::VirtualNetworkGateway if system_wins && endpoint.is_some() => {
+                    RouteState::Withheld(Withheld::InsideServiceEndpoint)
+                }
+                // RT-07, newest text: nothing overrides an endpoint. Equal prefixes are settled by rank.
                 RouteSource::User | RouteSource::VirtualNetworkGateway
-                    if self.inside_endpoint(row.prefix) =>
+                    if endpoint.is_some_and(|outer| outer != row.prefix) =>
                 {
-                    Some(Withheld::InsideServiceEndpoint)
+                    RouteState::Unused(Withheld::InsideServiceEndpoint)
                 }
-                _ => None,
+                _ => RouteState::Active,
             };
-            if let Some(why) = why {
-                self.rows[ix].state = RouteState::Withheld(why);
-            }
         }
         for ix in 0..self.rows.len() {
             if self.rows[ix].origin == RouteOrigin::System
@@ -350,8 +356,10 @@ impl Rib<'_> {
         self.inside(prefix, |r| matches!(r.origin, RouteOrigin::AddressSpace(_) | RouteOrigin::Peering(_)))
     }
 
-    fn inside_endpoint(&self, prefix: IpNet) -> bool {
-        self.inside(prefix, |r| matches!(r.origin, RouteOrigin::ServiceEndpoint(..)) && r.prefix != prefix)
+    /// The service endpoint's prefix that holds all of `prefix`; a wider one before an equal one.
+    fn endpoint_around(&self, prefix: IpNet) -> Option<IpNet> {
+        let endpoints = self.rows.iter().filter(|r| matches!(r.origin, RouteOrigin::ServiceEndpoint(..)));
+        endpoints.map(|r| r.prefix).filter(|outer| outer.contains(&prefix)).min_by_key(|p| p.prefix_len())
     }
 
     /// RT-03, RT-04, FE-01, FE-02: None routes and the Default Internet route that vanish.
@@ -417,7 +425,8 @@ impl Rib<'_> {
     /// RT-11: of equal prefixes the better source wins; the others are Invalid. Equals stay both Active.
     fn contest(&mut self, base: usize) {
         let mut rivals: BTreeMap<IpNet, Vec<usize>> = BTreeMap::new();
-        for (ix, row) in self.rows.iter().enumerate().filter(|(_, row)| row.state == RouteState::Active) {
+        let listed = |row: &RibRoute| matches!(row.state, RouteState::Active | RouteState::Unused(_));
+        for (ix, row) in self.rows.iter().enumerate().filter(|(_, row)| listed(row)) {
             rivals.entry(row.prefix).or_default().push(ix);
         }
         for rivals in rivals.into_values() {
@@ -434,15 +443,28 @@ impl Rib<'_> {
 
     /// Precedence at equal prefix. Service endpoints beat everything (RT-07); then the source decides
     /// (RT-11), but for system routes of the own network and of peerings against learned ones (RT-12, U-03).
-    fn rank(&self, row: &RibRoute) -> u8 {
+    fn rank(&self, row: &RibRoute) -> (u8, u8) {
         let system_wins = self.network.semantics().bgp_vs_peering == BgpVsPeering::SystemWins;
         match (&row.origin, row.source) {
-            (RouteOrigin::ServiceEndpoint(..), _) => 5,
-            (_, RouteSource::User) => 4,
-            (RouteOrigin::AddressSpace(_) | RouteOrigin::Peering(_), _) if system_wins => 3,
-            (_, RouteSource::VirtualNetworkGateway) => 2,
-            (RouteOrigin::AddressSpace(_) | RouteOrigin::Peering(_), _) => 1,
-            _ => 0,
+            (RouteOrigin::ServiceEndpoint(..), _) => (5, 0),
+            (RouteOrigin::User { tag, .. }, _) => (4, tag_rank(tag.as_deref())),
+            (RouteOrigin::AddressSpace(_) | RouteOrigin::Peering(_), _) if system_wins => (3, 0),
+            (_, RouteSource::VirtualNetworkGateway) => (2, 0),
+            (RouteOrigin::AddressSpace(_) | RouteOrigin::Peering(_), _) => (1, 0),
+            _ => (0, 0),
         }
+    }
+}
+
+/// RT-13: an explicit prefix beats a regional tag, that a top-level one, that `AzureCloud.region`, that `AzureCloud`.
+fn tag_rank(tag: Option<&str>) -> u8 {
+    let Some(tag) = tag else { return 4 };
+    let (service, region) =
+        tag.split_once('.').map_or((tag, None), |(service, region)| (service, Some(region)));
+    match (service.eq_ignore_ascii_case("AzureCloud"), region) {
+        (false, Some(_)) => 3,
+        (false, None) => 2,
+        (true, Some(_)) => 1,
+        (true, None) => 0,
     }
 }

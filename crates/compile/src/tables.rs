@@ -10,8 +10,8 @@ use vnetsim_dataplane::{
     SiteTable, SubnetTable, Tables, VnetTable,
 };
 use vnetsim_model::{
-    AddressOwner, ForwardedModel, LbProtocol, LbSku, LoadDistribution, Network, NsgLiveFlows, PeeringState,
-    TtlGateway, VnetAccessModel,
+    AddressOwner, ForwardedModel, LbProtocol, LbSku, LoadDistribution, Network, NsgLiveFlows, TtlGateway,
+    VnetAccessModel,
 };
 use vnetsim_types::{
     AclIx, GatewayId, IpNet, IpProtocol, NicId, NsgId, PeeringId, RouteIx, SimTime, SiteId, SubnetId, VnetId,
@@ -106,18 +106,14 @@ fn vnet_tables(network: &Network, owners: &rib::Owners) -> Vec<VnetTable> {
     regions.dedup();
     let table = |(ix, vnet): (usize, &vnetsim_model::Vnet)| {
         let id = VnetId::new(ix);
-        let mut links_from: Vec<(VnetId, PeeringId)> = network
-            .links_of(id)
-            .filter(|(_, l)| l.state == PeeringState::Connected)
-            .map(|(link, l)| (l.remote.value, link))
-            .collect();
+        let mut links_from: Vec<(VnetId, PeeringId)> =
+            network.connected_links_of(id).map(|(link, l)| (l.remote.value, link)).collect();
         links_from.sort_unstable();
         let prefixes = vnet.subnets.iter().flat_map(|subnet| &network[*subnet].prefixes);
         let mut broadcasts: Vec<IpAddr> = prefixes.filter_map(|p| broadcast(&p.value)).collect();
         broadcasts.sort_unstable();
         VnetTable {
             broadcasts,
-            space: vnet.address_space.iter().map(|p| p.value).collect(),
             owners: owners[ix].iter().map(|(ip, owner)| (*ip, owner_of(*owner))).collect(),
             links_from,
             region: regions.binary_search(&vnet.location.as_str()).unwrap_or_default() as u16,
@@ -170,6 +166,7 @@ fn links(network: &Network) -> Vec<LinkTable> {
         let back = network.link_between(link.remote.value, link.vnet);
         let back_allows = back.is_some_and(|(_, back)| back.allow_virtual_network_access.value);
         LinkTable {
+            remote_space: link.remote_address_space.iter().copied().collect(),
             allow_forwarded: link.allow_forwarded_traffic.value,
             both_allow_access: link.allow_virtual_network_access.value && back_allows,
         }

@@ -1,6 +1,6 @@
 //! What `VirtualNetwork`, `Internet` and `AzureLoadBalancer` mean to the NICs of one subnet (NSG-15 to NSG-19).
 
-use vnetsim_model::{Network, PeeringState, UserNextHop};
+use vnetsim_model::{Network, UserNextHop};
 use vnetsim_types::{AddrSet, IpNet, SubnetId};
 
 use crate::rib::learned_prefixes;
@@ -64,8 +64,8 @@ impl Tags {
 fn own_and_peers(network: &Network, subnet: SubnetId) -> Vec<IpNet> {
     let home = &network[subnet];
     let mut all: Vec<IpNet> = network[home.vnet].address_space.iter().map(|p| p.value).collect();
-    for (_, link) in network.links_of(home.vnet) {
-        if link.state == PeeringState::Connected && link.allow_virtual_network_access.value {
+    for (_, link) in network.connected_links_of(home.vnet) {
+        if link.allow_virtual_network_access.value {
             all.extend(&link.remote_address_space);
         }
     }

@@ -59,8 +59,6 @@ pub struct Settings {
 /// A virtual network.
 #[derive(Clone, Debug, Default)]
 pub struct VnetTable {
-    /// Its current address space.
-    pub space: AddrSet,
     /// Last address of each IPv4 subnet prefix: the subnet-directed broadcasts (FAB-05), ascending.
     pub broadcasts: Vec<IpAddr>,
     /// Who has which private address.
@@ -224,8 +222,10 @@ pub enum Addresses {
 }
 
 /// One link of a peering.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct LinkTable {
+    /// The synced copy of the remote address space: what counts as the remote network's own (PEER-08, PEER-16).
+    pub remote_space: AddrSet,
     /// PEER-07.
     pub allow_forwarded: bool,
     /// False when either link of the peering has allowVirtualNetworkAccess false.

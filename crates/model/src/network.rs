@@ -527,6 +527,15 @@ impl Network {
         self.links_of(vnet).find(|(_, l)| l.remote.value == remote)
     }
 
+    /// Links of `vnet` whose peering works: this one and its opposite are Connected (PEER-02).
+    pub fn connected_links_of(&self, vnet: VnetId) -> impl Iterator<Item = (PeeringId, &PeeringLink)> {
+        let connected = |link: &PeeringLink| link.state == PeeringState::Connected;
+        self.links_of(vnet).filter(move |(_, link)| {
+            connected(link)
+                && self.link_between(link.remote.value, vnet).is_some_and(|(_, back)| connected(back))
+        })
+    }
+
     /// Gateways of `vnet` itself.
     pub fn gateways_of(&self, vnet: VnetId) -> impl Iterator<Item = (GatewayId, &Gateway)> {
         let all = self.gateways.iter().enumerate();
@@ -535,12 +544,9 @@ impl Network {
 
     /// The link by which `vnet` borrows a remote gateway: both flags set, both sides Connected (PEER-09, GW-07).
     pub fn borrowed_gateway_link(&self, vnet: VnetId) -> Option<(PeeringId, &PeeringLink)> {
-        self.links_of(vnet).find(|(_, link)| {
-            let connected = link.state == PeeringState::Connected && link.use_remote_gateways.value;
-            connected
-                && self.link_between(link.remote.value, vnet).is_some_and(|(_, back)| {
-                    back.state == PeeringState::Connected && back.allow_gateway_transit.value
-                })
+        self.connected_links_of(vnet).find(|(_, link)| {
+            let back = self.link_between(link.remote.value, vnet);
+            link.use_remote_gateways.value && back.is_some_and(|(_, back)| back.allow_gateway_transit.value)
         })
     }
 

@@ -59,8 +59,14 @@ impl Talk<'_> {
         }
         let answer = received.reversed();
         let start = self.leaving(receiver, answer);
-        let Some((back_at, _)) = self.send(PacketDirection::Reply, reply, answer, start) else { return };
-        if tcp && self.same_machine(opener, back_at) {
+        let Some((back_at, got)) = self.send(PacketDirection::Reply, reply, answer, start) else { return };
+        // RT-15: only the one who asked takes it for an answer, and only from the one who was asked.
+        if !self.same_machine(opener, back_at) || got != key.reversed() {
+            let outcome = Outcome::Dropped { at: back_at, reason: DropReason::AnswerMismatch };
+            self.packets.last_mut().expect("the answer was sent").outcome = outcome;
+            return;
+        }
+        if tcp {
             let start = match opener {
                 Place::Nic(nic) => Next::Leave(nic),
                 _ => Next::Enter(opener),

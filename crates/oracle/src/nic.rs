@@ -10,7 +10,7 @@ use crate::{
     nsg::decisions,
     routes::{choose_route, choose_row},
     tags::is_host,
-    topology::{connected_link, in_own_space, within_listed},
+    topology::{connected_link, within_listed},
     world::{Fate, FlowRecord, Packet, World},
 };
 
@@ -77,17 +77,19 @@ impl World<'_> {
         here: Place,
     ) -> Result<(), (Place, DropReason)> {
         let Some(sender) = self.vnet_of(from).filter(|&sender| sender != receiver) else { return Ok(()) };
-        // PEER-08, GW-18: only a leg from NIC to NIC can be forwarded traffic.
-        let between_nics = matches!((from, here), (Place::Nic(_), Place::Nic(_)));
-        let forwarded = between_nics && !in_own_space(self.network, sender, packet.key.src);
-        packet.hops.push(OracleHop::Peering { receiver, sender, forwarded });
-
         // PEER-02: without both links there is no crossing; no route leads here then.
         let (Some(there), Some(back)) =
             (connected_link(self.network, sender, receiver), connected_link(self.network, receiver, sender))
         else {
             return Err((here, DropReason::NoSuchDestination));
         };
+        // PEER-08, GW-18: only a leg from NIC to NIC can be forwarded traffic; the receiver's synced copy of the
+        // sender's space says whose a source is.
+        let between_nics = matches!((from, here), (Place::Nic(_), Place::Nic(_)));
+        let own = back.remote_address_space.iter().any(|block| block.contains(&packet.key.src));
+        let forwarded = between_nics && !own;
+        packet.hops.push(OracleHop::Peering { receiver, sender, forwarded });
+
         // PEER-06, strict.
         let access = there.allow_virtual_network_access.value && back.allow_virtual_network_access.value;
         if self.network.semantics().vnet_access_model == VnetAccessModel::Strict && !access {

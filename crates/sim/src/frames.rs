@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use vnetsim_dataplane::FABRIC_MAC;
 use vnetsim_model::Traffic;
 use vnetsim_packet::{self as packet, BuildError, Endpoints, Headers, L4, Mac, TcpFlags};
-use vnetsim_types::{IpProtocol, Part};
+use vnetsim_types::{FlowKey, IpProtocol, Part};
 
 /// First time to live of everything: the Linux default (FAB-15).
 pub(crate) const TTL_INITIAL: u8 = 64;
@@ -28,6 +28,20 @@ pub(crate) fn request(traffic: &Traffic, conversation: u32, mac: Mac) -> Result<
         }
         IpProtocol::UDP => packet::udp(&ends, source_port, traffic.protocol.port, size),
         _ => packet::icmp_echo(&ends, true, source_port, 1, size),
+    }
+}
+
+/// The five-tuple that the answer to conversation number `conversation` must have to be one.
+pub(crate) fn expected_answer(traffic: &Traffic, conversation: u32) -> FlowKey {
+    let source_port = source_port(traffic.source_port, conversation);
+    let protocol = traffic.protocol.protocol;
+    let answered = if protocol.has_ports() { traffic.protocol.port } else { source_port };
+    FlowKey {
+        protocol,
+        src: traffic.to.address,
+        dst: traffic.from.address,
+        src_port: answered,
+        dst_port: source_port,
     }
 }
 

@@ -28,6 +28,17 @@ pub(crate) enum Reaction {
     Dropped(DropReason, Option<Vec<u8>>),
 }
 
+/// What the simulation knows of the conversation that a packet belongs to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Exchange {
+    /// Payload of answers.
+    pub(crate) payload_bytes: u16,
+    /// Who opened it.
+    pub(crate) opener: Place,
+    /// What its answer must look like.
+    pub(crate) answer: FlowKey,
+}
+
 /// State of one machine.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Guest {
@@ -55,14 +66,14 @@ impl Guest {
         network: &Network,
         vm: VmId,
         nic: NicId,
-        payload_bytes: u16,
+        exchange: Exchange,
         packet: &mut Packet,
     ) -> Reaction {
         let machine = &network[vm];
         let back = self.translate_back(packet);
         let own = |ip: IpAddr| machine.nics.iter().any(|nic| network[*nic].owns(ip));
         let reaction = if !back && own(packet.headers.dst) {
-            host(cx, network, machine, nic, payload_bytes, packet)
+            host(cx, network, machine, nic, exchange, packet)
         } else {
             self.forward(cx, network, machine, nic, back, packet)
         };
@@ -209,7 +220,7 @@ fn host<O: Observer>(
     network: &Network,
     machine: &Vm,
     nic: NicId,
-    payload_bytes: u16,
+    exchange: Exchange,
     packet: &Packet,
 ) -> Reaction {
     let headers = &packet.headers;
@@ -222,10 +233,18 @@ fn host<O: Observer>(
     if packet.tag.part == Part::Request && port.is_some_and(closed) {
         return Reaction::Dropped(DropReason::GuestPortClosed, None);
     }
+    let opens = |nic: &NicId| exchange.opener == Place::Nic(*nic);
+    let opener = machine.nics.iter().find(|nic| opens(nic)).copied();
+    // A machine that asked nothing, or asked somebody else, does not take it for an answer (RT-15).
+    if packet.tag.part == Part::Reply && (opener.is_none() || headers.flow_key() != exchange.answer) {
+        return Reaction::Dropped(DropReason::AnswerMismatch, None);
+    }
     cx.report(packet, Step::Delivered { to: Place::Nic(nic), key: headers.flow_key(), ttl: headers.ttl });
-    let out = leaving_nic(network, machine, headers.src);
+    // The one who opened goes on by the NIC that it opened with; who answers asks its own routes.
+    let out = opener.filter(|_| packet.tag.part == Part::Reply);
+    let out = out.unwrap_or_else(|| leaving_nic(network, machine, headers.src));
     let mac = cx.tables.nics[out.ix()].mac;
-    let answer = frames::answer(headers, packet.tag.part, payload_bytes, mac);
+    let answer = frames::answer(headers, packet.tag.part, exchange.payload_bytes, mac);
     Reaction::Delivered(answer.map(|(part, frame)| (out, part, frame)))
 }
 

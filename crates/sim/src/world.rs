@@ -15,7 +15,7 @@ use crate::{
     conversation::Books,
     event::{Event, Node, Queue},
     frames,
-    guest::{Guest, Reaction},
+    guest::{Exchange, Guest, Reaction},
     link::{GUEST_DELAY, latency},
 };
 
@@ -271,9 +271,9 @@ impl<'a, O: Observer> World<'a, O> {
         let Some(vm) = self.network[nic].vm.filter(|_| tables.nics[nic.ix()].up) else {
             return self.lost(packet, Place::Nic(nic), DropReason::NoSuchDestination);
         };
-        let size = self.traffic[packet.tag.traffic.ix()].payload_bytes;
+        let exchange = self.exchange(packet.tag);
         let mut cx = Context { now: self.now, tables: &tables, observer: &mut *self.observer };
-        match self.guests[vm.ix()].receive(&mut cx, &self.network, vm, nic, size, &mut packet) {
+        match self.guests[vm.ix()].receive(&mut cx, &self.network, vm, nic, exchange, &mut packet) {
             Reaction::Delivered(answer) => {
                 let (place, answer) = match answer {
                     Some((out, part, frame)) => (Place::Nic(out), Some((part, frame))),
@@ -294,15 +294,28 @@ impl<'a, O: Observer> World<'a, O> {
         }
     }
 
+    fn exchange(&self, tag: PacketTag) -> Exchange {
+        let traffic = &self.traffic[tag.traffic.ix()];
+        Exchange {
+            payload_bytes: traffic.payload_bytes,
+            opener: traffic.from.place,
+            answer: frames::expected_answer(traffic, tag.conversation),
+        }
+    }
+
     /// Sites and the internet stand for hosts that have every address and answer everything.
     fn at_far_end(&mut self, place: Place, packet: Packet) {
-        let headers = packet.headers;
+        let (headers, exchange) = (packet.headers, self.exchange(packet.tag));
+        let mismatch = exchange.opener != place || headers.flow_key() != exchange.answer;
+        if packet.tag.part == Part::Reply && mismatch {
+            return self.lost(packet, place, DropReason::AnswerMismatch);
+        }
         if packet.traced {
             let step = Step::Delivered { to: place, key: headers.flow_key(), ttl: headers.ttl };
             self.observer.step(packet.id, self.now, step);
         }
-        let size = self.traffic[packet.tag.traffic.ix()].payload_bytes;
-        let answer = frames::answer(&headers, packet.tag.part, size, self.mac_of(place));
+        let mac = self.mac_of(place);
+        let answer = frames::answer(&headers, packet.tag.part, exchange.payload_bytes, mac);
         self.delivered(place, packet, answer);
     }
 

@@ -5,9 +5,8 @@
 
 use proptest::{collection::vec, option, prelude::*};
 
-/// RESTRICTION 3: percentage of subnets with a service endpoint. The two list user and learned rows inside an
-/// endpoint's prefix differently (RT-07, RT-12, RT-30).
-const ENDPOINTS: u8 = 0;
+/// Percentage of subnets with a service endpoint.
+const ENDPOINTS: u8 = 15;
 
 /// A whole network.
 #[derive(Clone, Debug)]
@@ -53,7 +52,6 @@ pub(crate) enum Shape {
     OneSide,
     DisconnectedAlone,
     /// Both exist, the first says Disconnected.
-    #[allow(dead_code)] // RESTRICTION 1, see `link`
     DisconnectedBeside,
 }
 
@@ -240,7 +238,7 @@ fn link() -> impl Strategy<Value = LinkPlan> {
         16 => Just(Shape::Both),
         2 => Just(Shape::OneSide),
         1 => Just(Shape::DisconnectedAlone),
-        // RESTRICTION 1: no Shape::DisconnectedBeside (PEER-02; compile looks at one link only).
+        1 => Just(Shape::DisconnectedBeside),
     ];
     // Stars around the first network are what people build.
     let ends = (prop_oneof![2 => Just(0_u8), 1 => 0..5_u8], 0..5_u8);
@@ -350,7 +348,7 @@ fn prefix() -> impl Strategy<Value = PrefixPlan> {
 fn hop() -> impl Strategy<Value = HopPlan> {
     prop_oneof![
         12 => (0..12_u8).prop_map(|nic| HopPlan::Nic(nic, true)),
-        2 => (0..12_u8).prop_map(|nic| HopPlan::Nic(nic, false)),
+        5 => (0..12_u8).prop_map(|nic| HopPlan::Nic(nic, false)),
         4 => (0..4_u8).prop_map(HopPlan::Frontend),
         1 => (0..8_u8).prop_map(HopPlan::Nobody),
         1 => Just(HopPlan::Outside),

@@ -107,12 +107,8 @@ impl Build {
                 let Some(prefix) = self.prefix(said) else { continue };
                 let text =
                     if matches!(said, PrefixPlan::Tag) { KNOWN_TAG.to_owned() } else { prefix.to_string() };
-                // RT-09: no two routes of one prefix. RESTRICTION 4: nor one that the tag has (RT-13).
-                let taken = |route: &draft::Route| {
-                    let other = &route.address_prefix.value;
-                    *other == text || tag_and_member(other, &text) || tag_and_member(&text, other)
-                };
-                if routes.iter().any(taken) {
+                // RT-09: no two routes of one prefix.
+                if routes.iter().any(|route| route.address_prefix.value == text) {
                     continue;
                 }
                 let Some((kind, address)) = self.hop(hop, &prefix) else { continue };
@@ -232,10 +228,6 @@ impl Build {
             }
         }
     }
-}
-
-fn tag_and_member(tag: &str, prefix: &str) -> bool {
-    tag == KNOWN_TAG && KNOWN_TAG_PREFIXES.contains(&prefix)
 }
 
 /// A part of `block`, `bits` longer.

@@ -19,7 +19,7 @@ pub fn compare_routes(network: &Network, compiled: &Compiled, subnet: SubnetId) 
     let real: BTreeSet<_> = compiled
         .effective_routes(subnet)
         .map(|(_, row)| {
-            let active = row.state == RouteState::Active;
+            let active = matches!(row.state, RouteState::Active | RouteState::Unused(_));
             (row.prefix, from_real(row.source), active, real_kind(row.next_hop_type), row.next_hop_ip)
         })
         .collect();

@@ -59,6 +59,7 @@ const WANTED: &[&str] = &[
     "RoutingLoop",
     "NvaNoSession",
     "NoRouteOnPrem",
+    "AnswerMismatch",
 ];
 
 /// Rarer outcomes: counted and printed, not asserted.

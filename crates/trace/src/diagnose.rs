@@ -466,7 +466,7 @@ impl Case<'_> {
     /// True for a user route of type None.
     pub(crate) fn user_drop(&self, ix: RouteIx) -> Option<(String, Span)> {
         let route = self.explainer.at(self.now).route(ix);
-        let RouteOrigin::User { table, name, span } = &route.origin else { return None };
+        let RouteOrigin::User { table, name, span, .. } = &route.origin else { return None };
         let table = &self.network[*table];
         let says_none =
             |r: &vnetsim_model::UserRoute| r.name.value == *name && r.next_hop == UserNextHop::None;

@@ -383,7 +383,7 @@ fn uninteresting(route: &RibRoute) -> bool {
 
 fn loser_words(route: &RibRoute, winner_len: Option<u8>) -> String {
     match route.state {
-        RouteState::Withheld(why) => withheld_words(why).to_owned(),
+        RouteState::Withheld(why) | RouteState::Unused(why) => withheld_words(why).to_owned(),
         RouteState::Invalid { .. } => "Invalid: same prefix, lower source".to_owned(),
         RouteState::Active if Some(route.prefix.prefix_len()) == winner_len => {
             "equal; the first one is used".to_owned()

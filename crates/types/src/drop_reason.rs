@@ -131,6 +131,9 @@ drop_reasons! {
     GuestPortClosed "GUEST_PORT_CLOSED" "DIAG-09"
         "The packet arrived, but nothing in the guest listens on the port."
         "Start the service, or list the port under guest.listen.";
+    AnswerMismatch "ANSWER_MISMATCH" "RT-15"
+        "The answer does not fit the request: it reached another machine, or comes from an address that was not asked."
+        "Let the answer take the way of the request, so that the one who translated the request translates it back.";
     InsufficientInput "INSUFFICIENT_INPUT" "JSON-16"
         "The verdict rests on something that the input does not say or that vnetsim does not model."
         "See the named object; complete the input, or read docs/limitations.md.";

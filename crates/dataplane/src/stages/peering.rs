@@ -2,7 +2,7 @@
 
 use vnetsim_types::{DropReason, GatewayId, NicId, Observer, Step};
 
-use crate::{Appliance, Context, NextHop, Origin, Packet};
+use crate::{Context, NextHop, Origin, Packet};
 
 /// Checks the link of the receiving network. Inside one network, and from the internet, nothing is checked.
 pub(crate) fn cross<O: Observer>(
@@ -24,9 +24,9 @@ pub(crate) fn cross<O: Observer>(
     // The tables may have changed while the packet was under way: no link, no way (PEER-04).
     let link = tables.link_from(port.vnet, from).ok_or(DropReason::NoSuchDestination)?;
     // PEER-08: foreign to the network it comes from; GW-18: never so for a gateway.
-    let forwarded = !by_gateway && !tables.vnets[from.ix()].space.contains(packet.headers.src);
-    cx.report(packet, Step::Peering { link, forwarded });
     let flags = &tables.links[link.ix()];
+    let forwarded = !by_gateway && !flags.remote_space.contains(packet.headers.src);
+    cx.report(packet, Step::Peering { link, forwarded });
     if tables.settings.strict_access && !flags.both_allow_access {
         return Err(DropReason::PeeringAccessDisabled);
     }
@@ -59,6 +59,5 @@ pub(crate) fn cross_to_gateway<O: Observer>(
 fn field_reading_accepts<O: Observer>(cx: &Context<'_, O>, nic: NicId, packet: &Packet) -> bool {
     let subnet = cx.tables.nics[nic.ix()].subnet;
     let back = cx.tables.route(subnet, packet.headers.src);
-    let by_appliance = matches!(back, Some((_, NextHop::Appliance(to))) if to != Appliance::NotAdjacent);
-    cx.tables.settings.forwarded_field && by_appliance
+    cx.tables.settings.forwarded_field && matches!(back, Some((_, NextHop::Appliance(_))))
 }

@@ -47,11 +47,21 @@ impl Checker {
     fn initial_states(&mut self, draft: &Draft) {
         for ix in 0..self.network.peerings.len() {
             let link = &self.network.peerings[ix];
-            let opposite = self.network.link_between(link.remote.value, link.vnet).is_some();
-            let computed = if opposite { PeeringState::Connected } else { PeeringState::Initiated };
-            let declared = draft.virtual_networks[link.vnet.ix()].peerings.iter();
-            let said =
-                declared.filter(|p| p.name.value == link.name.value).find_map(|p| p.peering_state.clone());
+            let said_of = |link: &PeeringLink| {
+                let declared = draft.virtual_networks[link.vnet.ix()].peerings.iter();
+                declared.filter(|p| p.name.value == link.name.value).find_map(|p| p.peering_state.clone())
+            };
+            let opposite =
+                self.network.link_between(link.remote.value, link.vnet).map(|(_, back)| said_of(back));
+            // A link beside one that says it is not Connected waits for it (PEER-02).
+            let connects = |said: &Option<At<PeeringState>>| {
+                said.as_ref().is_none_or(|s| s.value == PeeringState::Connected)
+            };
+            let computed = match &opposite {
+                Some(back) if connects(back) => PeeringState::Connected,
+                _ => PeeringState::Initiated,
+            };
+            let (said, opposite) = (said_of(link), opposite.is_some());
             let state = said.as_ref().map_or(computed, |s| s.value);
             if let Some(said) = said.filter(|s| s.value == PeeringState::Connected && !opposite) {
                 let what = "the link says Connected, but the opposite link does not exist";

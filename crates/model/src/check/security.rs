@@ -94,7 +94,7 @@ impl Checker {
         }
         match side.prefixes.as_slice() {
             [] => Some(AddressSpec::Any),
-            [one] if matches!(one.value.trim(), "*" | "0.0.0.0/0" | "any" | "Any") => Some(AddressSpec::Any),
+            [one] if matches!(one.value.trim(), "*" | "any" | "Any") => Some(AddressSpec::Any),
             [one] if self.prefix_of(one).is_none() => self.tag(one),
             many if many.len() > PREFIXES_MAX => {
                 let what = format!("rule `{}` has {} prefixes on one side", rule.name.value, many.len());

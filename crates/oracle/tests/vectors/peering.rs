@@ -145,7 +145,12 @@ fn the_synced_copy_drives_routes() {
     let network = lab.build();
     let expected = dropped(Place::Nic(nic(&network, "vm1")), DropReason::RouteNone);
     assert_eq!(last(&tcp(&network, "vm1", "10.11.0.4")), expected);
-    // From vm-new the request arrives; the reply has no route.
+    // From vm-new the request reaches S1, to whose copy of H it is foreign: forwarded traffic (PEER-08).
     let packets = tcp(&network, "vm-new", "10.20.0.4");
+    let blocked = dropped(Place::Nic(nic(&network, "vm1")), DropReason::ForwardedTrafficBlocked);
+    assert_eq!((packets.len(), last(&packets)), (1, blocked));
+    // Once S1 accepts that, the reply has no route.
+    lab.the_link("S1", "H").allow_forwarded_traffic = Some(true.into());
+    let packets = tcp(&lab.build(), "vm-new", "10.20.0.4");
     assert_eq!((packets.len(), last(&packets)), (2, expected));
 }

@@ -1,7 +1,5 @@
-//! Known disagreements, each with a minimal network. Ignored until one side is mended; then the `ignore` goes,
-//! and with it the RESTRICTION of the same number in the library.
-//!
-//! `cargo test -p vnetsim-testkit --test known -- --ignored` shows them.
+//! Disagreements between the pipeline and the oracle that are settled, each with its minimal network, so that they
+//! stay so.
 
 use vnetsim_compile::{RouteState, compile};
 use vnetsim_scenario::{Scenario, load};
@@ -26,10 +24,8 @@ fn stories_agree(scenario: &Scenario) {
     assert_eq!(said, told_by_oracle(&vnetsim_oracle::conversation(network, traffic)));
 }
 
-/// RESTRICTION 1, PEER-02: a link that says Disconnected beside its opposite, which the check then computes as
-/// Connected. Compile lists vnet1's peering route; nothing passes, for vnet0 has none.
+/// PEER-02: a link beside one that says Disconnected is not Connected and has no route.
 #[test]
-#[ignore = "PEER-02: compile and dataplane look at one link only, or the check should not compute Connected"]
 fn one_disconnected_link_ends_the_peering() {
     let scenario = scenario(
         "vnetsim: 1
@@ -43,9 +39,8 @@ network:
     assert_eq!(routes_agree(&scenario, 1), Ok(()));
 }
 
-/// RESTRICTION 4, RT-13: an explicit prefix beats the same prefix of a tag; compile leaves both Active.
+/// RT-13: an explicit prefix beats the same prefix of a tag.
 #[test]
-#[ignore = "RT-13: compile ranks all user routes alike, so one prefix is Active twice"]
 fn an_explicit_prefix_beats_a_tag() {
     let scenario = scenario(
         "vnetsim: 1
@@ -65,9 +60,8 @@ network:
     assert_eq!(routes_agree(&scenario, 0), Ok(()));
 }
 
-/// RESTRICTION 3, RT-12 and FE-03: a learned prefix equal to a service endpoint's is not listed; compile shows it Invalid.
+/// RT-12 and FE-03: a learned prefix equal to a service endpoint's is not listed.
 #[test]
-#[ignore = "RT-12, FE-03: compile lists a learned prefix that equals an endpoint's"]
 fn learned_prefixes_of_an_endpoint_are_not_listed() {
     let scenario = scenario(
         "vnetsim: 1
@@ -84,10 +78,9 @@ network:
     assert_eq!(routes_agree(&scenario, 0), Ok(()));
 }
 
-/// RESTRICTION 3, RT-30: a user route inside an endpoint's prefix is never used, but no rule says that it is not
-/// listed ("everything else is Active"); compile withholds it.
+/// RT-30: a user route inside an endpoint's prefix is never used, but no rule says that it is not listed
+/// ("everything else is Active").
 #[test]
-#[ignore = "RT-07, RT-30: compile does not list user routes inside an endpoint's prefix"]
 fn user_routes_inside_an_endpoint_are_listed() {
     let scenario = scenario(
         "vnetsim: 1
@@ -102,9 +95,8 @@ network:
 }
 
 /// U-02 `field`: the receiver's route for the source is VirtualAppliance; that its next hop cannot be reached does not
-/// matter to the text, but to the data plane. Not restricted: about one network in 40,000 shows it.
+/// matter.
 #[test]
-#[ignore = "U-02 field: dataplane wants an adjacent appliance, the text only the route's type"]
 fn field_reading_asks_for_the_type_of_the_route_only() {
     let scenario = scenario(
         "vnetsim: 1
@@ -142,18 +134,15 @@ network:
   virtualMachines: [{ name: two, networkInterfaces: [first, second] }, { name: one, networkInterfaces: [third] }]
 traffic: [{ name: probe, from: second, to: third, protocol: tcp/443 }]";
 
-/// RESTRICTION 2a, ADDR-16: the SYN leaves by the NIC that the traffic names, the ACK by the guest's own routes, so
-/// that it dies as SOURCE_NOT_OWNED: one connection, two rules.
+/// ADDR-16: SYN and ACK of the one who opens leave by the NIC that the traffic names.
 #[test]
-#[ignore = "ADDR-16: sim sends SYN and ACK of one opener by different NICs"]
 fn syn_and_ack_leave_by_one_nic() {
     stories_agree(&scenario(TWO_NICS));
 }
 
-/// RESTRICTION 2b: the SYN has the address of another machine, which gets the SYN-ACK and, not having asked for it,
+/// The SYN has the address of another machine, which gets the SYN-ACK and, not having asked for it,
 /// must not complete the connection.
 #[test]
-#[ignore = "sim: whoever gets a SYN-ACK acknowledges it"]
 fn only_the_opener_acknowledges() {
     let mut scenario = scenario(
         "vnetsim: 1
@@ -170,10 +159,9 @@ traffic: [{ name: probe, from: liar, to: server, protocol: tcp/443 }]",
     stories_agree(&scenario);
 }
 
-/// RESTRICTION 2c, RT-15: the server's default route leads to an appliance that translates, so the answer reaches
-/// the internet from the wrong address ("SNAT mismatch"). The run, and the oracle as well, complete the connection.
+/// RT-15: the server's default route leads to an appliance that translates, so the answer reaches
+/// the internet from the wrong address ("SNAT mismatch") and is no answer.
 #[test]
-#[ignore = "RT-15: an answer from another address than was asked completes the conversation"]
 fn answers_from_the_wrong_address_do_not_count() {
     let scenario = scenario(
         "vnetsim: 1
