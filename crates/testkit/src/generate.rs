@@ -62,7 +62,7 @@ pub fn network() -> impl Strategy<Value = RandomNetwork> {
     })
 }
 
-/// As [`network`], but without route tables, gateways, security rules and private subnets, under the default rules.
+/// As [`network`], but without route tables, gateways, security rules and service endpoints, under the default rules.
 pub fn plain_network() -> impl Strategy<Value = RandomNetwork> {
     plan().prop_map(|mut plan| {
         plan.switches = [0; 7];
@@ -73,6 +73,9 @@ pub fn plain_network() -> impl Strategy<Value = RandomNetwork> {
             (link.there.stale, link.back.stale) = (false, false);
         }
         plan.machines.iter_mut().for_each(|machine| machine.listen = None);
+        for subnet in plan.vnets.iter_mut().flat_map(|vnet| &mut vnet.subnets) {
+            subnet.endpoint = false;
+        }
         let draft = build(&plan);
         RandomNetwork::new(draft, semantics(plan.switches)).expect("plans are built to be accepted")
     })
