@@ -8,7 +8,7 @@ pub(crate) fn wrap(first: &str, text: &str, indent: usize) -> String {
     let mut out = String::new();
     let mut line = first.to_owned();
     let mut empty = true;
-    for word in text.split(' ') {
+    for word in text.trim_end().split(' ') {
         let width = line.chars().count() + usize::from(!empty) + word.chars().count();
         if width > COLUMNS && !empty {
             out.push_str(line.trim_end());
