@@ -17,7 +17,8 @@ use crate::{
 const FORBIDDEN: [&str; 5] =
     ["224.0.0.0/4", "255.255.255.255/32", "127.0.0.0/8", "169.254.0.0/16", "168.63.129.16/32"];
 
-/// Where no file says a region: one region for all, so that peerings are not global by accident.
+/// Where no network says a region. One that says none is where the first one is that does, so that no peering
+/// is global by accident.
 const LOCATION_DEFAULT: &str = "eastus";
 
 pub(super) fn overlap(a: &IpNet, b: &IpNet) -> bool {
@@ -33,11 +34,13 @@ struct Taken {
 
 impl Checker {
     pub(super) fn vnets(&mut self, draft: &Draft) {
+        let first = draft.virtual_networks.iter().find_map(|vnet| vnet.location.as_ref());
+        let default = first.map_or(LOCATION_DEFAULT, |location| &location.value);
         for vnet in &draft.virtual_networks {
             let id = VnetId::new(self.network.vnets.len());
             self.address_space(vnet);
             let subnets = vnet.subnets.iter().map(|subnet| self.subnet(id, vnet, subnet)).collect();
-            let location = vnet.location.as_ref().map_or(LOCATION_DEFAULT, |l| &l.value);
+            let location = vnet.location.as_ref().map_or(default, |l| &l.value);
             let location = location.to_ascii_lowercase().replace(' ', "");
             let address_space =
                 vnet.address_prefixes.iter().map(|p| At::new(p.value.trunc(), p.span)).collect();
