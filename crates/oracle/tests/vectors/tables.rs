@@ -268,7 +268,7 @@ fn rt13_explicit_beats_regional_beats_top_level() {
 #[test]
 fn fe07_both_families_follow_the_same_rules() {
     let mut lab = Lab::default();
-    lab.vnet("A", &["10.1.0.0/16", "fd00:1::/48"]);
+    lab.vnet("A", &["10.1.0.0/16", "fd00:1::/48"]).location = Some("West Europe".to_owned().into());
     lab.subnet("A/s", "10.1.0.0/24");
     lab.vnet("B", &["10.2.0.0/16", "fd00:2::/48"]).location = Some("Korea Central".to_owned().into());
     lab.peer("A", "B");
