@@ -9,15 +9,19 @@
 
 mod check;
 pub mod draft;
+mod edge;
 mod names;
 mod network;
 mod operation;
+mod rights;
 mod semantics;
 mod traffic;
 
 pub use check::{Checked, check};
+pub use edge::*;
 pub use names::did_you_mean;
 pub use network::*;
 pub use operation::{Operation, Refusal};
+pub use rights::*;
 pub use semantics::*;
-pub use traffic::{Endpoint, SOURCE_PORT_DEFAULT, Traffic};
+pub use traffic::{Endpoint, SOURCE_PORT_DEFAULT, TTL_DEFAULT, Traffic};

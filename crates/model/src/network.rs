@@ -3,11 +3,24 @@
 use std::{net::IpAddr, ops::Index};
 
 use vnetsim_types::{
-    AsgId, At, Direction, GatewayId, IpNet, LbId, NicId, NsgId, PeeringId, ProtoPort, RouteTableId, SimTime,
-    SiteId, Span, SubnetId, VmId, VnetId, named_enum,
+    AsgId, At, ConnectionId, Direction, GatewayId, IpNet, LbId, NicId, NsgId, PeeringId, PrivateEndpointId,
+    ProtoPort, RouteServerId, RouteTableId, SimTime, SiteId, Span, SubnetId, VmId, VnetId, named_enum,
 };
 
-use crate::Semantics;
+use crate::{
+    Connection, ConnectionEnd, Gateway, LoadBalancer, PrivateEndpoint, PrivateEndpointPolicies,
+    RoleAssignment, RoleDefinition, RouteServer, Semantics, Site, Subscription,
+};
+
+named_enum! {
+    /// Which of Azure's two management models a virtual network was made with (PEER-28).
+    DeploymentModel {
+        /// Resource Manager.
+        ResourceManager = "ResourceManager",
+        /// Classic: no route tables' peering rows (RT-32), no links of its own.
+        Classic = "Classic",
+    }
+}
 
 /// A virtual network.
 #[derive(Clone, Debug)]
@@ -22,6 +35,12 @@ pub struct Vnet {
     pub subnets: Vec<SubnetId>,
     /// `flowTimeoutInMinutes` (NSG-32).
     pub flow_timeout: Option<SimTime>,
+    /// Position in [`Network::subscriptions`].
+    pub subscription: usize,
+    /// PEER-28.
+    pub deployment_model: DeploymentModel,
+    /// True once it was deleted; its id is not used again.
+    pub deleted: bool,
 }
 
 /// A subnet.
@@ -37,12 +56,14 @@ pub struct Subnet {
     pub nsg: Option<At<NsgId>>,
     /// Associated route table and the place that says so.
     pub route_table: Option<At<RouteTableId>>,
-    /// Public address of the associated NAT gateway (OUT-05).
-    pub nat_gateway: Option<IpAddr>,
+    /// Public addresses of the associated NAT gateway (OUT-05); empty without one.
+    pub nat_gateway: Vec<IpAddr>,
     /// Enabled service endpoints, as tags: `Storage` for `Microsoft.Storage` (RT-07).
     pub service_endpoints: Vec<At<String>>,
     /// `defaultOutboundAccess` (OUT-07).
     pub default_outbound_access: At<bool>,
+    /// `privateEndpointNetworkPolicies` (RT-08, NSG-25).
+    pub private_endpoint_policies: PrivateEndpointPolicies,
 }
 
 named_enum! {
@@ -55,6 +76,34 @@ named_enum! {
         /// The opposite link existed once and was deleted.
         Disconnected = "Disconnected",
     }
+}
+
+named_enum! {
+    /// `peeringSyncLevel` of a link (PEER-15): whose stored copy of an address space is out of date.
+    PeeringSyncLevel {
+        /// Neither.
+        FullyInSync = "FullyInSync",
+        /// The opposite link's copy of this network's space.
+        RemoteNotInSync = "RemoteNotInSync",
+        /// This link's copy of the remote space.
+        LocalNotInSync = "LocalNotInSync",
+        /// Both.
+        LocalAndRemoteNotInSync = "LocalAndRemoteNotInSync",
+    }
+}
+
+/// What a link joins (PEER-24).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum PeeringScope {
+    /// The whole virtual networks.
+    Complete,
+    /// Some subnets of each (PEER-25).
+    Subnets {
+        /// Of the link's own network.
+        local: Vec<SubnetId>,
+        /// Of the remote network.
+        remote: Vec<SubnetId>,
+    },
 }
 
 /// One direction of a peering: a child of [`PeeringLink::vnet`].
@@ -74,6 +123,10 @@ pub struct PeeringLink {
     pub allow_gateway_transit: At<bool>,
     /// PEER-09.
     pub use_remote_gateways: At<bool>,
+    /// The whole networks, or some subnets.
+    pub scope: PeeringScope,
+    /// `enableOnlyIPv6Peering` (PEER-24).
+    pub only_ipv6: bool,
     /// PEER-03.
     pub state: PeeringState,
     /// The synced copy of the remote address space, which drives routes and tags (PEER-16).
@@ -290,6 +343,25 @@ pub struct Guest {
     pub snat: Snat,
     /// Ports that answer; `None` for every port.
     pub listen: Option<Vec<ProtoPort>>,
+    /// Policy of a firewall, in order, with an implied deny at its end; `None` allows everything.
+    pub policy: Option<Vec<PolicyRule>>,
+    /// Largest IP packet that it sends, in bytes (FAB-18).
+    pub mtu: u16,
+}
+
+/// One rule of an appliance's own policy (simulator extension). Empty lists match everything.
+#[derive(Clone, Debug)]
+pub struct PolicyRule {
+    /// `name`.
+    pub name: At<String>,
+    /// Verdict.
+    pub access: Access,
+    /// Source blocks.
+    pub source: Vec<IpNet>,
+    /// Destination blocks.
+    pub destination: Vec<IpNet>,
+    /// Protocols and destination ports; port 0 stands for every port of the protocol.
+    pub ports: Vec<ProtoPort>,
 }
 
 named_enum! {
@@ -316,127 +388,6 @@ named_enum! {
     }
 }
 
-named_enum! {
-    /// `sku.name` of a load balancer.
-    LbSku {
-        /// Basic.
-        Basic = "Basic",
-        /// Standard.
-        Standard = "Standard",
-    }
-}
-
-named_enum! {
-    /// `protocol` of a load-balancing rule.
-    LbProtocol {
-        /// TCP.
-        Tcp = "Tcp",
-        /// UDP.
-        Udp = "Udp",
-        /// Every protocol: HA ports (LB-09).
-        All = "All",
-    }
-}
-
-named_enum! {
-    /// `loadDistribution`: what a backend is chosen by (LB-05).
-    LoadDistribution {
-        /// Five-tuple.
-        Default = "Default",
-        /// Addresses.
-        SourceIp = "SourceIP",
-        /// Addresses and protocol.
-        SourceIpProtocol = "SourceIPProtocol",
-    }
-}
-
-/// A load balancer (LB-01).
-#[derive(Clone, Debug)]
-pub struct LoadBalancer {
-    /// `name`.
-    pub name: At<String>,
-    /// `sku.name`.
-    pub sku: LbSku,
-    /// Frontends.
-    pub frontends: Vec<Frontend>,
-    /// Members of each backend pool.
-    pub pools: Vec<Vec<NicId>>,
-    /// Rules.
-    pub rules: Vec<LbRule>,
-}
-
-/// A frontend of a load balancer.
-#[derive(Clone, Debug)]
-pub struct Frontend {
-    /// `name`.
-    pub name: At<String>,
-    /// Private or public address.
-    pub address: IpAddr,
-    /// The virtual network of an internal frontend; `None` for a public one.
-    pub vnet: Option<VnetId>,
-}
-
-/// A load-balancing rule (LB-02).
-#[derive(Clone, Debug)]
-pub struct LbRule {
-    /// `name`.
-    pub name: At<String>,
-    /// Position in [`LoadBalancer::frontends`].
-    pub frontend: usize,
-    /// Position in [`LoadBalancer::pools`].
-    pub pool: usize,
-    /// Protocol.
-    pub protocol: LbProtocol,
-    /// Port; 0 with `All` covers every port.
-    pub frontend_port: u16,
-    /// Port at the backend.
-    pub backend_port: u16,
-    /// What a backend is chosen by.
-    pub distribution: LoadDistribution,
-    /// LB-11.
-    pub floating_ip: bool,
-}
-
-named_enum! {
-    /// `gatewayType`.
-    GatewayType {
-        /// VPN.
-        Vpn = "Vpn",
-        /// ExpressRoute.
-        ExpressRoute = "ExpressRoute",
-    }
-}
-
-/// A virtual network gateway (GW-01).
-#[derive(Clone, Debug)]
-pub struct Gateway {
-    /// `name`.
-    pub name: At<String>,
-    /// `gatewayType`.
-    pub kind: GatewayType,
-    /// Its virtual network.
-    pub vnet: VnetId,
-    /// Its `GatewaySubnet`.
-    pub subnet: SubnetId,
-    /// Its address in that subnet.
-    pub address: IpAddr,
-    /// Its public address.
-    pub public_address: Option<IpAddr>,
-    /// Sites connected to it, in the order of the connections.
-    pub sites: Vec<SiteId>,
-}
-
-/// An on-premises site (GW-06).
-#[derive(Clone, Debug)]
-pub struct Site {
-    /// `name` of the local network gateway.
-    pub name: At<String>,
-    /// Its prefixes.
-    pub prefixes: Vec<At<IpNet>>,
-    /// Azure prefixes that its device knows; `None` for all.
-    pub known_prefixes: Option<Vec<IpNet>>,
-}
-
 /// Who has a private address in a virtual network.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum AddressOwner {
@@ -444,8 +395,12 @@ pub enum AddressOwner {
     Nic(NicId),
     /// An internal frontend: balancer and position in its frontends.
     Frontend(LbId, u32),
-    /// A virtual network gateway.
+    /// An instance of a virtual network gateway.
     Gateway(GatewayId),
+    /// A private endpoint.
+    PrivateEndpoint(PrivateEndpointId),
+    /// A route server, which answers nobody but its peers.
+    RouteServer(RouteServerId),
 }
 
 /// A checked network with its rule set. Made by [`crate::check`], changed by [`crate::Operation`]s.
@@ -463,6 +418,12 @@ pub struct Network {
     pub(crate) load_balancers: Vec<LoadBalancer>,
     pub(crate) gateways: Vec<Gateway>,
     pub(crate) sites: Vec<Site>,
+    pub(crate) connections: Vec<Connection>,
+    pub(crate) route_servers: Vec<RouteServer>,
+    pub(crate) private_endpoints: Vec<PrivateEndpoint>,
+    pub(crate) subscriptions: Vec<Subscription>,
+    pub(crate) role_definitions: Vec<RoleDefinition>,
+    pub(crate) role_assignments: Vec<RoleAssignment>,
     /// Tag in its usual spelling, and its prefixes.
     pub(crate) service_tags: Vec<(String, Vec<IpNet>)>,
 }
@@ -495,7 +456,10 @@ tables! {
     nics: NicId => Nic, "Network interfaces, by [`NicId`].";
     vms: VmId => Vm, "Virtual machines, by [`VmId`].";
     load_balancers: LbId => LoadBalancer, "Load balancers, by [`LbId`].";
-    gateways: GatewayId => Gateway, "Virtual network gateways, by [`GatewayId`].";
+    gateways: GatewayId => Gateway, "Virtual network gateways, by [`GatewayId`]; deleted ones keep their place.";
+    connections: ConnectionId => Connection, "Connections, by [`ConnectionId`]; deleted ones keep their place.";
+    route_servers: RouteServerId => RouteServer, "Route servers, by [`RouteServerId`].";
+    private_endpoints: PrivateEndpointId => PrivateEndpoint, "Private endpoints, by [`PrivateEndpointId`].";
     sites: SiteId => Site, "On-premises sites, by [`SiteId`].";
 }
 
@@ -503,6 +467,18 @@ impl Network {
     /// The rule set.
     pub fn semantics(&self) -> &Semantics {
         &self.semantics
+    }
+
+    /// The same network under another reading of disputed points. The era must stay: it decides what
+    /// [`crate::check`] accepts.
+    pub fn with_semantics(&self, semantics: Semantics) -> Self {
+        debug_assert_eq!(self.semantics.era, semantics.era, "another era needs another check");
+        Self { semantics, ..self.clone() }
+    }
+
+    /// Subscriptions; virtual networks name theirs by position.
+    pub fn subscriptions(&self) -> &[Subscription] {
+        &self.subscriptions
     }
 
     /// Tags with known prefixes, in their usual spelling.
@@ -539,7 +515,45 @@ impl Network {
     /// Gateways of `vnet` itself.
     pub fn gateways_of(&self, vnet: VnetId) -> impl Iterator<Item = (GatewayId, &Gateway)> {
         let all = self.gateways.iter().enumerate();
-        all.filter(move |(_, g)| g.vnet == vnet).map(|(ix, g)| (GatewayId::new(ix), g))
+        all.filter(move |(_, g)| g.vnet == vnet && !g.deleted).map(|(ix, g)| (GatewayId::new(ix), g))
+    }
+
+    /// Connections that touch `gateway` and exist, whatever their status, with the end beyond it.
+    pub fn connections_of(
+        &self,
+        gateway: GatewayId,
+    ) -> impl Iterator<Item = (ConnectionId, &Connection, ConnectionEnd)> {
+        let all = self.connections.iter().enumerate().filter(|(_, c)| !c.deleted);
+        all.filter_map(move |(ix, c)| Some((ConnectionId::new(ix), c, c.end_beyond(gateway)?)))
+    }
+
+    /// Route servers of `vnet`.
+    pub fn route_servers_of(&self, vnet: VnetId) -> impl Iterator<Item = (RouteServerId, &RouteServer)> {
+        let all = self.route_servers.iter().enumerate();
+        all.filter(move |(_, r)| r.vnet == vnet).map(|(ix, r)| (RouteServerId::new(ix), r))
+    }
+
+    /// PEER-15: whose copy of an address space is out of date.
+    pub fn sync_level(&self, id: PeeringId) -> PeeringSyncLevel {
+        let link = &self[id];
+        let local = !self.copy_is_current(link);
+        let back = self.link_between(link.remote.value, link.vnet);
+        let remote = back.is_some_and(|(_, back)| !self.copy_is_current(back));
+        match (local, remote) {
+            (false, false) => PeeringSyncLevel::FullyInSync,
+            (false, true) => PeeringSyncLevel::RemoteNotInSync,
+            (true, false) => PeeringSyncLevel::LocalNotInSync,
+            (true, true) => PeeringSyncLevel::LocalAndRemoteNotInSync,
+        }
+    }
+
+    fn copy_is_current(&self, link: &PeeringLink) -> bool {
+        let now = self[link.remote.value].address_space.iter().map(|p| p.value);
+        let mut now: Vec<IpNet> = now.collect();
+        let mut copy = link.remote_address_space.clone();
+        now.sort_unstable();
+        copy.sort_unstable();
+        now == copy
     }
 
     /// The link by which `vnet` borrows a remote gateway: both flags set, both sides Connected (PEER-09, GW-07).
@@ -562,7 +576,15 @@ impl Network {
                 all.push((frontend.address, AddressOwner::Frontend(LbId::new(ix), place as u32)));
             }
         }
-        all.extend(self.gateways_of(vnet).map(|(id, g)| (g.address, AddressOwner::Gateway(id))));
+        for (id, gateway) in self.gateways_of(vnet) {
+            all.extend(gateway.instances.iter().map(|i| (i.address, AddressOwner::Gateway(id))));
+        }
+        for (ix, endpoint) in self.private_endpoints.iter().enumerate().filter(|(_, e)| e.vnet == vnet) {
+            all.push((endpoint.address, AddressOwner::PrivateEndpoint(PrivateEndpointId::new(ix))));
+        }
+        for (id, server) in self.route_servers_of(vnet) {
+            all.extend(server.addresses.iter().map(|a| (*a, AddressOwner::RouteServer(id))));
+        }
         all
     }
 

@@ -71,11 +71,15 @@ impl Operation {
                 let (subnet, table) = both(find.subnet(subnet), table)?;
                 Self::SetRouteTable(subnet, table)
             }
-            Change::SetNetworkSecurityGroup { subnet, network_security_group } => {
+            Change::SetNetworkSecurityGroup {
+                at: draft::NsgPlace::Subnet(subnet),
+                network_security_group,
+            } => {
                 let nsg = network_security_group.as_ref().map(|r| find.nsg(r)).transpose();
                 let (subnet, nsg) = both(find.subnet(subnet), nsg)?;
                 Self::SetNsg(subnet, nsg)
             }
+            _ => return Err(Vec::new()),
         })
     }
 }

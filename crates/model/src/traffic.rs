@@ -21,7 +21,7 @@ pub struct Endpoint {
 pub struct Traffic {
     /// Unique in the scenario.
     pub name: At<String>,
-    /// Who opens the conversations.
+    /// Who opens the conversations. Its address need not be one that the place owns: guests can lie.
     pub from: Endpoint,
     /// Who is addressed. The packet's fate depends on its address only; the place says who is meant.
     pub to: Endpoint,
@@ -35,9 +35,18 @@ pub struct Traffic {
     pub interval: SimTime,
     /// Number of conversations.
     pub count: u64,
-    /// Payload bytes of each UDP datagram or ICMP echo; TCP handshakes carry none.
+    /// Payload bytes of each UDP datagram, ICMP echo or raw packet; TCP handshakes carry none.
     pub payload_bytes: u16,
+    /// Nobody answers; never with TCP. For volumes.
+    pub one_way: bool,
+    /// Sets DF on IPv4 packets.
+    pub dont_fragment: bool,
+    /// First time to live of the packets of both directions.
+    pub ttl: u8,
 }
+
+/// First time to live when a scenario names none: the Linux default (FAB-15).
+pub const TTL_DEFAULT: u8 = 64;
 
 /// First source port when a scenario names none: the start of the dynamic range.
 pub const SOURCE_PORT_DEFAULT: u16 = 50_000;
@@ -119,6 +128,9 @@ impl Traffic {
             interval: SimTime::from_millis(10),
             count: 1,
             payload_bytes: 0,
+            one_way: false,
+            dont_fragment: false,
+            ttl: TTL_DEFAULT,
         }
     }
 }

@@ -92,6 +92,9 @@ drop_reasons! {
     ForwardedTrafficBlocked "FORWARDED_TRAFFIC_BLOCKED" "PEER-08"
         "The packet did not originate in the virtual network it comes from, and the receiver's link does not accept forwarded traffic."
         "Set allowForwardedTraffic: true on the receiving virtual network's link.";
+    SubnetNotPeered "SUBNET_NOT_PEERED" "PEER-26"
+        "The peering joins some subnets only, and the sender's or the receiver's is not one of them."
+        "Add the subnet to localSubnetNames of its own link and to remoteSubnetNames of the opposite one.";
     GlobalPeeringBasicLb "GLOBAL_PEERING_BASIC_LB" "LB-13"
         "The frontend of a Basic load balancer cannot be reached over global peering."
         "Use a Standard load balancer, or address the backends directly.";
@@ -101,6 +104,9 @@ drop_reasons! {
     NoHealthyBackend "NO_HEALTHY_BACKEND" "LB-08"
         "Every backend of the load balancer is down."
         "Start a backend and let probes from 168.63.129.16 reach it.";
+    LoadBalancerHairpin "LOAD_BALANCER_HAIRPIN" "LB-12"
+        "A backend called its own balancer's frontend and was chosen itself; its two halves of the connection do not match."
+        "Call the backend directly, or give callers and backends different machines.";
     NoOutboundPath "NO_OUTBOUND_PATH" "OUT-01"
         "The subnet has no way out to the internet: no NAT gateway, no public IP, no default outbound access."
         "Attach a NAT gateway to the subnet or a public IP to the NIC.";
@@ -110,6 +116,15 @@ drop_reasons! {
     SourceNotTranslatable "SOURCE_NOT_TRANSLATABLE" "OUT-08"
         "The packet leaves for the internet with a source address that its NIC does not own, so Azure cannot translate it."
         "Let the appliance translate the source to its own address before it forwards to the internet.";
+    FragmentUnsupported "FRAGMENT_UNSUPPORTED" "FAB-21"
+        "The datagram is larger than the path carries whole, and its fragments cannot be translated or balanced here."
+        "Send smaller datagrams; source translation, NAT gateways and HA ports drop fragments.";
+    MtuExceeded "MTU_EXCEEDED" "FAB-20"
+        "The packet is larger than the path carries and must not be fragmented."
+        "Lower the guest's MTU or MSS to 1500 bytes or less; larger sizes work inside one virtual network only.";
+    EgressBandwidthExceeded "EGRESS_BANDWIDTH_EXCEEDED" "VM-02"
+        "The sending VM used up the bandwidth of its size; the packet did not fit its queue."
+        "Choose a larger VM size, or spread the load; the limit counts everything that the VM sends.";
     TtlExpired "TTL_EXPIRED" "RT-22"
         "The packet's time to live ran out at a router."
         "Shorten the chain, or look for a loop.";
@@ -122,6 +137,9 @@ drop_reasons! {
     NvaNoSession "NVA_NO_SESSION" "FLOW-05"
         "A stateful appliance got a packet of a connection whose start it never saw: the two directions take different paths."
         "Make both directions cross the same appliance (routes on both sides), or let the appliance translate the source.";
+    NvaPolicyDeny "NVA_POLICY_DENY" "FLOW-05"
+        "The appliance's own policy denied the packet."
+        "Allow the flow in the appliance's rules; what no rule names is denied.";
     NoRouteOnPrem "NO_ROUTE_ON_PREM" "GW-06"
         "The on-premises side has no route or traffic selector for the destination."
         "Tell the on-premises device about the prefix.";

@@ -45,6 +45,12 @@ id! {
     GatewayId;
     /// An on-premises site: a local network gateway and what stands behind it.
     SiteId;
+    /// A connection of a virtual network gateway.
+    ConnectionId;
+    /// A route server.
+    RouteServerId;
+    /// A private endpoint.
+    PrivateEndpointId;
     /// A compiled route of one subnet: row of `Tables::routes` and of the RIB that explains it.
     RouteIx;
     /// A compiled security rule of one NSG at one subnet.

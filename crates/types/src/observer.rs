@@ -6,8 +6,8 @@
 use std::net::IpAddr;
 
 use crate::{
-    AclIx, DropReason, FlowKey, GatewayId, LbId, NicId, PeeringId, RouteIx, RuleIx, SimTime, SiteId,
-    SubnetId, TrafficId,
+    AclIx, DropReason, FlowKey, GatewayId, LbId, NicId, PeeringId, PrivateEndpointId, RouteIx, RuleIx,
+    SimTime, SiteId, SubnetId, TrafficId,
 };
 
 /// A packet of a run. Its number stays the same across hops and translations; a reply is another packet.
@@ -74,6 +74,10 @@ pub enum Place {
     Site(SiteId),
     /// The internet, seen from Azure's edge.
     Internet,
+    /// A private endpoint and the service behind it (RT-08).
+    PrivateEndpoint(PrivateEndpointId),
+    /// Azure itself: a service behind a service endpoint (RT-07), or the host's own services (FAB-08 to FAB-10).
+    Platform,
 }
 
 /// What an appliance did with a packet that was not for itself.
@@ -155,6 +159,8 @@ pub enum Step {
         dst: IpAddr,
         /// The winner.
         route: Option<RouteIx>,
+        /// Equal routes that the winner was chosen from by the flow's hash, itself included (FE-04).
+        ways: u16,
     },
     /// A load balancer chose a backend.
     LoadBalancer {
@@ -168,6 +174,13 @@ pub enum Step {
         healthy: u16,
         /// Members of the pool.
         members: u16,
+    },
+    /// A load balancer's translation: of the destination on the way in, of the source on the way back (LB-03).
+    Rewritten {
+        /// The backend.
+        nic: NicId,
+        /// The five-tuple after translation.
+        key: FlowKey,
     },
     /// The packet crosses from one virtual network to a peered one.
     Peering {

@@ -9,7 +9,7 @@ use vnetsim_types::{At, IpNet, Problem, SimTime, Span, SubnetId, VnetId};
 
 use super::Checker;
 use crate::{
-    IpConfiguration, Nic, Subnet, Vnet,
+    DeploymentModel, IpConfiguration, Nic, PrivateEndpointPolicies, Subnet, Vnet,
     draft::{self, Draft},
 };
 
@@ -51,6 +51,12 @@ impl Checker {
                 address_space,
                 subnets,
                 flow_timeout,
+                subscription: 0,
+                deployment_model: vnet
+                    .deployment_model
+                    .as_ref()
+                    .map_or(DeploymentModel::ResourceManager, |m| m.value),
+                deleted: false,
             });
         }
     }
@@ -141,9 +147,13 @@ impl Checker {
             prefixes: subnet.address_prefixes.iter().map(|p| At::new(p.value.trunc(), p.span)).collect(),
             nsg,
             route_table: table,
-            nat_gateway,
+            nat_gateway: nat_gateway.into_iter().collect(),
             service_endpoints,
             default_outbound_access: outbound.unwrap_or(At::new(true, subnet.name.span)),
+            private_endpoint_policies: subnet
+                .private_endpoint_network_policies
+                .as_ref()
+                .map_or(PrivateEndpointPolicies::Disabled, |p| p.value),
         });
         SubnetId::new(self.network.subnets.len() - 1)
     }
@@ -289,7 +299,7 @@ impl Checker {
         for ix in 0..self.network.gateways.len() {
             let (subnet, span) = (self.network.gateways[ix].subnet, self.network.gateways[ix].name.span);
             let address = self.claim(subnet, span, Ipv4Addr::UNSPECIFIED.into(), &mut taken);
-            self.network.gateways[ix].address = address;
+            self.network.gateways[ix].instances[0].address = address;
         }
     }
 

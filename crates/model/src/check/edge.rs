@@ -5,12 +5,13 @@ use std::{
     net::{IpAddr, Ipv4Addr},
 };
 
-use vnetsim_types::{At, LbId, NicId, Problem, SubnetId, VmId};
+use vnetsim_types::{At, LbId, NicId, Problem, SimTime, SubnetId, VmId};
 
 use super::Checker;
 use crate::{
-    Frontend, Gateway, GatewayType, Guest, LbProtocol, LbRule, LbSku, LoadBalancer, LoadDistribution, Role,
-    Site, Snat, Vm,
+    Connection, ConnectionEnd, Frontend, Gateway, GatewayInstance, GatewayType, Guest, LbProtocol, LbRule,
+    LbSku, LbTarget, LoadBalancer, LoadDistribution, Probe, ProbeProtocol, Role, Site, SiteKind, Snat, Vm,
+    VpnType,
     draft::{self, Draft, Ref},
 };
 
@@ -108,6 +109,7 @@ impl Checker {
             let frontends = lb.frontends.iter().filter_map(|f| self.frontend(lb, f)).collect();
             let rules = lb.rules.iter().filter_map(|r| self.lb_rule(lb, r)).collect();
             let pools = self.pools(draft, LbId::new(ix), lb);
+            let probes = lb.probes.iter().map(probe).collect();
             let sku = lb.sku.as_ref().map_or(LbSku::Standard, |s| s.value);
             self.network.load_balancers.push(LoadBalancer {
                 name: lb.name.clone(),
@@ -115,6 +117,8 @@ impl Checker {
                 frontends,
                 pools,
                 rules,
+                probes,
+                outbound_rules: Vec::new(),
             });
         }
     }
@@ -143,9 +147,8 @@ impl Checker {
     fn lb_rule(&mut self, lb: &draft::LoadBalancer, rule: &draft::LoadBalancingRule) -> Option<LbRule> {
         let frontend = self.member(lb, "frontend", &rule.frontend, lb.frontends.iter().map(|f| &f.name));
         let pool = self.member(lb, "backend pool", &rule.backend_pool, lb.backend_pools.iter());
-        if let Some(probe) = &rule.probe {
-            self.member(lb, "probe", probe, lb.probes.iter());
-        }
+        let probe = rule.probe.as_ref();
+        let probe = probe.and_then(|p| self.member(lb, "probe", p, lb.probes.iter().map(|p| &p.name)));
         let port = |written: &At<u64>| u16::try_from(written.value).ok();
         let (front, back) = (port(&rule.frontend_port), port(&rule.backend_port));
         let ha_ports = rule.protocol.value == LbProtocol::All;
@@ -165,12 +168,17 @@ impl Checker {
         Some(LbRule {
             name: rule.name.clone(),
             frontend: frontend?,
-            pool: pool?,
+            target: LbTarget::Pool(pool?),
+            probe,
             protocol: rule.protocol.value,
             frontend_port: front?,
             backend_port: back?,
             distribution: rule.load_distribution.as_ref().map_or(LoadDistribution::Default, |d| d.value),
             floating_ip: rule.enable_floating_ip.as_ref().is_some_and(|f| f.value),
+            idle_timeout: SimTime::from_secs(
+                60 * rule.idle_timeout_in_minutes.as_ref().map_or(4, |t| t.value),
+            ),
+            disable_outbound_snat: rule.disable_outbound_snat.as_ref().is_some_and(|d| d.value),
         })
     }
 
@@ -212,7 +220,14 @@ impl Checker {
             let prefixes = site.address_prefixes.iter().map(|p| At::new(p.value.trunc(), p.span)).collect();
             let known = site.known_prefixes.as_ref();
             let known_prefixes = known.map(|list| list.iter().map(|p| p.value.trunc()).collect());
-            self.network.sites.push(Site { name: site.name.clone(), prefixes, known_prefixes });
+            self.network.sites.push(Site {
+                name: site.name.clone(),
+                kind: SiteKind::LocalNetworkGateway,
+                prefixes,
+                advertised: site.advertised_prefixes.clone(),
+                known_prefixes,
+                asn: None,
+            });
         }
         for gateway in &draft.virtual_network_gateways {
             if let Some(gateway) = self.gateway(gateway) {
@@ -222,11 +237,24 @@ impl Checker {
         for connection in &draft.connections {
             let gateway =
                 self.look_up("virtual network gateway", &connection.virtual_network_gateway, |x| &x.gateways);
-            let site = self.look_up("local network gateway", &connection.local_network_gateway, |x| &x.sites);
-            if let (Some(gateway), Some(site)) = (gateway, site)
-                && let Some(gateway) = self.network.gateways.get_mut(gateway.ix())
-            {
-                gateway.sites.push(site);
+            let end = match &connection.end {
+                draft::ConnectionEnd::LocalNetworkGateway(site) => {
+                    self.look_up("local network gateway", site, |x| &x.sites).map(ConnectionEnd::Site)
+                }
+                draft::ConnectionEnd::VirtualNetworkGateway(other) => self
+                    .look_up("virtual network gateway", other, |x| &x.gateways)
+                    .map(ConnectionEnd::Gateway),
+                draft::ConnectionEnd::Circuit(_) => None,
+            };
+            if let (Some(gateway), Some(end)) = (gateway, end) {
+                self.network.connections.push(Connection {
+                    name: connection.name.clone(),
+                    gateway,
+                    end,
+                    bgp: connection.enable_bgp.as_ref().is_some_and(|b| b.value),
+                    up: connection.up.as_ref().is_none_or(|u| u.value),
+                    deleted: false,
+                });
             }
         }
     }
@@ -234,7 +262,8 @@ impl Checker {
     /// GW-01: it lives in `GatewaySubnet`, at most one of each kind per virtual network.
     fn gateway(&mut self, gateway: &draft::VirtualNetworkGateway) -> Option<Gateway> {
         let vnet = self.look_up("virtual network", &gateway.virtual_network, |x| &x.vnets)?;
-        let public_address = gateway.public_ip_address.as_ref().and_then(|r| self.public_address_named(r));
+        let first = gateway.ip_configurations.first().and_then(|c| c.public_ip_address.as_ref());
+        let public_address = first.and_then(|r| self.public_address_named(r));
         let home = &self.network.vnets[vnet.ix()];
         let is_gateway_subnet =
             |id: &SubnetId| self.network.subnets[id.ix()].name.value.eq_ignore_ascii_case("GatewaySubnet");
@@ -259,7 +288,17 @@ impl Checker {
         }
         let address = Ipv4Addr::UNSPECIFIED.into();
         let name = gateway.name.clone();
-        Some(Gateway { name, kind, vnet, subnet, address, public_address, sites: Vec::new() })
+        Some(Gateway {
+            name,
+            kind,
+            vnet,
+            subnet,
+            instances: vec![GatewayInstance { address, public_address }],
+            vpn_type: VpnType::RouteBased,
+            sku: None,
+            asn: 65_515,
+            deleted: false,
+        })
     }
 }
 
@@ -274,5 +313,15 @@ fn guest(vm: &draft::VirtualMachine) -> Guest {
         ip_forwarding: said.ip_forwarding.unwrap_or(At::new(role != Role::Host, span)),
         snat: said.snat.map_or(Snat::Never, |s| s.value),
         listen,
+        policy: None,
+        mtu: 1_500,
+    }
+}
+
+fn probe(probe: &draft::Probe) -> Probe {
+    Probe {
+        name: probe.name.clone(),
+        protocol: probe.protocol.as_ref().map_or(ProbeProtocol::Tcp, |p| p.value),
+        port: probe.port.as_ref().and_then(|p| u16::try_from(p.value).ok()),
     }
 }

@@ -4,7 +4,7 @@ use vnetsim_types::{At, IpNet, PeeringId, Problem, Span, VnetId};
 
 use super::{Checker, addresses::overlap};
 use crate::{
-    Network, PeeringLink, PeeringState,
+    Network, PeeringLink, PeeringScope, PeeringState,
     draft::{self, Draft},
 };
 
@@ -105,6 +105,8 @@ pub(crate) fn new_link(
         allow_virtual_network_access: flag(&said.allow_virtual_network_access, true),
         allow_forwarded_traffic: flag(&said.allow_forwarded_traffic, false),
         allow_gateway_transit: flag(&said.allow_gateway_transit, false),
+        scope: PeeringScope::Complete,
+        only_ipv6: false,
         use_remote_gateways: flag(&said.use_remote_gateways, false),
         state: PeeringState::Initiated,
         remote_address_space: copy
