@@ -8,16 +8,17 @@ use serde_json::Value;
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("vnetsim-types", &[]),
     ("vnetsim-packet", &["types"]),
-    ("vnetsim-model", &["types"]),
-    ("vnetsim-scenario", &["model", "types"]),
+    ("vnetsim-data", &["types"]),
+    ("vnetsim-model", &["types", "data"]),
+    ("vnetsim-scenario", &["model", "types", "data"]),
     ("vnetsim-dataplane", &["types", "packet"]),
-    ("vnetsim-compile", &["model", "types", "dataplane"]),
-    ("vnetsim-sim", &["dataplane", "compile", "model", "packet", "types"]),
+    ("vnetsim-compile", &["model", "types", "data", "dataplane"]),
+    ("vnetsim-sim", &["dataplane", "compile", "model", "packet", "types", "data"]),
     ("vnetsim-trace", &["types", "model", "compile"]),
-    ("vnetsim-analysis", &["types", "model", "scenario", "compile", "sim", "trace"]),
-    ("vnetsim-report", &["types", "model", "compile", "sim", "trace", "analysis"]),
+    ("vnetsim-analysis", &["types", "data", "model", "scenario", "compile", "sim", "trace"]),
+    ("vnetsim-report", &["types", "data", "model", "compile", "sim", "trace", "analysis"]),
     ("vnetsim-oracle", &["model", "types", "packet"]),
-    ("vnetsim", &["types", "model", "scenario", "compile", "sim", "trace", "analysis", "report"]),
+    ("vnetsim", &["types", "data", "model", "scenario", "compile", "sim", "trace", "analysis", "report"]),
 ];
 
 /// Crates that only tests and benches use: they may import everything.
@@ -27,6 +28,7 @@ const TESTS_ONLY: &[&str] = &["vnetsim-testkit", "vnetsim-benches"];
 const MAY_USE: &[(&str, &[&str])] = &[
     ("vnetsim-types", &["ipnet"]),
     ("vnetsim-packet", &["etherparse"]),
+    ("vnetsim-data", &["serde", "toml"]),
     ("vnetsim-model", &["strsim"]),
     ("vnetsim-scenario", &["granit-parser", "serde_json"]),
     ("vnetsim-report", &["annotate-snippets", "serde_json"]),

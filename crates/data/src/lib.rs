@@ -1,0 +1,232 @@
+//! Azure's figures that change over time: limits, machine sizes, prices, regions, None routes, service tags.
+//!
+//! Owns the dated files in `files/` and the reading of files that replace them. Each file says its date and
+//! where its figures come from; figures that nobody published are marked in the file. Called by `model`,
+//! `compile`, `sim`, `report` and `cli`. Must never know a network or a packet, and must never decide what a
+//! figure is used for. What a file does not know is `None`, never a guess. Only `Data::load` opens files.
+
+mod file;
+mod limits;
+mod none_routes;
+mod prices;
+mod regions;
+mod service_tags;
+mod vm_sizes;
+
+use std::{collections::BTreeMap, fs, path::Path, sync::OnceLock};
+
+use vnetsim_types::IpNet;
+
+pub use file::Source;
+pub use limits::{Limit, Limits, SnatPreallocation, SnatStep};
+pub use none_routes::NoneRoutes;
+pub use prices::{Price, Prices, PricingZone};
+pub use regions::{Cloud, Region, Regions};
+pub use service_tags::{ServiceTag, ServiceTags};
+pub use vm_sizes::{VmSize, VmSizes};
+
+use file::{Parsed, Text};
+
+/// Names and built-in contents of the data files, in the order of `sources`.
+const FILES: [(&str, &str); 6] = [
+    ("limits.toml", include_str!("../files/limits.toml")),
+    ("none-routes.toml", include_str!("../files/none-routes.toml")),
+    ("prices.toml", include_str!("../files/prices.toml")),
+    ("regions.toml", include_str!("../files/regions.toml")),
+    ("service-tags.toml", include_str!("../files/service-tags.toml")),
+    ("vm-sizes.toml", include_str!("../files/vm-sizes.toml")),
+];
+
+/// All figures, checked.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Data {
+    limits: BTreeMap<String, Limits>,
+    none_routes: NoneRoutes,
+    prices: Prices,
+    regions: Regions,
+    service_tags: ServiceTags,
+    vm_sizes: VmSizes,
+    sources: Vec<Source>,
+}
+
+/// A file of the user's that stands in for a built-in one: name as shown in messages, and contents.
+type Replacements = BTreeMap<&'static str, (String, String)>;
+
+impl Data {
+    /// The figures that come with the program, parsed once.
+    pub fn builtin() -> &'static Self {
+        static BUILTIN: OnceLock<Data> = OnceLock::new();
+        BUILTIN.get_or_init(|| Self::parse(&Replacements::new()).expect("the built-in files are tested"))
+    }
+
+    /// The figures of the files in `dir`; those that are not there are the built-in ones.
+    ///
+    /// # Errors
+    /// One message per problem: the file, the line where there is one, and what to do.
+    pub fn load(dir: &Path) -> Result<Self, Vec<String>> {
+        let mut problems = Vec::new();
+        let mut replacements = Replacements::new();
+        match data_files(dir) {
+            Err(e) => problems.push(format!("{}: {e}; name a readable folder of data files", dir.display())),
+            Ok(names) => {
+                for name in names {
+                    let path = dir.join(&name);
+                    let Some((known, _)) = FILES.iter().find(|(known, _)| *known == name) else {
+                        let all = FILES.map(|(known, _)| known).join(", ");
+                        let path = path.display();
+                        problems.push(format!("{path}: not a data file; rename it to one of {all}"));
+                        continue;
+                    };
+                    match fs::read_to_string(&path) {
+                        Ok(text) => _ = replacements.insert(known, (path.display().to_string(), text)),
+                        Err(e) => problems.push(format!("{}: {e}; make it readable UTF-8", path.display())),
+                    }
+                }
+            }
+        }
+        match Self::parse(&replacements) {
+            Ok(data) if problems.is_empty() => Ok(data),
+            Ok(_) => Err(problems),
+            Err(more) => Err([problems, more].concat()),
+        }
+    }
+
+    fn parse(replacements: &Replacements) -> Result<Self, Vec<String>> {
+        let mut reader = Reader { replacements, sources: Vec::new(), problems: Vec::new() };
+        let limits = reader.read(0, limits::read);
+        let none_routes = reader.read(1, none_routes::read);
+        let prices = reader.read(2, prices::read);
+        let regions = reader.read(3, regions::read);
+        let service_tags = reader.read(4, service_tags::read);
+        let vm_sizes = reader.read(5, vm_sizes::read);
+        match (limits, none_routes, prices, regions, service_tags, vm_sizes) {
+            (
+                Some(limits),
+                Some(none_routes),
+                Some(prices),
+                Some(regions),
+                Some(service_tags),
+                Some(vm_sizes),
+            ) => {
+                let sources = reader.sources;
+                Ok(Self { limits, none_routes, prices, regions, service_tags, vm_sizes, sources })
+            }
+            _ => Err(reader.problems),
+        }
+    }
+
+    /// The limits of an era (`2017` or `modern`); `None` for any other name.
+    pub fn limits(&self, era: &str) -> Option<&Limits> {
+        self.limits.get(era)
+    }
+
+    /// A machine size by its name, in any case (VM-04).
+    pub fn vm_size(&self, name: &str) -> Option<&VmSize> {
+        self.vm_sizes.get(name)
+    }
+
+    /// All machine sizes, by name.
+    pub fn vm_sizes(&self) -> impl Iterator<Item = &VmSize> {
+        self.vm_sizes.iter()
+    }
+
+    /// A region by its name; case and blanks do not matter, so `Korea Central` is `koreacentral`.
+    pub fn region(&self, name: &str) -> Option<&Region> {
+        self.regions.get(name)
+    }
+
+    /// All regions, by name.
+    pub fn regions(&self) -> impl Iterator<Item = &Region> {
+        self.regions.iter()
+    }
+
+    /// Propagation from one region to another, one way (FAB-23); `None` if a region is unknown.
+    pub fn one_way_latency_ns(&self, a: &str, b: &str) -> Option<u64> {
+        self.regions.one_way_latency_ns(a, b)
+    }
+
+    /// What a gigabyte costs at the end in `region_here`, in either direction, when the peer is in
+    /// `region_there` (PEER-39). `None` if a region or its pricing zone is unknown, or if the regions
+    /// belong to different clouds, which never peer (PEER-31).
+    pub fn peering_price_usd_per_gb(&self, region_here: &str, region_there: &str) -> Option<Price> {
+        let (here, there) = (self.region(region_here)?, self.region(region_there)?);
+        if here.cloud != there.cloud {
+            return None;
+        }
+        self.prices.of(&here.geography, here.name == there.name)
+    }
+
+    /// The price list, with the sentence that says how far to trust it (U-25).
+    pub fn prices(&self) -> &Prices {
+        &self.prices
+    }
+
+    /// Prefixes whose default next hop is None: documented and seen (RT-02, FE-11).
+    pub fn none_routes(&self) -> &NoneRoutes {
+        &self.none_routes
+    }
+
+    /// The prefixes of a service tag, its name in any case (NSG-18). `None` means that the tag is unknown
+    /// *here*, not that it is empty: a packet that depends on it met missing data.
+    pub fn service_tag(&self, name: &str) -> Option<&[IpNet]> {
+        self.service_tags.get(name).map(|tag| tag.prefixes.as_slice())
+    }
+
+    /// A service tag with its edition, and whether its IPv6 prefixes are known.
+    pub fn service_tag_entry(&self, name: &str) -> Option<&ServiceTag> {
+        self.service_tags.get(name)
+    }
+
+    /// All service tags, by name.
+    pub fn service_tags(&self) -> impl Iterator<Item = &ServiceTag> {
+        self.service_tags.iter()
+    }
+
+    /// The files that the figures come from, with their dates and sources.
+    pub fn sources(&self) -> &[Source] {
+        &self.sources
+    }
+}
+
+/// Reads the files one after the other and gathers what is wrong with all of them.
+struct Reader<'a> {
+    replacements: &'a Replacements,
+    sources: Vec<Source>,
+    problems: Vec<String>,
+}
+
+impl Reader<'_> {
+    /// The file at this place of `FILES`, or the one that replaces it.
+    fn read<T>(&mut self, index: usize, parse: fn(&Text<'_>) -> Parsed<T>) -> Option<T> {
+        let (name, builtin) = FILES[index];
+        let replacement = self.replacements.get(name);
+        let text = match replacement {
+            Some((shown, text)) => Text { name: shown, text },
+            None => Text { name, text: builtin },
+        };
+        let parsed = parse(&text).and_then(|(header, value)| Ok((text.source(name, header)?, value)));
+        match parsed {
+            Ok((source, value)) => {
+                self.sources.push(Source { builtin: replacement.is_none(), ..source });
+                Some(value)
+            }
+            Err(problems) => {
+                self.problems.extend(problems);
+                None
+            }
+        }
+    }
+}
+
+/// Names of the `.toml` files of a folder, sorted.
+fn data_files(dir: &Path) -> std::io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name.to_ascii_lowercase().ends_with(".toml") {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
+}
