@@ -1,6 +1,6 @@
 //! NSGs as one subnet sees them: default rules appended, tags and groups expanded (Part 4).
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use vnetsim_dataplane::{Acl, Addresses, Rule};
 use vnetsim_model::{Access, AddressSpec, Network, PortRange, RuleProtocol};
@@ -40,6 +40,13 @@ impl Sets {
         self.sets.push(set);
         Addresses::Set(ix)
     }
+}
+
+/// NSG-22: tags of the host's own services, and their address.
+fn platform_service(spec: &AddressSpec) -> Option<[u8; 4]> {
+    let AddressSpec::Tag(tag) = spec else { return None };
+    let all = [("AzurePlatformDNS", [168, 63, 129, 16]), ("AzurePlatformIMDS", [169, 254, 169, 254])];
+    all.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(tag)).map(|(_, address)| address)
 }
 
 /// Compiles one NSG with the tags of one subnet, and adds its rules to `rules`.
@@ -93,6 +100,7 @@ impl Build<'_> {
             source_ports: ports(&rule.source_ports),
             destination_ports: ports(&rule.destination_ports),
             allow: rule.access == Access::Allow,
+            platform: platform_service(&rule.destination).is_some(),
         }
     }
 
@@ -115,10 +123,14 @@ impl Build<'_> {
             source_ports: Vec::new(),
             destination_ports: Vec::new(),
             allow: *allow,
+            platform: false,
         }
     }
 
     fn addresses(&mut self, spec: &AddressSpec) -> Addresses {
+        if let Some(address) = platform_service(spec) {
+            return self.sets.intern([IpNet::from(IpAddr::from(address))].into_iter().collect());
+        }
         let set = match spec {
             AddressSpec::Any => return Addresses::Any,
             AddressSpec::Prefixes(prefixes) => prefixes.iter().copied().collect(),
@@ -141,7 +153,9 @@ impl Build<'_> {
         let here = self.network.nics().iter().filter(|nic| nic.vnet == self.vnet);
         let configs = here.flat_map(|nic| &nic.ip_configurations);
         let members = configs.filter(|c| c.asgs.iter().any(|asg| asgs.contains(asg)));
-        members.map(|c| IpNet::from(c.address)).collect()
+        let endpoints = self.network.private_endpoints().iter().filter(|e| e.vnet == self.vnet);
+        let endpoints = endpoints.filter(|e| e.asgs.iter().any(|asg| asgs.contains(asg))).map(|e| e.address);
+        members.map(|c| c.address).chain(endpoints).map(IpNet::from).collect()
     }
 
     fn written(&self, spec: &AddressSpec) -> String {

@@ -8,7 +8,10 @@
 //! tables. Must never look at a packet. Costs nothing per packet.
 
 mod acl;
+mod balancers;
 mod near_miss;
+mod peered;
+mod propagation;
 mod rib;
 mod route_source;
 mod tables;
@@ -21,6 +24,8 @@ use vnetsim_dataplane::Tables;
 pub use vnetsim_dataplane::Rule as CompiledRule;
 use vnetsim_model::Network;
 use vnetsim_types::{AclIx, IpNet, NsgId, RouteIx, RuleIx, SimTime, Span, SubnetId};
+
+pub(crate) use peered::peered_prefixes;
 
 pub use near_miss::RuleField;
 pub use rib::{RibRoute, RouteOrigin, RouteState, Withheld};

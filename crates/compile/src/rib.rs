@@ -12,9 +12,14 @@ use vnetsim_dataplane::{Appliance, NextHop};
 use vnetsim_model::{
     AddressOwner, BgpVsPeering, GatewayType, Network, NoneRoutesOnDefaultOverride, UserNextHop,
 };
-use vnetsim_types::{GatewayId, IpNet, PeeringId, RouteIx, RouteTableId, Span, SubnetId, VnetId};
+use vnetsim_types::{
+    GatewayId, IpNet, PeeringId, PrivateEndpointId, RouteIx, RouteServerId, RouteTableId, Span, SubnetId, VnetId,
+};
 
-use crate::{NextHopType, RouteSource};
+use crate::{
+    NextHopType, RouteSource, peered_prefixes,
+    propagation::{Hop, Learned, Propagation, lender},
+};
 
 /// One row of a subnet's routes.
 #[derive(Clone, Debug)]
@@ -48,6 +53,10 @@ pub enum RouteOrigin {
     Peering(PeeringId),
     /// A gateway that taught the prefix.
     Gateway(GatewayId),
+    /// A route server that learned the prefix from the peer at this position.
+    RouteServer(RouteServerId, usize),
+    /// A private endpoint (RT-08).
+    PrivateEndpoint(PrivateEndpointId),
     /// A service endpoint of the subnet.
     ServiceEndpoint(String, Span),
     /// A route of a route table.
@@ -102,52 +111,30 @@ const NONE_ROUTES: [&str; 4] = ["10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", 
 /// Who has which private address, by virtual network.
 pub(crate) type Owners = Vec<HashMap<IpAddr, AddressOwner>>;
 
-/// A prefix that a gateway teaches to a virtual network (RT-06).
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Learned {
-    pub(crate) prefix: IpNet,
-    pub(crate) gateway: GatewayId,
+/// What the routes of every subnet are made from.
+pub(crate) struct Sources<'a> {
+    pub(crate) network: &'a Network,
+    pub(crate) owners: &'a Owners,
+    pub(crate) propagation: &'a Propagation<'a>,
 }
 
-/// Prefixes behind the gateways that `vnet` owns or borrows (RT-06, PEER-10), ExpressRoute first (GW-13).
-pub(crate) fn learned_prefixes(network: &Network, vnet: VnetId) -> impl Iterator<Item = Learned> {
-    let mut all: Vec<Learned> = Vec::new();
-    let mut gateways = usable_gateways(network, vnet);
-    gateways.sort_by_key(|id| (network[*id].kind != GatewayType::ExpressRoute, *id));
-    for gateway in gateways {
-        for site in &network[gateway].sites {
-            for prefix in &network[*site].prefixes {
-                if all.iter().all(|known| known.prefix != prefix.value) {
-                    all.push(Learned { prefix: prefix.value, gateway });
-                }
-            }
-        }
-    }
-    all.into_iter()
-}
-
-/// The gateways that serve `vnet`: its own, else those of the network that lends them (PEER-09).
-fn usable_gateways(network: &Network, vnet: VnetId) -> Vec<GatewayId> {
-    let own: Vec<_> = network.gateways_of(vnet).map(|(id, _)| id).collect();
-    match network.borrowed_gateway_link(vnet) {
-        Some((_, link)) if own.is_empty() => {
-            network.gateways_of(link.remote.value).map(|(id, _)| id).collect()
-        }
-        _ => own,
-    }
-}
-
-/// Every route of `subnet`, in print order; `base` is the number of the first.
-pub(crate) fn routes(network: &Network, owners: &Owners, subnet: SubnetId, base: usize) -> Vec<RibRoute> {
-    let mut rib = Rib { network, owners, subnet, vnet: network[subnet].vnet, rows: Vec::new() };
+/// Every route of `subnet`, in print order; `base` is the number of the first. Private endpoints answer by the
+/// same routes without user-defined ones.
+pub(crate) fn routes(sources: &Sources<'_>, subnet: SubnetId, base: usize, with_user: bool) -> Vec<RibRoute> {
+    let Sources { network, owners, propagation } = *sources;
+    let mut rib = Rib { network, owners, propagation, subnet, vnet: network[subnet].vnet, rows: Vec::new() };
     rib.own_space();
     rib.peerings();
     rib.learned();
     rib.service_endpoints();
+    rib.private_endpoints();
     rib.defaults();
-    rib.user_routes();
+    if with_user {
+        rib.user_routes();
+    }
     rib.withhold();
     rib.sort();
+    rib.displace_endpoints(base);
     rib.contest(base);
     rib.rows
 }
@@ -155,6 +142,7 @@ pub(crate) fn routes(network: &Network, owners: &Owners, subnet: SubnetId, base:
 struct Rib<'a> {
     network: &'a Network,
     owners: &'a Owners,
+    propagation: &'a Propagation<'a>,
     subnet: SubnetId,
     vnet: VnetId,
     rows: Vec<RibRoute>,
@@ -197,21 +185,46 @@ impl Rib<'_> {
             let remote = link.remote.value;
             let global = network[self.vnet].location != network[remote].location;
             let kind = if global { NextHopType::VNetGlobalPeering } else { NextHopType::VNetPeering };
-            for block in &link.remote_address_space {
+            for block in peered_prefixes(network, link) {
                 let hop = NextHop::Peering { remote, global };
-                self.push(*block, RouteSource::Default, kind, hop, RouteOrigin::Peering(id));
+                self.push(block, RouteSource::Default, kind, hop, RouteOrigin::Peering(id));
             }
         }
     }
 
-    /// RT-06.
+    /// RT-06, FE-04: one row per next hop.
     fn learned(&mut self) {
-        for Learned { prefix, gateway } in learned_prefixes(self.network, self.vnet) {
-            let (kind, hop) = (NextHopType::VirtualNetworkGateway, NextHop::Gateway(gateway));
-            self.push(prefix, RouteSource::VirtualNetworkGateway, kind, hop, RouteOrigin::Gateway(gateway));
-            let gateway = &self.network[gateway];
+        let network = self.network;
+        let gateway_subnet = network[self.subnet].name.value.eq_ignore_ascii_case("GatewaySubnet");
+        for Learned { prefix, hop, printed, .. } in self.propagation.learned(self.vnet, gateway_subnet) {
+            let (hop, origin) = match hop {
+                Hop::Gateway(gateway) => (NextHop::Gateway(gateway), RouteOrigin::Gateway(gateway)),
+                Hop::Appliance(server, peer) => {
+                    (NextHop::Appliance(self.appliance(printed)), RouteOrigin::RouteServer(server, peer))
+                }
+            };
+            let kind = NextHopType::VirtualNetworkGateway;
+            self.push(prefix, RouteSource::VirtualNetworkGateway, kind, hop, origin);
             if let Some(row) = self.rows.last_mut() {
-                row.next_hop_ip = Some(gateway.public_address.unwrap_or(gateway.address));
+                row.next_hop_ip = Some(printed);
+            }
+        }
+    }
+
+    /// RT-08: a route to each private endpoint of the own network and of direct peers.
+    fn private_endpoints(&mut self) {
+        let network = self.network;
+        for (ix, endpoint) in network.private_endpoints().iter().enumerate() {
+            let near = endpoint.vnet == self.vnet
+                || network.connected_links_of(self.vnet).any(|(_, link)| {
+                    let all = peered_prefixes(network, link);
+                    link.remote.value == endpoint.vnet && all.iter().any(|p| p.contains(&endpoint.address))
+                });
+            if near {
+                let id = PrivateEndpointId::new(ix);
+                let (kind, hop) = (NextHopType::InterfaceEndpoint, NextHop::PrivateEndpoint(id));
+                let origin = RouteOrigin::PrivateEndpoint(id);
+                self.push(IpNet::from(endpoint.address), RouteSource::Default, kind, hop, origin);
             }
         }
     }
@@ -284,7 +297,9 @@ impl Rib<'_> {
 
     /// RT-27: a VPN gateway, and no ExpressRoute gateway beside it.
     fn named_gateway(&self) -> NextHop {
-        let all = usable_gateways(self.network, self.vnet);
+        let lender = lender(self.network, self.vnet);
+        let gateways = lender.into_iter().flat_map(|vnet| self.network.gateways_of(vnet));
+        let all: Vec<GatewayId> = gateways.map(|(id, _)| id).collect();
         let express = all.iter().any(|id| self.network[*id].kind == GatewayType::ExpressRoute);
         match all.iter().find(|id| self.network[**id].kind == GatewayType::Vpn) {
             Some(vpn) if !express => NextHop::Gateway(*vpn),
@@ -297,7 +312,7 @@ impl Rib<'_> {
         let network = self.network;
         let mut home = network[self.vnet].address_space.iter().any(|p| p.contains(&ip)).then_some(self.vnet);
         for (_, link) in network.connected_links_of(self.vnet) {
-            if link.remote_address_space.iter().any(|p| p.contains(&ip)) {
+            if peered_prefixes(network, link).iter().any(|p| p.contains(&ip)) {
                 home = home.or(Some(link.remote.value));
             }
         }
@@ -306,8 +321,8 @@ impl Rib<'_> {
         match self.owners[home.ix()].get(&ip).copied() {
             Some(AddressOwner::Nic(nic)) => Appliance::Nic(nic),
             Some(AddressOwner::Frontend(lb, frontend)) => Appliance::Balancer { lb, frontend, global },
-            Some(AddressOwner::Gateway(_)) => Appliance::Gateway,
-            None => Appliance::Nobody,
+            Some(AddressOwner::Gateway(gateway)) => Appliance::Gateway(gateway),
+            Some(AddressOwner::PrivateEndpoint(_) | AddressOwner::RouteServer(_)) | None => Appliance::Nobody,
         }
     }
 
@@ -409,8 +424,8 @@ impl Rib<'_> {
         let own = |r: &RibRoute| match (&r.origin, r.next_hop_type) {
             (RouteOrigin::AddressSpace(_), _) => 0,
             (RouteOrigin::Peering(_), _) => 1,
-            (RouteOrigin::Gateway(_), _) => 2,
-            (RouteOrigin::ServiceEndpoint(..), _) => 3,
+            (RouteOrigin::Gateway(_) | RouteOrigin::RouteServer(..), _) => 2,
+            (RouteOrigin::ServiceEndpoint(..) | RouteOrigin::PrivateEndpoint(_), _) => 3,
             (_, NextHopType::Internet) => 4,
             _ => 5,
         };
@@ -420,6 +435,29 @@ impl Rib<'_> {
         let system =
             self.rows.iter().filter(|r| r.source != RouteSource::User && r.prefix.contains(&row.prefix));
         system.max_by_key(|r| r.prefix.prefix_len()).map_or(4, own)
+    }
+
+    /// RT-08: a user route displaces a private endpoint where the endpoint's subnet lets route tables apply and
+    /// the route is at least as long as the endpoint's block. A VnetLocal route does not.
+    fn displace_endpoints(&mut self, base: usize) {
+        for ix in 0..self.rows.len() {
+            let RouteOrigin::PrivateEndpoint(id) = self.rows[ix].origin else { continue };
+            let endpoint = &self.network[id];
+            let blocks = &self.network[endpoint.vnet].address_space;
+            let block = blocks.iter().find(|b| b.contains(&endpoint.address));
+            let enough = block.map_or(u8::MAX, |b| b.prefix_len());
+            let applies = self.network[endpoint.subnet].private_endpoint_policies.routes();
+            let displaces = |row: &RibRoute| {
+                row.source == RouteSource::User
+                    && row.next_hop_type != NextHopType::VnetLocal
+                    && row.prefix.prefix_len() >= enough
+                    && row.prefix.contains(&endpoint.address)
+            };
+            let rivals = self.rows.iter().enumerate().filter(|(_, row)| applies && displaces(row));
+            if let Some((by, _)) = rivals.max_by_key(|(_, row)| row.prefix.prefix_len()) {
+                self.rows[ix].state = RouteState::Invalid { by: RouteIx::new(base + by) };
+            }
+        }
     }
 
     /// RT-11: of equal prefixes the better source wins; the others are Invalid. Equals stay both Active.
@@ -446,7 +484,7 @@ impl Rib<'_> {
     fn rank(&self, row: &RibRoute) -> (u8, u8) {
         let system_wins = self.network.semantics().bgp_vs_peering == BgpVsPeering::SystemWins;
         match (&row.origin, row.source) {
-            (RouteOrigin::ServiceEndpoint(..), _) => (5, 0),
+            (RouteOrigin::ServiceEndpoint(..) | RouteOrigin::PrivateEndpoint(_), _) => (5, 0),
             (RouteOrigin::User { tag, .. }, _) => (4, tag_rank(tag.as_deref())),
             (RouteOrigin::AddressSpace(_) | RouteOrigin::Peering(_), _) if system_wins => (3, 0),
             (_, RouteSource::VirtualNetworkGateway) => (2, 0),

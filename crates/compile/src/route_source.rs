@@ -36,6 +36,8 @@ pub enum NextHopType {
     VirtualNetworkGateway,
     /// A service endpoint.
     VirtualNetworkServiceEndpoint,
+    /// A private endpoint.
+    InterfaceEndpoint,
     /// The internet.
     Internet,
     /// An appliance.
@@ -52,6 +54,7 @@ impl fmt::Display for NextHopType {
             Self::VNetGlobalPeering => "VNetGlobalPeering",
             Self::VirtualNetworkGateway => "VirtualNetworkGateway",
             Self::VirtualNetworkServiceEndpoint => "VirtualNetworkServiceEndpoint",
+            Self::InterfaceEndpoint => "InterfaceEndpoint",
             Self::Internet => "Internet",
             Self::VirtualAppliance => "VirtualAppliance",
             Self::None => "None",

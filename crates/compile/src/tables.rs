@@ -6,18 +6,19 @@ use std::{
 };
 
 use vnetsim_dataplane::{
-    Balancer, BalancerRule, GatewayTable, HashInput, LinkTable, Lpm, NicTable, Owner, PublicOwner, Settings,
-    SiteTable, SubnetTable, Tables, VnetTable,
+    Beyond, EndpointTable, GatewayTable, LinkTable, Lpm, NextHop, NicTable, Owner, PublicOwner, Settings, SiteTable,
+    SubnetTable, Tables, VnetTable,
 };
 use vnetsim_model::{
-    AddressOwner, ForwardedModel, LbProtocol, LbSku, LoadDistribution, Network, NsgLiveFlows, TtlGateway,
-    VnetAccessModel,
+    AddressOwner, ConnectionEnd, ForwardedModel, Network, NsgLiveFlows, PeeringScope, TtlGateway, VnetAccessModel,
 };
 use vnetsim_types::{
-    AclIx, GatewayId, IpNet, IpProtocol, NicId, NsgId, PeeringId, RouteIx, SimTime, SiteId, SubnetId, VnetId,
+    AclIx, GatewayId, IpNet, LbId, NicId, NsgId, PeeringId, RouteIx, SimTime, SiteId, SubnetId, VnetId,
 };
 
-use crate::{AclInfo, Compiled, RouteState, TagExpansion, acl, rib, tags::Tags};
+use crate::{
+    AclInfo, Compiled, RouteState, TagExpansion, acl, balancers, propagation::Propagation, rib, tags::Tags,
+};
 
 /// U-13: how long an idle flow record lives when the network does not say.
 const FLOW_TIMEOUT_DEFAULT: SimTime = SimTime::from_secs(4 * 60);
@@ -26,25 +27,41 @@ const FLOW_TIMEOUT_DEFAULT: SimTime = SimTime::from_secs(4 * 60);
 pub(crate) fn build(network: &Network, epoch: u32, out: &mut Compiled) -> Tables {
     let vnets = (0..network.vnets().len()).map(VnetId::new);
     let owners: rib::Owners = vnets.map(|vnet| network.addresses_of(vnet).into_iter().collect()).collect();
-    let subnets = subnets(network, &owners, out);
+    let propagation = Propagation::of(network);
+    let sources = rib::Sources { network, owners: &owners, propagation: &propagation };
     let mut sets = acl::Sets::default();
-    let (acls, acl_of) = acls(network, &mut sets, out);
-    Tables {
+    let (acls, acl_of) = acls(network, &propagation, &mut sets, out);
+    let mut several = Vec::new();
+    let subnets = subnets(&sources, &mut several, out);
+    let endpoints = endpoints(&sources, &acl_of, &mut several, out);
+    let mut tables = Tables {
         epoch,
         settings: settings(network),
         vnets: vnet_tables(network, &owners),
         subnets,
         nics: nics(network, &acl_of),
         next_hops: out.routes.iter().map(|r| r.next_hop).collect(),
+        several: Vec::new(),
         acls,
         sets: sets.sets,
         links: links(network),
-        balancers: balancers(network),
-        gateways: gateways(network),
-        sites: sites(network),
+        balancers: Vec::new(),
+        gateways: gateways(network, &propagation),
+        sites: sites(network, &propagation),
+        endpoints,
         public: public(network),
+    };
+    for (first, ways) in several {
+        tables.next_hops[first.ix()] = NextHop::Several(tables.several.len() as u32);
+        tables.several.push(ways);
     }
+    // Probes meet the rules of the tables that they are part of.
+    tables.balancers = balancers::balancers(network, &tables);
+    tables
 }
+
+/// Equal routes, by the first of them.
+type Several = Vec<(RouteIx, Vec<(RouteIx, NextHop)>)>;
 
 fn settings(network: &Network) -> Settings {
     let semantics = network.semantics();
@@ -53,21 +70,56 @@ fn settings(network: &Network) -> Settings {
         forwarded_field: semantics.forwarded_model == ForwardedModel::Field,
         gateway_lowers_ttl: semantics.ttl_gateway == TtlGateway::Decrement,
         flush_flows: semantics.nsg_live_flows == NsgLiveFlows::Flush,
+        fragment_at_1400: false,
     }
 }
 
-fn subnets(network: &Network, owners: &rib::Owners, out: &mut Compiled) -> Vec<SubnetTable> {
+fn subnets(sources: &rib::Sources<'_>, several: &mut Several, out: &mut Compiled) -> Vec<SubnetTable> {
     let mut tables = Vec::new();
-    for (ix, subnet) in network.subnets().iter().enumerate() {
+    for (ix, subnet) in sources.network.subnets().iter().enumerate() {
         let base = out.routes.len();
-        out.routes.extend(rib::routes(network, owners, SubnetId::new(ix), base));
+        out.routes.extend(rib::routes(sources, SubnetId::new(ix), base, true));
         out.subnet_routes.push(base..out.routes.len());
-        let rows = out.routes.iter().enumerate().skip(base);
-        let active = rows.filter(|(_, r)| r.state == RouteState::Active);
         tables.push(SubnetTable {
-            lpm: Lpm::build(active.map(|(ix, r)| (r.prefix, RouteIx::new(ix)))),
-            nat_gateway: subnet.nat_gateway,
+            vnet: subnet.vnet,
+            lpm: lpm(out, base, several),
+            nat_gateway: subnet.nat_gateway.clone(),
             default_outbound: subnet.default_outbound_access.value,
+        });
+    }
+    tables
+}
+
+/// The table of the rows from `base` on: winners only. Equal winners share the traffic (FE-04).
+fn lpm(out: &Compiled, base: usize, several: &mut Several) -> Lpm {
+    let mut ways: BTreeMap<IpNet, Vec<(RouteIx, NextHop)>> = BTreeMap::new();
+    let rows = out.routes.iter().enumerate().skip(base);
+    for (ix, row) in rows.filter(|(_, row)| row.state == RouteState::Active) {
+        ways.entry(row.prefix).or_default().push((RouteIx::new(ix), row.next_hop));
+    }
+    let firsts: Vec<(IpNet, RouteIx)> = ways.iter().map(|(prefix, ways)| (*prefix, ways[0].0)).collect();
+    several.extend(ways.into_values().filter(|ways| ways.len() > 1).map(|ways| (ways[0].0, ways)));
+    Lpm::build(firsts)
+}
+
+fn endpoints(
+    sources: &rib::Sources<'_>,
+    acl_of: &AclOf,
+    several: &mut Several,
+    out: &mut Compiled,
+) -> Vec<EndpointTable> {
+    let network = sources.network;
+    let mut tables = Vec::new();
+    for endpoint in network.private_endpoints() {
+        let base = out.routes.len();
+        out.routes.extend(rib::routes(sources, endpoint.subnet, base, false));
+        let subnet = &network[endpoint.subnet];
+        let nsg = subnet.nsg.as_ref().filter(|_| subnet.private_endpoint_policies.filters());
+        tables.push(EndpointTable {
+            vnet: endpoint.vnet,
+            subnet: endpoint.subnet,
+            acl: nsg.and_then(|nsg| acl_of.get(&(nsg.value, endpoint.subnet)).copied()),
+            lpm: lpm(out, base, several),
         });
     }
     tables
@@ -76,14 +128,19 @@ fn subnets(network: &Network, owners: &rib::Owners, out: &mut Compiled) -> Vec<S
 type AclOf = BTreeMap<(NsgId, SubnetId), AclIx>;
 
 /// One ACL per NSG and subnet where it applies: at the subnet itself or at a NIC in it (NSG-01).
-fn acls(network: &Network, sets: &mut acl::Sets, out: &mut Compiled) -> (Vec<vnetsim_dataplane::Acl>, AclOf) {
+fn acls(
+    network: &Network,
+    propagation: &Propagation<'_>,
+    sets: &mut acl::Sets,
+    out: &mut Compiled,
+) -> (Vec<vnetsim_dataplane::Acl>, AclOf) {
     let by_subnet = network.subnets().iter().enumerate();
     let mut wanted: BTreeSet<(SubnetId, NsgId)> =
         by_subnet.filter_map(|(ix, s)| Some((SubnetId::new(ix), s.nsg.as_ref()?.value))).collect();
     wanted.extend(network.nics().iter().filter_map(|n| Some((n.subnet, n.nsg.as_ref()?.value))));
     let (mut acls, mut acl_of) = (Vec::new(), AclOf::new());
     let all_tags: Vec<Tags> =
-        (0..network.subnets().len()).map(|ix| Tags::of(network, SubnetId::new(ix))).collect();
+        (0..network.subnets().len()).map(|ix| Tags::of(network, propagation, SubnetId::new(ix))).collect();
     for (subnet, nsg) in wanted {
         acls.push(acl::compile(network, nsg, subnet, &all_tags[subnet.ix()], sets, &mut out.rules));
         out.acls.push(AclInfo { nsg, subnet });
@@ -135,14 +192,12 @@ fn owner_of(owner: AddressOwner) -> Owner {
         AddressOwner::Nic(nic) => Owner::Nic(nic),
         AddressOwner::Frontend(lb, frontend) => Owner::Frontend(lb, frontend),
         AddressOwner::Gateway(gateway) => Owner::Gateway(gateway),
+        AddressOwner::PrivateEndpoint(id) => Owner::PrivateEndpoint(id),
+        AddressOwner::RouteServer(_) => Owner::Silent,
     }
 }
 
 fn nics(network: &Network, acl_of: &AclOf) -> Vec<NicTable> {
-    let mut behind = vec![false; network.nics().len()];
-    for lb in network.load_balancers().iter().filter(|lb| lb.sku == LbSku::Standard) {
-        lb.pools.iter().flatten().for_each(|nic| behind[nic.ix()] = true);
-    }
     let table = |(ix, nic): (usize, &vnetsim_model::Nic)| {
         let acl = |nsg: Option<NsgId>| nsg.and_then(|nsg| acl_of.get(&(nsg, nic.subnet)).copied());
         let [b2, b3, b4] = [ix >> 16, ix >> 8, ix].map(|x| (x & 0xff) as u8);
@@ -154,7 +209,11 @@ fn nics(network: &Network, acl_of: &AclOf) -> Vec<NicTable> {
             subnet_acl: acl(network[nic.subnet].nsg.as_ref().map(|n| n.value)),
             nic_acl: acl(nic.nsg.as_ref().map(|n| n.value)),
             up: nic.vm.is_some_and(|vm| network[vm].running),
-            behind_standard_lb: behind[ix],
+            vm: nic.vm,
+            egress_bits_per_s: None,
+            behind_standard_lb: balancers::behind_standard(network, NicId::new(ix)),
+            shared_out: balancers::shared_out(network, NicId::new(ix)),
+            floating: balancers::floating(network, NicId::new(ix)),
             mac: [0x00, 0x0d, 0x3a, b2, b3, b4], // ADDR-15
         }
     };
@@ -169,62 +228,66 @@ fn links(network: &Network) -> Vec<LinkTable> {
             remote_space: link.remote_address_space.iter().copied().collect(),
             allow_forwarded: link.allow_forwarded_traffic.value,
             both_allow_access: link.allow_virtual_network_access.value && back_allows,
+            subnets: match &link.scope {
+                PeeringScope::Complete => None,
+                PeeringScope::Subnets { local, remote } => Some((local.clone(), remote.clone())),
+            },
         }
     };
     network.peerings().iter().map(table).collect()
 }
 
-fn balancers(network: &Network) -> Vec<Balancer> {
-    let rule = |lb: &vnetsim_model::LoadBalancer, rule: &vnetsim_model::LbRule| BalancerRule {
-        frontend: rule.frontend as u32,
-        protocol: match rule.protocol {
-            LbProtocol::Tcp => Some(IpProtocol::TCP),
-            LbProtocol::Udp => Some(IpProtocol::UDP),
-            LbProtocol::All => None,
-        },
-        port: rule.frontend_port,
-        hash: match rule.distribution {
-            LoadDistribution::Default => HashInput::FiveTuple,
-            LoadDistribution::SourceIp => HashInput::Addresses,
-            LoadDistribution::SourceIpProtocol => HashInput::AddressesAndProtocol,
-        },
-        members: lb.pools[rule.pool].clone(),
-    };
-    let all = network.load_balancers().iter();
-    all.map(|lb| Balancer {
-        basic: lb.sku == LbSku::Basic,
-        rules: lb.rules.iter().map(|r| rule(lb, r)).collect(),
-    })
-    .collect()
-}
-
-fn gateways(network: &Network) -> Vec<GatewayTable> {
-    let table = |gateway: &vnetsim_model::Gateway| {
-        let of_site =
-            |site: &SiteId| network[*site].prefixes.iter().map(|p| (p.value, *site)).collect::<Vec<_>>();
-        let mut prefixes: Vec<(IpNet, SiteId)> = gateway.sites.iter().flat_map(of_site).collect();
-        prefixes.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.prefix_len()));
-        GatewayTable { vnet: gateway.vnet, subnet: gateway.subnet, prefixes }
-    };
-    network.gateways().iter().map(table).collect()
-}
-
-fn sites(network: &Network) -> Vec<SiteTable> {
-    let table = |(ix, site): (usize, &vnetsim_model::Site)| {
-        let gateway = network.gateways().iter().position(|g| g.sites.contains(&SiteId::new(ix)));
-        SiteTable {
-            known: site.known_prefixes.as_ref().map(|list| list.iter().copied().collect()),
-            gateway: gateway.map(GatewayId::new),
+fn gateways(network: &Network, propagation: &Propagation<'_>) -> Vec<GatewayTable> {
+    let table = |(ix, gateway): (usize, &vnetsim_model::Gateway)| {
+        let id = GatewayId::new(ix);
+        let beyond = propagation.beyond(id).into_iter().map(|(prefix, end)| {
+            let end = match end {
+                ConnectionEnd::Site(site) => Beyond::Site(site),
+                ConnectionEnd::Gateway(other) => Beyond::Gateway(other),
+            };
+            (prefix, end)
+        });
+        GatewayTable {
+            vnet: gateway.vnet,
+            subnet: gateway.subnet,
+            addresses: gateway.instances.iter().map(|i| i.address).collect(),
+            beyond: beyond.collect(),
+            transit: propagation.transit(id),
         }
+    };
+    network.gateways().iter().enumerate().map(table).collect()
+}
+
+/// GW-06, GW-09: what each site knows, and by which gateway it sends what.
+fn sites(network: &Network, propagation: &Propagation<'_>) -> Vec<SiteTable> {
+    let table = |(ix, site): (usize, &vnetsim_model::Site)| {
+        let id = SiteId::new(ix);
+        let told = propagation.told(id);
+        let known = match (&site.known_prefixes, &told) {
+            (Some(list), _) => Some(list.iter().copied().collect()),
+            (None, Some(told)) => Some(told.iter().map(|(prefix, _)| *prefix).collect()),
+            (None, None) => None,
+        };
+        let untaught: Vec<GatewayId> = propagation.gateways_of_site(id).collect();
+        let mut routes = told.unwrap_or_default();
+        routes.extend(untaught.iter().flat_map(|g| propagation.served(*g).into_iter().map(|p| (p, *g))));
+        routes.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.prefix_len()));
+        SiteTable { known, routes, untaught }
     };
     network.sites().iter().enumerate().map(table).collect()
 }
 
 fn public(network: &Network) -> HashMap<IpAddr, PublicOwner> {
-    let frontends = network.load_balancers().iter().flat_map(|lb| &lb.frontends).filter(|f| f.vnet.is_none());
-    let gateways = network.gateways().iter().filter_map(|g| g.public_address);
-    let others = frontends.map(|f| f.address).chain(gateways);
-    let mut map: HashMap<IpAddr, PublicOwner> = others.map(|ip| (ip, PublicOwner::NotModelled)).collect();
+    let mut map: HashMap<IpAddr, PublicOwner> = HashMap::new();
+    for (ix, lb) in network.load_balancers().iter().enumerate() {
+        for (place, frontend) in lb.frontends.iter().enumerate().filter(|(_, f)| f.vnet.is_none()) {
+            map.insert(frontend.address, PublicOwner::Frontend(LbId::new(ix), place as u32));
+        }
+    }
+    for (ix, gateway) in network.gateways().iter().enumerate().filter(|(_, g)| !g.deleted) {
+        let public = gateway.instances.iter().filter_map(|i| i.public_address);
+        map.extend(public.map(|address| (address, PublicOwner::Gateway(GatewayId::new(ix)))));
+    }
     for (ix, nic) in network.nics().iter().enumerate() {
         for config in &nic.ip_configurations {
             if let Some(public) = config.public_address {

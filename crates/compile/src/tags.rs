@@ -3,7 +3,7 @@
 use vnetsim_model::{Network, UserNextHop};
 use vnetsim_types::{AddrSet, IpNet, SubnetId};
 
-use crate::rib::learned_prefixes;
+use crate::{peered_prefixes, propagation::Propagation};
 
 /// The host's address: source of probes, part of `VirtualNetwork` (FAB-08, NSG-15).
 const HOST: &str = "168.63.129.16/32";
@@ -38,9 +38,9 @@ pub(crate) struct Tags {
 }
 
 impl Tags {
-    pub(crate) fn of(network: &Network, subnet: SubnetId) -> Self {
+    pub(crate) fn of(network: &Network, propagation: &Propagation<'_>, subnet: SubnetId) -> Self {
         let near: Vec<IpNet> = own_and_peers(network, subnet);
-        let on_premises = learned_prefixes(network, network[subnet].vnet).map(|l| l.prefix);
+        let on_premises = propagation.learned(network[subnet].vnet, false).into_iter().map(|l| l.prefix);
         let mut members: Vec<IpNet> = Vec::new();
         for prefix in near.iter().copied().chain(on_premises) {
             if !members.contains(&prefix) {
@@ -66,7 +66,7 @@ fn own_and_peers(network: &Network, subnet: SubnetId) -> Vec<IpNet> {
     let mut all: Vec<IpNet> = network[home.vnet].address_space.iter().map(|p| p.value).collect();
     for (_, link) in network.connected_links_of(home.vnet) {
         if link.allow_virtual_network_access.value {
-            all.extend(&link.remote_address_space);
+            all.extend(peered_prefixes(network, link)); // U-34: of subnet peering, the peered subnets only
         }
     }
     all.push(net(HOST));

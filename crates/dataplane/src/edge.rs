@@ -9,7 +9,7 @@ use std::{collections::HashMap, net::IpAddr};
 use vnetsim_packet::{set_destination, set_source};
 use vnetsim_types::{DropReason, FlowKey, NicId, Observer, Place, Step};
 
-use crate::{Context, Packet, PublicOwner};
+use crate::{Backends, Context, Entered, Packet, PublicOwner, WayOut, stages::balance};
 
 /// Sessions of shared public addresses.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +18,8 @@ pub struct Edge {
     sessions: HashMap<FlowKey, (NicId, IpAddr, u16)>,
     /// From the key as the NIC sends it, to the public port in use.
     ports: HashMap<(NicId, FlowKey), u16>,
+    /// Backends of connections that came by public frontends.
+    backends: Backends,
 }
 
 /// A packet that leaves, translated.
@@ -26,20 +28,27 @@ pub type EdgeOut = Result<(), DropReason>;
 pub type EdgeIn = Result<NicId, DropReason>;
 
 impl Edge {
-    /// `packet` of `nic` leaves with source `public`.
+    /// `packet` of `nic` leaves by `way`.
     pub fn leave<O: Observer>(
         &mut self,
         cx: &mut Context<'_, O>,
         nic: NicId,
-        public: IpAddr,
-        one_to_one: bool,
+        way: WayOut,
         packet: &mut Packet,
     ) -> EdgeOut {
         let key = packet.headers.flow_key();
-        let port = if one_to_one { Ok(None) } else { self.session(nic, public, key).map(Some) };
-        let verdict = port.and_then(|port| {
-            set_source(&mut packet.frame, &mut packet.headers, public, port)
-                .map_err(|_| DropReason::NoOutboundPath)
+        let source = match way {
+            WayOut::Unchanged => Ok(None),
+            WayOut::OneToOne(public) => Ok(Some((public, None))),
+            WayOut::Answer(Entered { address, port, .. }) => Ok(Some((address, port))),
+            WayOut::Shared { address, first_port, ports } => {
+                self.session(nic, address, (first_port, ports), key).map(|port| Some((address, Some(port))))
+            }
+        };
+        let verdict = source.and_then(|source| match source {
+            Some((public, port)) => set_source(&mut packet.frame, &mut packet.headers, public, port)
+                .map_err(|_| DropReason::NoOutboundPath),
+            None => Ok(()),
         });
         if verdict.is_ok() {
             cx.report(packet, Step::PublicAddress { nic, key: packet.headers.flow_key() });
@@ -48,25 +57,32 @@ impl Edge {
         verdict
     }
 
-    /// The public port of a connection; the private one where it is free (OUT-04).
-    fn session(&mut self, nic: NicId, public: IpAddr, key: FlowKey) -> Result<u16, DropReason> {
+    /// The public port of a connection: the private one where the share allows it and it is free, else the next
+    /// free one of the share. A port serves several connections to different destinations (OUT-04).
+    fn session(
+        &mut self,
+        nic: NicId,
+        public: IpAddr,
+        (first_port, ports): (u16, u16),
+        key: FlowKey,
+    ) -> Result<u16, DropReason> {
         if let Some(port) = self.ports.get(&(nic, key)) {
             return Ok(*port);
         }
-        let mut back = FlowKey { src: public, ..key }.reversed();
-        let first = back.dst_port;
-        while self.sessions.contains_key(&back) {
-            back.dst_port = back.dst_port.checked_add(1).unwrap_or(1_024);
-            if !key.protocol.has_ports() {
-                back.src_port = back.dst_port; // an ICMP identifier fills both fields
-            }
-            if back.dst_port == first {
-                return Err(DropReason::SnatExhausted);
+        let wished = key.src_port.checked_sub(first_port).filter(|at| *at < ports).unwrap_or_default();
+        for turn in 0..ports {
+            let at = (u32::from(wished) + u32::from(turn)) % u32::from(ports);
+            let port = first_port.saturating_add(at as u16);
+            let back = FlowKey { src: public, src_port: port, ..key };
+            // An ICMP identifier fills both fields.
+            let back = if key.protocol.has_ports() { back } else { FlowKey { dst_port: port, ..back } };
+            if let std::collections::hash_map::Entry::Vacant(free) = self.sessions.entry(back.reversed()) {
+                free.insert((nic, key.src, key.src_port));
+                self.ports.insert((nic, key), port);
+                return Ok(port);
             }
         }
-        self.sessions.insert(back, (nic, key.src, key.src_port));
-        self.ports.insert((nic, key), back.dst_port);
-        Ok(back.dst_port)
+        Err(DropReason::SnatExhausted)
     }
 
     /// `packet` comes from the internet.
@@ -81,8 +97,14 @@ impl Edge {
         let session = self.sessions.get(&key).map(|(nic, ip, port)| (*nic, *ip, Some(*port)));
         let (nic, ip, port) = match (session, cx.tables.public.get(&key.dst)) {
             (Some(session), _) => session,
-            (None, Some(PublicOwner::Nic(nic, ip))) => (*nic, *ip, None),
-            (None, Some(PublicOwner::NotModelled)) => return Err(DropReason::InsufficientInput),
+            (None, Some(PublicOwner::Nic(nic, ip))) => {
+                packet.entered = Some(Entered { address: key.dst, port: None, public: true });
+                (*nic, *ip, None)
+            }
+            (None, Some(PublicOwner::Frontend(lb, frontend))) => {
+                return balance::to_frontend(cx, &mut self.backends, None, (*lb, *frontend), false, packet);
+            }
+            (None, Some(PublicOwner::Gateway(_))) => return Err(DropReason::InsufficientInput),
             (None, None) => return Err(DropReason::NoPublicAddress),
         };
         if !cx.tables.nics[nic.ix()].up {

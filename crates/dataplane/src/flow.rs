@@ -10,6 +10,8 @@ use vnetsim_types::{Direction, FlowKey, FlowState, NicId, SimTime, limits::FLOW_
 
 use vnetsim_packet::{L4, TcpFlags};
 
+use crate::Entered;
+
 /// Flow records of the NICs of one virtual network.
 #[derive(Clone, Debug, Default)]
 pub struct FlowTable {
@@ -24,6 +26,16 @@ struct Record {
     /// FIN seen from the local side, from the remote side.
     fin: [bool; 2],
     closed: bool,
+    entered: Option<Entered>,
+}
+
+/// What a live record says about a packet.
+#[derive(Clone, Copy, Debug)]
+pub struct Hit {
+    /// The record, for whoever watches.
+    pub state: FlowState,
+    /// The translation that answers of this connection undo.
+    pub entered: Option<Entered>,
 }
 
 /// The table has no room for another record of this NIC.
@@ -48,7 +60,7 @@ impl FlowTable {
         direction: Direction,
         key: FlowKey,
         l4: &L4,
-    ) -> Option<FlowState> {
+    ) -> Option<Hit> {
         let slot = (nic, local_key(direction, key));
         let record = self.records.get_mut(&slot)?;
         if record.closed || now.since(record.last_seen) > idle_max {
@@ -58,7 +70,7 @@ impl FlowTable {
         }
         record.last_seen = now;
         record.note(direction, l4);
-        Some(record.state)
+        Some(Hit { state: record.state, entered: record.entered })
     }
 
     /// Adds a record for a packet that the NSGs of `nic` let pass.
@@ -70,6 +82,7 @@ impl FlowTable {
         direction: Direction,
         key: FlowKey,
         l4: &L4,
+        entered: Option<Entered>,
     ) -> Result<(), Full> {
         let count = self.per_nic.entry(nic).or_default();
         if *count >= FLOW_RECORDS_PER_NIC_MAX {
@@ -82,7 +95,7 @@ impl FlowTable {
         }
         *count += 1;
         let state = FlowState { created: now, opened: direction };
-        let mut record = Record { state, last_seen: now, fin: [false; 2], closed: false };
+        let mut record = Record { state, last_seen: now, fin: [false; 2], closed: false, entered };
         record.note(direction, l4);
         self.records.insert((nic, local_key(direction, key)), record);
         Ok(())

@@ -21,9 +21,15 @@ mod tables;
 
 pub use edge::{Edge, EdgeIn, EdgeOut};
 pub use flow::FlowTable;
-pub use gateway::{GatewayOut, at_gateway};
+pub use gateway::{GatewayOut, at_gateway, from_gateway};
 pub use lpm::Lpm;
-pub use packet::{Leg, LegEnd, Origin, Packet};
+pub use packet::{Entered, Leg, LegEnd, Origin, Packet, WayOut};
 pub use pipeline::{Context, FABRIC_MAC, Switch};
-pub use stages::{balance::flow_hash, outbound::is_public};
+pub use stages::{
+    balance::{Backends, flow_hash},
+    mtu::path_mtu,
+    nsg::probe_passes,
+    outbound::is_public,
+    peering::Meter,
+};
 pub use tables::*;

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use vnetsim_packet::{Headers, ParseError};
-use vnetsim_types::{GatewayId, NicId, PacketId, PacketTag, SiteId, VnetId};
+use vnetsim_types::{GatewayId, NicId, PacketId, PacketTag, PrivateEndpointId, SiteId, SubnetId};
 
 /// A frame in flight.
 #[derive(Clone, Debug)]
@@ -18,6 +18,10 @@ pub struct Packet {
     pub frame: Vec<u8>,
     /// Digest of `frame`, kept in step with it by the editing functions of `vnetsim-packet`.
     pub headers: Headers,
+    /// Larger than its path carries whole: it travels as a train of fragments, which is one packet here.
+    pub fragmented: bool,
+    /// How it came to its present destination address, when somebody translated that.
+    pub entered: Option<Entered>,
     /// Appliance NICs that it passed, to name a loop when its time to live runs out.
     pub passed: Vec<NicId>,
 }
@@ -26,7 +30,7 @@ impl Packet {
     /// Parses `frame`.
     pub fn new(id: PacketId, tag: PacketTag, traced: bool, frame: Vec<u8>) -> Result<Self, ParseError> {
         let headers = vnetsim_packet::parse(&frame)?;
-        Ok(Self { id, tag, traced, frame, headers, passed: Vec::new() })
+        Ok(Self { id, tag, traced, frame, headers, fragmented: false, entered: None, passed: Vec::new() })
     }
 }
 
@@ -42,14 +46,27 @@ pub struct Leg {
 /// Who put a packet on a leg. Peering flags are checked on the receiving side.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Origin {
-    /// A NIC of this virtual network.
-    Vnet(VnetId),
-    /// A gateway of this virtual network; its traffic is not "forwarded" (GW-18).
-    Gateway(VnetId),
-    /// An on-premises site.
-    Site,
+    /// A NIC or private endpoint of this subnet.
+    Subnet(SubnetId),
+    /// A gateway in this subnet; its traffic is not "forwarded" (GW-18).
+    Gateway(SubnetId),
+    /// An on-premises site, or another gateway's tunnel.
+    Tunnel,
     /// The internet edge.
     Internet,
+    /// A platform service.
+    Platform,
+}
+
+/// A translation of a packet's destination that its answers must undo at the receiver's host (LB-03, ADDR-18).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Entered {
+    /// The address that the sender meant.
+    pub address: IpAddr,
+    /// The port that the sender meant; `None` where the translation left ports alone.
+    pub port: Option<u16>,
+    /// The address is public: answers leave by the internet edge, which undoes the translation.
+    pub public: bool,
 }
 
 /// Who receives a leg.
@@ -61,13 +78,35 @@ pub enum LegEnd {
     Gateway(GatewayId),
     /// A site, from one of its gateways.
     Site(SiteId),
+    /// A private endpoint, at the switch of its virtual network.
+    PrivateEndpoint(PrivateEndpointId),
+    /// A platform service, asked by this NIC.
+    Platform(NicId),
     /// The internet edge, with the outbound method that was chosen for the sender (OUT-01).
     Internet {
         /// The sender.
         nic: NicId,
-        /// The public address that the packet leaves with.
-        public: IpAddr,
-        /// One to one (instance public IP), or shared and port-translated.
-        one_to_one: bool,
+        /// How the source is translated.
+        way: WayOut,
     },
+}
+
+/// How a packet's source becomes public.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum WayOut {
+    /// To this address, port kept: a public IP of the NIC (OUT-03).
+    OneToOne(IpAddr),
+    /// To this address and one of these ports, kept for the connection (OUT-04, OUT-05, OUT-07).
+    Shared {
+        /// The address.
+        address: IpAddr,
+        /// First port.
+        first_port: u16,
+        /// Number of ports.
+        ports: u16,
+    },
+    /// Back to what the sender of the request meant: an answer to a connection from outside.
+    Answer(Entered),
+    /// Not at all: the guest itself uses a public frontend (LB-11).
+    Unchanged,
 }

@@ -4,12 +4,17 @@
 //! which ends in a [`Leg`] or a drop; the leg ends in [`Switch::ingress`] at the receiving NIC's
 //! switch, which ends in a delivery to the guest or a drop. The guest is stage 12 and lives in `sim`.
 
-use vnetsim_packet::{Mac, set_macs};
-use vnetsim_types::{Direction, DropReason, NicId, Observer, Place, SimTime, Step};
+use vnetsim_packet::{Mac, set_macs, set_source};
+use vnetsim_types::{Direction, DropReason, NicId, Observer, Place, PrivateEndpointId, SimTime, Step};
 
 use crate::{
-    FlowTable, Leg, Origin, Packet, Tables,
-    stages::{antispoof, filter, nsg, peering, route},
+    Backends, Entered, FlowTable, Leg, LegEnd, Meter, Origin, Packet, Tables,
+    stages::{
+        antispoof,
+        bandwidth::Buckets,
+        filter, mtu, nsg, peering,
+        route::{self, Sender},
+    },
 };
 
 /// FAB-02: the one MAC address that guests see as their neighbour, whoever it is.
@@ -23,6 +28,8 @@ pub struct Context<'a, O: Observer> {
     pub tables: &'a Tables,
     /// Told of every decision on a traced packet.
     pub observer: &'a mut O,
+    /// Counts what crosses peerings.
+    pub meter: &'a mut Meter,
 }
 
 impl<O: Observer> Context<'_, O> {
@@ -42,10 +49,13 @@ impl<O: Observer> Context<'_, O> {
     }
 }
 
-/// The virtual switch of one virtual network. Owns the flow records of the network's NICs.
+/// The virtual switch of one virtual network. Owns the flow records of the network's NICs, what its VMs may
+/// still send, and where balancers sent their connections.
 #[derive(Clone, Debug, Default)]
 pub struct Switch {
     flows: FlowTable,
+    backends: Backends,
+    buckets: Buckets,
     epoch: u32,
 }
 
@@ -71,12 +81,21 @@ impl Switch {
     ) -> Result<Leg, DropReason> {
         let tables = cx.tables;
         let port = &tables.nics[nic.ix()];
+        let origin = Origin::Subnet(port.subnet);
         filter::check(tables, port, packet)?;
         antispoof::egress(port, packet)?;
-        nsg::check(cx, &mut self.flows, nic, Direction::Outbound, packet)?;
-        let next_hop = route::choose(cx, port.subnet, packet)?;
-        let end = route::resolve(cx, port.vnet, Some(nic), next_hop, packet)?;
-        Ok(Leg { origin: Origin::Vnet(port.vnet), end })
+        if filter::is_platform(packet.headers.dst) {
+            nsg::check_platform(cx, &mut self.flows, nic, packet)?;
+            return Ok(Leg { origin, end: LegEnd::Platform(nic) });
+        }
+        let entered = nsg::check(cx, &mut self.flows, nic, Direction::Outbound, packet)?;
+        self.buckets.charge(cx.now, port, packet)?;
+        answer_as_frontend(cx, nic, entered, packet);
+        let next_hop = route::choose(cx, port.subnet, &tables.subnets[port.subnet.ix()].lpm, packet)?;
+        let sender = Sender { vnet: port.vnet, nic: Some(nic), entered };
+        let end = route::resolve(cx, &mut self.backends, sender, next_hop, packet)?;
+        mtu::check(tables, port.vnet, end, packet)?;
+        Ok(Leg { origin, end })
     }
 
     /// A leg from `origin` ends at `nic`: stages 9 to 11.
@@ -101,11 +120,43 @@ impl Switch {
         packet: &mut Packet,
     ) -> Result<(), DropReason> {
         let port = &cx.tables.nics[nic.ix()];
-        peering::cross(cx, origin, nic, packet)?;
+        peering::cross(cx, origin, port.subnet, packet)?;
+        nsg::closed_to_the_outside(cx, origin, nic, packet)?;
         nsg::check(cx, &mut self.flows, nic, Direction::Inbound, packet)?;
+        packet.entered = None;
         antispoof::ingress(port, packet)?;
         set_macs(&mut packet.frame, &mut packet.headers, FABRIC_MAC, port.mac);
         Ok(())
+    }
+
+    /// A leg from `origin` ends at a private endpoint of this network.
+    pub fn ingress_endpoint<O: Observer>(
+        &mut self,
+        cx: &mut Context<'_, O>,
+        origin: Origin,
+        id: PrivateEndpointId,
+        packet: &mut Packet,
+    ) -> Result<(), DropReason> {
+        let subnet = cx.tables.endpoints[id.ix()].subnet;
+        let verdict =
+            peering::cross(cx, origin, subnet, packet).and_then(|()| nsg::check_endpoint(cx, id, packet));
+        cx.report_drop(packet, Place::PrivateEndpoint(id), &verdict);
+        verdict
+    }
+
+    /// A private endpoint answers: routes of its subnet without user-defined ones, no filter (NSG-25).
+    pub fn egress_endpoint<O: Observer>(
+        &mut self,
+        cx: &mut Context<'_, O>,
+        id: PrivateEndpointId,
+        packet: &mut Packet,
+    ) -> Result<Leg, DropReason> {
+        let table = &cx.tables.endpoints[id.ix()];
+        let sender = Sender { vnet: table.vnet, nic: None, entered: None };
+        let verdict = route::choose(cx, table.subnet, &table.lpm, packet)
+            .and_then(|next_hop| route::resolve(cx, &mut self.backends, sender, next_hop, packet));
+        cx.report_drop(packet, Place::PrivateEndpoint(id), &verdict);
+        verdict.map(|end| Leg { origin: Origin::Subnet(table.subnet), end })
     }
 
     /// Takes note of a new set of tables. NSG-14: open flows stay unless the switch says `flush`.
@@ -121,5 +172,18 @@ impl Switch {
     /// Flow records held.
     pub fn flow_records(&self) -> usize {
         self.flows.len()
+    }
+}
+
+/// LB-03: an answer to a connection that came by an internal frontend leaves with the frontend's address.
+fn answer_as_frontend<O: Observer>(
+    cx: &mut Context<'_, O>,
+    nic: NicId,
+    entered: Option<Entered>,
+    packet: &mut Packet,
+) {
+    let Some(entered) = entered.filter(|e| !e.public) else { return };
+    if set_source(&mut packet.frame, &mut packet.headers, entered.address, entered.port).is_ok() {
+        cx.report(packet, Step::Rewritten { nic, key: packet.headers.flow_key() });
     }
 }

@@ -6,11 +6,11 @@
 use std::{collections::HashMap, net::IpAddr};
 
 use vnetsim_types::{
-    AclIx, AddrSet, GatewayId, IpNet, IpProtocol, LbId, NicId, PeeringId, RouteIx, RuleIx, SimTime, SiteId,
-    SubnetId, VnetId,
+    AclIx, AddrSet, FlowKey, GatewayId, IpNet, IpProtocol, LbId, NicId, PeeringId, PrivateEndpointId, RouteIx,
+    RuleIx, SimTime, SiteId, SubnetId, VmId, VnetId,
 };
 
-use crate::Lpm;
+use crate::{Lpm, flow_hash};
 
 /// A compiled network. Never changes; a changed network is another one with a higher `epoch`.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +27,8 @@ pub struct Tables {
     pub nics: Vec<NicTable>,
     /// By [`RouteIx`].
     pub next_hops: Vec<NextHop>,
+    /// Equal routes that share the traffic of one prefix (FE-04): what [`NextHop::Several`] names.
+    pub several: Vec<Vec<(RouteIx, NextHop)>>,
     /// By [`AclIx`].
     pub acls: Vec<Acl>,
     /// Address sets that rules share.
@@ -39,6 +41,8 @@ pub struct Tables {
     pub gateways: Vec<GatewayTable>,
     /// By [`SiteId`].
     pub sites: Vec<SiteTable>,
+    /// By [`PrivateEndpointId`].
+    pub endpoints: Vec<EndpointTable>,
     /// Who answers for which public address.
     pub public: HashMap<IpAddr, PublicOwner>,
 }
@@ -54,6 +58,8 @@ pub struct Settings {
     pub gateway_lowers_ttl: bool,
     /// NSG-14 `flush`: a new set of tables ends every flow record.
     pub flush_flows: bool,
+    /// U-09 `at_1400`: the fabric fragments whatever is larger.
+    pub fragment_at_1400: bool,
 }
 
 /// A virtual network.
@@ -81,6 +87,10 @@ pub enum Owner {
     Frontend(LbId, u32),
     /// A virtual network gateway.
     Gateway(GatewayId),
+    /// A private endpoint.
+    PrivateEndpoint(PrivateEndpointId),
+    /// Something that answers nobody here, such as a route server.
+    Silent,
 }
 
 /// Who answers for a public address.
@@ -88,17 +98,21 @@ pub enum Owner {
 pub enum PublicOwner {
     /// It stands one to one for a private address of a NIC (ADDR-18).
     Nic(NicId, IpAddr),
-    /// A public balancer frontend or a gateway; not modelled as a destination yet.
-    NotModelled,
+    /// A public frontend of a balancer: position in its frontends.
+    Frontend(LbId, u32),
+    /// An instance of a gateway, which answers pings at most; nothing is modelled.
+    Gateway(GatewayId),
 }
 
 /// A subnet.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct SubnetTable {
+    /// Its virtual network.
+    pub vnet: VnetId,
     /// Its routes.
     pub lpm: Lpm,
-    /// Public address of its NAT gateway.
-    pub nat_gateway: Option<IpAddr>,
+    /// Public addresses of its NAT gateway.
+    pub nat_gateway: Vec<IpAddr>,
     /// Default outbound access (OUT-07).
     pub default_outbound: bool,
 }
@@ -120,8 +134,16 @@ pub struct NicTable {
     pub nic_acl: Option<AclIx>,
     /// A running VM has it.
     pub up: bool,
+    /// The VM that has it; its NICs share one egress limit (VM-01).
+    pub vm: Option<VmId>,
+    /// What the size of its VM lets out, in bits per second (VM-04).
+    pub egress_bits_per_s: Option<u64>,
     /// It belongs to the pool of a Standard balancer, which ends default outbound access (LB-15).
     pub behind_standard_lb: bool,
+    /// Public addresses of a balancer that it may leave with, and its share of their ports (OUT-04).
+    pub shared_out: Option<SharedOut>,
+    /// Frontends with floating IP that it serves: addresses that its guest owns too (LB-11).
+    pub floating: Vec<IpAddr>,
     /// The MAC address of its guest (ADDR-15).
     pub mac: [u8; 6],
 }
@@ -132,6 +154,28 @@ impl NicTable {
     pub fn owns(&self, ip: IpAddr) -> bool {
         self.addresses.iter().any(|(own, _)| *own == ip)
     }
+
+    /// True when its guest takes packets for `ip`: its own, or a floating frontend (LB-11).
+    #[inline]
+    pub fn serves(&self, ip: IpAddr) -> bool {
+        self.owns(ip) || self.floating.contains(&ip)
+    }
+
+    /// Its first address of `like`'s family.
+    pub fn address_like(&self, like: IpAddr) -> Option<IpAddr> {
+        self.addresses.iter().map(|(own, _)| *own).find(|own| own.is_ipv4() == like.is_ipv4())
+    }
+}
+
+/// Public addresses shared by the members of a pool (OUT-04).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SharedOut {
+    /// The addresses.
+    pub addresses: Vec<IpAddr>,
+    /// First port of this member.
+    pub first_port: u16,
+    /// Ports of this member on each address.
+    pub ports: u16,
 }
 
 /// What a route does with a packet. Everything that can be known before the packet is resolved here.
@@ -156,6 +200,10 @@ pub enum NextHop {
     Internet,
     /// A service endpoint: the platform service itself (RT-07).
     ServiceEndpoint,
+    /// A private endpoint (RT-08).
+    PrivateEndpoint(PrivateEndpointId),
+    /// One of several equal routes, by the flow's hash: position in [`Tables::several`].
+    Several(u32),
     /// Drop.
     None,
 }
@@ -174,8 +222,8 @@ pub enum Appliance {
         /// It is in another region than the subnet.
         global: bool,
     },
-    /// A gateway; known to work in the field (FE-17), not modelled yet.
-    Gateway,
+    /// An instance of a gateway (FE-17).
+    Gateway(GatewayId),
     /// The address is in reachable space, but nobody has it (RT-19).
     Nobody,
     /// The address is not in reachable space (RT-20).
@@ -208,6 +256,8 @@ pub struct Rule {
     pub destination_ports: Vec<(u16, u16)>,
     /// Allow or deny.
     pub allow: bool,
+    /// It names one of the host's own services: the only kind of rule that reaches them (NSG-22).
+    pub platform: bool,
 }
 
 /// One side of a rule.
@@ -230,6 +280,8 @@ pub struct LinkTable {
     pub allow_forwarded: bool,
     /// False when either link of the peering has allowVirtualNetworkAccess false.
     pub both_allow_access: bool,
+    /// Subnets that the peering joins: of its own network, of the remote one; `None` for all (PEER-24).
+    pub subnets: Option<(Vec<SubnetId>, Vec<SubnetId>)>,
 }
 
 /// A load balancer.
@@ -237,6 +289,10 @@ pub struct LinkTable {
 pub struct Balancer {
     /// Basic SKU.
     pub basic: bool,
+    /// Its frontends answer peers of the same region only (LB-13, ERA-05).
+    pub regional: bool,
+    /// Its frontends: the address, and the virtual network of an internal one.
+    pub frontends: Vec<(IpAddr, Option<VnetId>)>,
     /// Rules in order.
     pub rules: Vec<BalancerRule>,
 }
@@ -252,8 +308,14 @@ pub struct BalancerRule {
     pub port: u16,
     /// What a backend is chosen by.
     pub hash: HashInput,
-    /// Pool members.
-    pub members: Vec<NicId>,
+    /// Port at the backend; 0 leaves it.
+    pub backend_port: u16,
+    /// LB-11: the destination stays the frontend.
+    pub floating_ip: bool,
+    /// How long an idle connection keeps its backend (LB-14).
+    pub idle_timeout: SimTime,
+    /// Pool members, and whether the probe finds them up (LB-07).
+    pub members: Vec<(NicId, bool)>,
 }
 
 /// Fields that choose a backend (LB-05).
@@ -274,8 +336,34 @@ pub struct GatewayTable {
     pub vnet: VnetId,
     /// Its `GatewaySubnet`, whose routes it uses.
     pub subnet: SubnetId,
-    /// Prefixes of the sites connected to it, longest first, then in the order of the connections.
-    pub prefixes: Vec<(IpNet, SiteId)>,
+    /// Its instances' own addresses.
+    pub addresses: Vec<IpAddr>,
+    /// What lies beyond its connections, longest prefix first, then in the order of the connections.
+    pub beyond: Vec<(IpNet, Beyond)>,
+    /// Gateways of the same network that a route server lets it exchange traffic with (GW-13).
+    pub transit: Vec<GatewayId>,
+}
+
+/// The far end of a gateway's connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Beyond {
+    /// A site.
+    Site(SiteId),
+    /// Another gateway, over a tunnel or a circuit.
+    Gateway(GatewayId),
+}
+
+/// A private endpoint.
+#[derive(Clone, Debug)]
+pub struct EndpointTable {
+    /// Its virtual network.
+    pub vnet: VnetId,
+    /// Its subnet.
+    pub subnet: SubnetId,
+    /// NSG of its subnet, where the subnet's policies let it apply (NSG-25).
+    pub acl: Option<AclIx>,
+    /// Routes of its answers: its subnet's, without user-defined ones.
+    pub lpm: Lpm,
 }
 
 /// An on-premises site.
@@ -283,8 +371,10 @@ pub struct GatewayTable {
 pub struct SiteTable {
     /// Azure prefixes that its device knows; `None` for all.
     pub known: Option<AddrSet>,
-    /// The gateway that its traffic enters Azure by.
-    pub gateway: Option<GatewayId>,
+    /// Gateways that its traffic enters Azure by, and the Azure prefixes behind each, longest first.
+    pub routes: Vec<(IpNet, GatewayId)>,
+    /// Gateways without regard to prefixes: of connections that teach it nothing.
+    pub untaught: Vec<GatewayId>,
 }
 
 impl Tables {
@@ -295,10 +385,29 @@ impl Tables {
         links.binary_search_by_key(&from, |(peer, _)| *peer).ok().map(|at| links[at].1)
     }
 
-    /// The route that `subnet` has for `dst`, and its number.
+    /// The route that `subnet` has for `dst`, and its number; the first of several equal ones.
     #[inline]
     pub fn route(&self, subnet: SubnetId, dst: IpAddr) -> Option<(RouteIx, NextHop)> {
         let route = self.subnets[subnet.ix()].lpm.lookup(dst)?;
-        Some((route, self.next_hops[route.ix()]))
+        Some(match self.next_hops[route.ix()] {
+            NextHop::Several(set) => self.several[set as usize][0],
+            one => (route, one),
+        })
+    }
+
+    /// The route by which a packet with `key` leaves, its number, and how many equal ones there were. The hash
+    /// is not symmetric: each direction chooses for itself (FE-04).
+    #[inline]
+    pub fn route_for(&self, lpm: &Lpm, key: &FlowKey) -> Option<(RouteIx, NextHop, u16)> {
+        let route = lpm.lookup(key.dst)?;
+        Some(match self.next_hops[route.ix()] {
+            NextHop::Several(set) => {
+                let ways = &self.several[set as usize];
+                let turn = flow_hash(key, HashInput::FiveTuple, false) % ways.len() as u64;
+                let (route, next_hop) = ways[turn as usize];
+                (route, next_hop, ways.len() as u16)
+            }
+            one => (route, one, 1),
+        })
     }
 }

@@ -94,7 +94,7 @@ impl Books {
             let place = match via {
                 Place::Nic(nic) => u64::from(nic.0),
                 Place::Gateway(gateway) => 1 << 32 | u64::from(gateway.0),
-                Place::Site(_) | Place::Internet => return, // they end a way, they do not lie on it
+                _ => return, // the others end a way, they do not lie on it
             };
             // FNV-1a over the order of the hops and the packet that took them.
             for word in [tag.part as u64, place] {

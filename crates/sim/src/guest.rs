@@ -10,7 +10,7 @@ use std::{
 };
 
 use vnetsim_dataplane::{Context, FABRIC_MAC, Packet, Tables};
-use vnetsim_model::{Network, Role, Snat, Vm};
+use vnetsim_model::{Access, Network, PolicyRule, Role, Snat, Vm};
 use vnetsim_packet::{L4, TcpFlags, set_destination, set_macs, set_source, set_ttl};
 use vnetsim_types::{
     ApplianceAction, DropReason, FlowKey, IpProtocol, NicId, Observer, Part, Place, ProtoPort, Step, VmId,
@@ -71,7 +71,7 @@ impl Guest {
     ) -> Reaction {
         let machine = &network[vm];
         let back = self.translate_back(packet);
-        let own = |ip: IpAddr| machine.nics.iter().any(|nic| network[*nic].owns(ip));
+        let own = |ip: IpAddr| machine.nics.iter().any(|nic| cx.tables.nics[nic.ix()].serves(ip));
         let reaction = if !back && own(packet.headers.dst) {
             host(cx, network, machine, nic, exchange, packet)
         } else {
@@ -102,8 +102,10 @@ impl Guest {
             let reason = if looped { DropReason::RoutingLoop } else { DropReason::TtlExpired };
             return Reaction::Dropped(reason, time_exceeded(cx.tables, network, nic_in, packet));
         }
-        if guest.role == Role::Firewall && !self.session_allows(packet) {
-            return Reaction::Dropped(DropReason::NvaNoSession, None);
+        if guest.role == Role::Firewall
+            && let Err(reason) = self.session(guest.policy.as_deref(), packet)
+        {
+            return Reaction::Dropped(reason, None);
         }
         let nic_out = leaving_nic(network, machine, packet.headers.dst);
         set_ttl(&mut packet.frame, &mut packet.headers, ttl);
@@ -123,30 +125,32 @@ impl Guest {
         Reaction::Forwarded(nic_out)
     }
 
-    /// FLOW-05: a SYN, or the first packet of another protocol, opens a session. Everything else of
-    /// TCP needs one, and nothing but the answer passes before the answer did.
-    fn session_allows(&mut self, packet: &Packet) -> bool {
-        let key = canonical(packet.headers.flow_key());
-        match packet.headers.l4 {
-            L4::Tcp { flags, .. } if flags.contains(TcpFlags::SYN) && !flags.contains(TcpFlags::ACK) => {
-                self.sessions.insert(key, Session { answered: false });
-                true
-            }
-            L4::Tcp { flags, .. } => match self.sessions.get_mut(&key) {
-                Some(session) if flags.contains(TcpFlags::SYN) => {
-                    session.answered = true;
-                    true
-                }
-                Some(session) => session.answered || flags.contains(TcpFlags::RST),
-                None => false,
-            },
+    /// FLOW-05: a SYN, or the first packet of another protocol, opens a session if the policy allows it.
+    /// Everything else of TCP needs one, and nothing but the answer passes before the answer did.
+    fn session(&mut self, policy: Option<&[PolicyRule]>, packet: &Packet) -> Result<(), DropReason> {
+        let key = packet.headers.flow_key();
+        let slot = canonical(key);
+        let opens = match packet.headers.l4 {
+            L4::Tcp { flags, .. } => flags.contains(TcpFlags::SYN) && !flags.contains(TcpFlags::ACK),
             // ICMP errors belong to the session of the packet they are about.
-            L4::IcmpError { about: Some(about), .. } => self.sessions.contains_key(&canonical(about)),
-            _ => {
-                self.sessions.entry(key).or_insert(Session { answered: true });
-                true
+            L4::IcmpError { about: Some(about), .. } => {
+                let known = self.sessions.contains_key(&canonical(about));
+                return if known { Ok(()) } else { Err(DropReason::NvaNoSession) };
             }
+            _ => !self.sessions.contains_key(&slot),
+        };
+        if opens {
+            if !policy.is_none_or(|rules| policy_allows(rules, &key)) {
+                return Err(DropReason::NvaPolicyDeny);
+            }
+            let answered = key.protocol != IpProtocol::TCP;
+            self.sessions.insert(slot, Session { answered });
+            return Ok(());
         }
+        let session = self.sessions.get_mut(&slot).ok_or(DropReason::NvaNoSession)?;
+        let L4::Tcp { flags, .. } = packet.headers.l4 else { return Ok(()) };
+        session.answered |= flags.contains(TcpFlags::SYN);
+        if session.answered || flags.contains(TcpFlags::RST) { Ok(()) } else { Err(DropReason::NvaNoSession) }
     }
 
     /// Gives `packet` the address of `nic_out` as source; the port stays where it is free.
@@ -212,6 +216,19 @@ impl Guest {
         let Some((ip, port)) = self.translated_back.get(&packet.headers.flow_key()) else { return false };
         set_destination(&mut packet.frame, &mut packet.headers, *ip, Some(*port)).is_ok()
     }
+}
+
+/// The first rule that matches decides; what none names is denied.
+fn policy_allows(rules: &[PolicyRule], key: &FlowKey) -> bool {
+    let within = |blocks: &[vnetsim_types::IpNet], ip: IpAddr| {
+        blocks.is_empty() || blocks.iter().any(|block| block.contains(&ip))
+    };
+    let port = |rule: &PolicyRule| {
+        let fits = |p: &ProtoPort| p.protocol == key.protocol && (p.port == 0 || p.port == key.dst_port);
+        rule.ports.is_empty() || rule.ports.iter().any(fits)
+    };
+    let matches = |rule: &&PolicyRule| within(&rule.source, key.src) && within(&rule.destination, key.dst) && port(rule);
+    rules.iter().find(matches).is_some_and(|rule| rule.access == Access::Allow)
 }
 
 /// A packet for the machine itself.

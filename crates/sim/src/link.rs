@@ -24,13 +24,17 @@ pub(crate) fn latency(tables: &Tables, origin: Origin, end: LegEnd) -> SimTime {
     let to = match end {
         LegEnd::Nic(nic) => tables.nics[nic.ix()].vnet,
         LegEnd::Gateway(gateway) => tables.gateways[gateway.ix()].vnet,
+        LegEnd::PrivateEndpoint(id) => tables.endpoints[id.ix()].vnet,
+        LegEnd::Platform(_) => return SAME_REGION,
         LegEnd::Site(_) => return SITE,
         LegEnd::Internet { .. } => return INTERNET,
     };
     match origin {
         Origin::Internet => INTERNET,
-        Origin::Site => SITE,
-        Origin::Vnet(from) | Origin::Gateway(from) if region(from) == region(to) => SAME_REGION,
-        Origin::Vnet(_) | Origin::Gateway(_) => OTHER_REGION,
+        Origin::Platform => SAME_REGION,
+        Origin::Tunnel => SITE,
+        Origin::Subnet(from) | Origin::Gateway(from) => {
+            if region(tables.subnets[from.ix()].vnet) == region(to) { SAME_REGION } else { OTHER_REGION }
+        }
     }
 }

@@ -1,13 +1,18 @@
 //! The run: takes events in order and lets switches, guests, gateways, sites and the edge act on them.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use vnetsim_compile::{Epoch, compile};
-use vnetsim_dataplane::{Context, Edge, Leg, LegEnd, Origin, Packet, Switch, at_gateway};
+use vnetsim_dataplane::{
+    Backends, Context, Edge, GatewayOut, Leg, LegEnd, Meter, Origin, Packet, Switch, at_gateway, from_gateway,
+};
 use vnetsim_model::{Network, Operation, Refusal, Traffic};
 use vnetsim_types::{
-    DropReason, NicId, Observer, PacketId, PacketTag, Part, Place, SimTime, SiteId, Span, Step, TrafficId,
-    limits,
+    DropReason, FlowKey, GatewayId, NicId, Observer, PacketId, PacketTag, Part, Place, PrivateEndpointId, SimTime,
+    SiteId, Span, Step, TrafficId, limits,
 };
 
 use crate::{
@@ -60,6 +65,8 @@ pub struct Report {
     pub dropped: BTreeMap<DropReason, u64>,
     /// Events handled.
     pub events: u64,
+    /// Bytes that crossed peerings.
+    pub meter: Meter,
     /// Set when too many events happened at one moment and the run was stopped there.
     pub stuck_at: Option<SimTime>,
 }
@@ -92,6 +99,11 @@ struct World<'a, O: Observer> {
     switches: Vec<Switch>,
     guests: Vec<Guest>,
     edge: Edge,
+    /// Balancer choices of packets that gateways forward.
+    gateway_backends: Backends,
+    /// Who asked a platform service, by the key of the answer.
+    platform_clients: HashMap<FlowKey, NicId>,
+    meter: Meter,
     books: Books,
     changes: Vec<ChangeReport>,
     now: SimTime,
@@ -112,6 +124,9 @@ impl<'a, O: Observer> World<'a, O> {
             switches: vec![Switch::default(); network.vnets().len()],
             guests: vec![Guest::default(); network.vms().len()],
             edge: Edge::default(),
+            gateway_backends: Backends::default(),
+            platform_clients: HashMap::new(),
+            meter: Meter::default(),
             books: Books::new(traffic.len()),
             changes: Vec::new(),
             now: SimTime::ZERO,
@@ -151,6 +166,7 @@ impl<'a, O: Observer> World<'a, O> {
             delivered: self.books.delivered,
             dropped: self.books.dropped,
             events: self.events,
+            meter: self.meter,
             stuck_at: self.stuck_at,
         }
     }
@@ -189,11 +205,11 @@ impl<'a, O: Observer> World<'a, O> {
     fn mac_of(&self, place: Place) -> vnetsim_packet::Mac {
         match place {
             Place::Nic(nic) => self.tables().nics[nic.ix()].mac,
-            Place::Gateway(_) | Place::Site(_) | Place::Internet => vnetsim_dataplane::FABRIC_MAC,
+            _ => vnetsim_dataplane::FABRIC_MAC,
         }
     }
 
-    fn tables(&self) -> std::sync::Arc<vnetsim_dataplane::Tables> {
+    fn tables(&self) -> Arc<vnetsim_dataplane::Tables> {
         self.epochs.last().expect("the first epoch is always there").compiled.tables.clone()
     }
 
@@ -212,7 +228,9 @@ impl<'a, O: Observer> World<'a, O> {
             Place::Nic(nic) => self.emit(nic, packet),
             Place::Site(site) => self.site_sends(site, packet),
             Place::Internet => self.internet_sends(packet),
-            Place::Gateway(_) => debug_assert!(false, "gateways send nothing of their own"),
+            Place::Gateway(gateway) => self.gateway_sends(gateway, packet),
+            Place::PrivateEndpoint(id) => self.endpoint_sends(id, packet),
+            Place::Platform => self.platform_sends(packet),
         }
     }
 
@@ -223,7 +241,12 @@ impl<'a, O: Observer> World<'a, O> {
         if !port.up {
             return self.lost(packet, Place::Nic(nic), DropReason::SenderStopped);
         }
-        let mut cx = Context { now: self.now, tables: &tables, observer: &mut *self.observer };
+        let mut cx = Context {
+            now: self.now,
+            tables: &tables,
+            observer: &mut *self.observer,
+            meter: &mut self.meter,
+        };
         match self.switches[port.vnet.ix()].egress(&mut cx, nic, &mut packet) {
             Ok(leg) => self.travel(Node::Vnet(port.vnet.0), leg, packet),
             Err(reason) => self.dropped(packet, Place::Nic(nic), reason),
@@ -237,7 +260,12 @@ impl<'a, O: Observer> World<'a, O> {
 
     fn arrive(&mut self, leg: Leg, mut packet: Packet) {
         let tables = self.tables();
-        let mut cx = Context { now: self.now, tables: &tables, observer: &mut *self.observer };
+        let mut cx = Context {
+            now: self.now,
+            tables: &tables,
+            observer: &mut *self.observer,
+            meter: &mut self.meter,
+        };
         match leg.end {
             LegEnd::Nic(nic) => {
                 let vnet = tables.nics[nic.ix()].vnet;
@@ -246,22 +274,39 @@ impl<'a, O: Observer> World<'a, O> {
                     Err(reason) => self.dropped(packet, Place::Nic(nic), reason),
                 }
             }
-            LegEnd::Gateway(gateway) => match at_gateway(&mut cx, leg.origin, gateway, &mut packet) {
-                Ok(next) => {
-                    self.books.passed(packet.tag, Place::Gateway(gateway));
-                    self.travel(Node::Gateway(gateway.0), next, packet);
-                }
-                Err(reason) => self.dropped(packet, Place::Gateway(gateway), reason),
-            },
+            LegEnd::Gateway(gateway) => {
+                let out = at_gateway(&mut cx, &mut self.gateway_backends, leg.origin, gateway, &mut packet);
+                self.leave_gateway(gateway, out, packet);
+            }
             LegEnd::Site(site) => self.at_far_end(Place::Site(site), packet),
-            LegEnd::Internet { nic, public, one_to_one } => {
-                match self.edge.leave(&mut cx, nic, public, one_to_one, &mut packet) {
-                    // A public address of this network is reached from outside, like any other.
-                    Ok(()) if tables.public.contains_key(&packet.headers.dst) => self.internet_sends(packet),
-                    Ok(()) => self.at_far_end(Place::Internet, packet),
-                    Err(reason) => self.dropped(packet, Place::Nic(nic), reason),
+            LegEnd::PrivateEndpoint(id) => {
+                let vnet = tables.endpoints[id.ix()].vnet;
+                match self.switches[vnet.ix()].ingress_endpoint(&mut cx, leg.origin, id, &mut packet) {
+                    Ok(()) => self.at_far_end(Place::PrivateEndpoint(id), packet),
+                    Err(reason) => self.dropped(packet, Place::PrivateEndpoint(id), reason),
                 }
             }
+            LegEnd::Platform(nic) => {
+                self.platform_clients.insert(packet.headers.flow_key().reversed(), nic);
+                self.at_far_end(Place::Platform, packet);
+            }
+            LegEnd::Internet { nic, way } => match self.edge.leave(&mut cx, nic, way, &mut packet) {
+                // A public address of this network is reached from outside, like any other.
+                Ok(()) if tables.public.contains_key(&packet.headers.dst) => self.internet_sends(packet),
+                Ok(()) => self.at_far_end(Place::Internet, packet),
+                Err(reason) => self.dropped(packet, Place::Nic(nic), reason),
+            },
+        }
+    }
+
+    fn leave_gateway(&mut self, gateway: GatewayId, out: GatewayOut, packet: Packet) {
+        match out {
+            Ok(Some(next)) => {
+                self.books.passed(packet.tag, Place::Gateway(gateway));
+                self.travel(Node::Gateway(gateway.0), next, packet);
+            }
+            Ok(None) => self.at_far_end(Place::Gateway(gateway), packet),
+            Err(reason) => self.dropped(packet, Place::Gateway(gateway), reason),
         }
     }
 
@@ -272,7 +317,12 @@ impl<'a, O: Observer> World<'a, O> {
             return self.lost(packet, Place::Nic(nic), DropReason::NoSuchDestination);
         };
         let exchange = self.exchange(packet.tag);
-        let mut cx = Context { now: self.now, tables: &tables, observer: &mut *self.observer };
+        let mut cx = Context {
+            now: self.now,
+            tables: &tables,
+            observer: &mut *self.observer,
+            meter: &mut self.meter,
+        };
         match self.guests[vm.ix()].receive(&mut cx, &self.network, vm, nic, exchange, &mut packet) {
             Reaction::Delivered(answer) => {
                 let (place, answer) = match answer {
@@ -303,9 +353,19 @@ impl<'a, O: Observer> World<'a, O> {
         }
     }
 
-    /// Sites and the internet stand for hosts that have every address and answer everything.
+    /// Sites, services and the internet stand for hosts that have every address and answer everything. A gateway
+    /// answers pings (FE-17), a private endpoint does not.
     fn at_far_end(&mut self, place: Place, packet: Packet) {
         let (headers, exchange) = (packet.headers, self.exchange(packet.tag));
+        let icmp = headers.protocol.is_icmp();
+        let deaf = match place {
+            Place::Gateway(_) => !icmp,
+            Place::PrivateEndpoint(_) => icmp && packet.tag.part == Part::Request,
+            _ => false,
+        };
+        if deaf {
+            return self.lost(packet, place, DropReason::GuestPortClosed);
+        }
         let mismatch = exchange.opener != place || headers.flow_key() != exchange.answer;
         if packet.tag.part == Part::Reply && mismatch {
             return self.lost(packet, place, DropReason::AnswerMismatch);
@@ -326,23 +386,71 @@ impl<'a, O: Observer> World<'a, O> {
         self.books.delivered(self.now, packet.tag, self.observer);
     }
 
-    /// GW-06: a site sends into Azure by its gateway, if its device knows the destination.
+    /// GW-06: a site sends into Azure by the gateway that serves the destination, if its device knows it.
     fn site_sends(&mut self, site: SiteId, packet: Packet) {
         let tables = self.tables();
         let table = &tables.sites[site.ix()];
-        let known = table.known.as_ref().is_none_or(|set| set.contains(packet.headers.dst));
-        match table.gateway.filter(|_| known) {
+        let dst = packet.headers.dst;
+        let known = table.known.as_ref().is_none_or(|set| set.contains(dst));
+        let routed = table.routes.iter().find(|(prefix, _)| prefix.contains(&dst)).map(|(_, gateway)| *gateway);
+        match routed.or(table.untaught.first().copied()).filter(|_| known) {
             Some(gateway) => {
-                let leg = Leg { origin: Origin::Site, end: LegEnd::Gateway(gateway) };
+                let leg = Leg { origin: Origin::Tunnel, end: LegEnd::Gateway(gateway) };
                 self.travel(Node::Site(site.0), leg, packet);
             }
             None => self.lost(packet, Place::Site(site), DropReason::NoRouteOnPrem),
         }
     }
 
+    fn gateway_sends(&mut self, gateway: GatewayId, mut packet: Packet) {
+        let tables = self.tables();
+        let mut cx = Context {
+            now: self.now,
+            tables: &tables,
+            observer: &mut *self.observer,
+            meter: &mut self.meter,
+        };
+        match from_gateway(&mut cx, &mut self.gateway_backends, gateway, &mut packet) {
+            Ok(Some(leg)) => self.travel(Node::Gateway(gateway.0), leg, packet),
+            Ok(None) => {}
+            Err(reason) => self.dropped(packet, Place::Gateway(gateway), reason),
+        }
+    }
+
+    fn endpoint_sends(&mut self, id: PrivateEndpointId, mut packet: Packet) {
+        let tables = self.tables();
+        let vnet = tables.endpoints[id.ix()].vnet;
+        let mut cx = Context {
+            now: self.now,
+            tables: &tables,
+            observer: &mut *self.observer,
+            meter: &mut self.meter,
+        };
+        match self.switches[vnet.ix()].egress_endpoint(&mut cx, id, &mut packet) {
+            Ok(leg) => self.travel(Node::Vnet(vnet.0), leg, packet),
+            Err(reason) => self.dropped(packet, Place::PrivateEndpoint(id), reason),
+        }
+    }
+
+    /// A platform service answers the NIC that asked.
+    fn platform_sends(&mut self, packet: Packet) {
+        match self.platform_clients.get(&packet.headers.flow_key()) {
+            Some(nic) => {
+                let leg = Leg { origin: Origin::Platform, end: LegEnd::Nic(*nic) };
+                self.travel(Node::Internet, leg, packet);
+            }
+            None => self.lost(packet, Place::Platform, DropReason::NoSuchDestination),
+        }
+    }
+
     fn internet_sends(&mut self, mut packet: Packet) {
         let tables = self.tables();
-        let mut cx = Context { now: self.now, tables: &tables, observer: &mut *self.observer };
+        let mut cx = Context {
+            now: self.now,
+            tables: &tables,
+            observer: &mut *self.observer,
+            meter: &mut self.meter,
+        };
         match self.edge.enter(&mut cx, &mut packet) {
             Ok(nic) => {
                 let leg = Leg { origin: Origin::Internet, end: LegEnd::Nic(nic) };

@@ -129,8 +129,8 @@ pub enum Step {
     },
     /// No NSG is attached at this level: allow (NSG-11).
     NoNsg {
-        /// The NIC.
-        nic: NicId,
+        /// The NIC, or the private endpoint (NSG-25).
+        at: Place,
         /// Direction of this packet.
         direction: Direction,
         /// Which attachment is missing.
@@ -138,8 +138,8 @@ pub enum Step {
     },
     /// A rule of an NSG decided.
     Nsg {
-        /// The NIC.
-        nic: NicId,
+        /// The NIC, or the private endpoint (NSG-25).
+        at: Place,
         /// Direction of this packet.
         direction: Direction,
         /// Where the NSG is attached.

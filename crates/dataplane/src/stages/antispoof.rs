@@ -6,12 +6,12 @@ use crate::{NicTable, Packet};
 
 /// FAB-12.
 pub(crate) fn egress(port: &NicTable, packet: &Packet) -> Result<(), DropReason> {
-    if port.ip_forwarding || port.owns(packet.headers.src) { Ok(()) } else { Err(DropReason::SourceNotOwned) }
+    if port.ip_forwarding || port.serves(packet.headers.src) { Ok(()) } else { Err(DropReason::SourceNotOwned) }
 }
 
 /// FAB-13.
 pub(crate) fn ingress(port: &NicTable, packet: &Packet) -> Result<(), DropReason> {
-    if port.ip_forwarding || port.owns(packet.headers.dst) {
+    if port.ip_forwarding || port.serves(packet.headers.dst) {
         Ok(())
     } else {
         Err(DropReason::IpForwardingDisabled)

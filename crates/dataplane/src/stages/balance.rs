@@ -1,22 +1,56 @@
-//! An internal load balancer as next hop: rule, healthy backends, hash (RT-21, LB-02 to LB-10).
+//! Load balancers: rule, healthy backends, hash, translation (RT-21, LB-02 to LB-16).
+//!
+//! A balancer is no place that packets pass: the sender's host chooses the backend and translates the
+//! destination, the backend's host translates the answer back ([`Entered`]). As next hop of a route it chooses
+//! and leaves the packet alone.
 
-use std::net::IpAddr;
+use std::{collections::HashMap, net::IpAddr};
 
-use vnetsim_types::{DropReason, FlowKey, LbId, NicId, Observer, Step};
+use vnetsim_packet::{L4, TcpFlags, set_destination};
+use vnetsim_types::{DropReason, FlowKey, IpProtocol, LbId, NicId, Observer, SimTime, Step};
 
-use crate::{BalancerRule, Context, HashInput, Packet};
+use crate::{Balancer, BalancerRule, Context, Entered, HashInput, Packet};
 
-/// The backend for `packet`. The destination address is left alone (RT-21).
+/// Most remembered connections of one switch; beyond it, connections move when backends come or go.
+const REMEMBERED_MAX: usize = 1 << 20;
+
+/// Backends of TCP connections under way: they stay where they are when probes fail or pools change (LB-06,
+/// LB-08). Owned by whoever resolves next hops: a switch, the gateways, the edge.
+#[derive(Clone, Debug, Default)]
+pub struct Backends {
+    chosen: HashMap<(LbId, u32, FlowKey), (NicId, SimTime)>,
+}
+
+impl Backends {
+    fn get(&mut self, now: SimTime, idle_max: SimTime, slot: (LbId, u32, FlowKey)) -> Option<NicId> {
+        let (nic, last_seen) = self.chosen.get_mut(&slot)?;
+        if now.since(*last_seen) > idle_max {
+            self.chosen.remove(&slot);
+            return None;
+        }
+        *last_seen = now;
+        Some(*nic)
+    }
+
+    fn put(&mut self, now: SimTime, slot: (LbId, u32, FlowKey), nic: NicId) {
+        if self.chosen.len() < REMEMBERED_MAX || self.chosen.contains_key(&slot) {
+            self.chosen.insert(slot, (nic, now));
+        }
+    }
+}
+
+/// The backend for `packet`, and the rule that says so. The packet stays as it is (RT-21).
 pub(crate) fn choose<O: Observer>(
     cx: &mut Context<'_, O>,
+    memory: &mut Backends,
     lb: LbId,
     frontend: u32,
     global: bool,
     packet: &Packet,
-) -> Result<NicId, DropReason> {
+) -> Result<(NicId, u32), DropReason> {
     let tables = cx.tables;
     let balancer = &tables.balancers[lb.ix()];
-    if balancer.basic && global {
+    if balancer.regional && global {
         return Err(DropReason::GlobalPeeringBasicLb);
     }
     let key = packet.headers.flow_key();
@@ -26,26 +60,81 @@ pub(crate) fn choose<O: Observer>(
     };
     let ix = balancer.rules.iter().position(covers).ok_or(DropReason::NoLoadBalancerRule)?;
     let rule = &balancer.rules[ix];
-    let up = |nic: &&NicId| tables.nics[nic.ix()].up;
-    let healthy = rule.members.iter().filter(up).count();
+    let ha_ports = rule.protocol.is_none();
+    if ha_ports && packet.fragmented {
+        return Err(DropReason::FragmentUnsupported); // FAB-21
+    }
+    let slot = (lb, ix as u32, if ha_ports { canonical(key) } else { key });
+    let healthy = rule.members.iter().filter(|(_, healthy)| *healthy).count();
+    let kept = if begins(&packet.headers.l4) { None } else { memory.get(cx.now, rule.idle_timeout, slot) };
+    let kept = kept.filter(|nic| tables.nics[nic.ix()].up && keeps(balancer, healthy));
+    let backend = match kept {
+        Some(nic) => nic,
+        None => pick(rule, &key, healthy)?,
+    };
+    if key.protocol == IpProtocol::TCP {
+        memory.put(cx.now, slot, backend);
+    }
+    let (healthy, members) = (healthy as u16, rule.members.len() as u16);
+    cx.report(packet, Step::LoadBalancer { lb, rule: ix as u32, backend, healthy, members });
+    Ok((backend, ix as u32))
+}
+
+/// LB-08: with every backend down, a Basic balancer ends what is established.
+fn keeps(balancer: &Balancer, healthy: usize) -> bool {
+    healthy > 0 || !balancer.basic
+}
+
+fn begins(l4: &L4) -> bool {
+    match l4 {
+        L4::Tcp { flags, .. } => flags.contains(TcpFlags::SYN) && !flags.contains(TcpFlags::ACK),
+        _ => true,
+    }
+}
+
+fn pick(rule: &BalancerRule, key: &FlowKey, healthy: usize) -> Result<NicId, DropReason> {
     if healthy == 0 {
         return Err(DropReason::NoHealthyBackend);
     }
-    let hash = flow_hash(&key, rule.hash, rule.protocol.is_none());
-    let turn = (hash % healthy as u64) as usize;
-    let backend =
-        *rule.members.iter().filter(up).nth(turn).expect("turn is below the count of healthy members");
-    cx.report(
-        packet,
-        Step::LoadBalancer {
-            lb,
-            rule: ix as u32,
-            backend,
-            healthy: healthy as u16,
-            members: rule.members.len() as u16,
-        },
-    );
-    Ok(backend)
+    let turn = (flow_hash(key, rule.hash, rule.protocol.is_none()) % healthy as u64) as usize;
+    let mut up = rule.members.iter().filter(|(_, healthy)| *healthy).map(|(nic, _)| *nic);
+    up.nth(turn).ok_or(DropReason::NoHealthyBackend)
+}
+
+/// `packet` is for the frontend itself: chooses a backend and translates the destination (LB-03).
+pub(crate) fn to_frontend<O: Observer>(
+    cx: &mut Context<'_, O>,
+    memory: &mut Backends,
+    sender: Option<NicId>,
+    (lb, frontend): (LbId, u32),
+    global: bool,
+    packet: &mut Packet,
+) -> Result<NicId, DropReason> {
+    let (nic, rule) = choose(cx, memory, lb, frontend, global, packet)?;
+    if sender == Some(nic) {
+        return Err(DropReason::LoadBalancerHairpin); // LB-12
+    }
+    let balancer = &cx.tables.balancers[lb.ix()];
+    let rule = &balancer.rules[rule as usize];
+    if rule.floating_ip {
+        return Ok(nic);
+    }
+    let key = packet.headers.flow_key();
+    let ported = key.protocol.has_ports();
+    let own = cx.tables.nics[nic.ix()].address_like(key.dst).ok_or(DropReason::NoHealthyBackend)?;
+    let port = (ported && rule.backend_port != 0).then_some(rule.backend_port);
+    let public = balancer.frontends[frontend as usize].1.is_none();
+    set_destination(&mut packet.frame, &mut packet.headers, own, port)
+        .map_err(|_| DropReason::NoLoadBalancerRule)?;
+    packet.entered = Some(Entered { address: key.dst, port: ported.then_some(key.dst_port), public });
+    cx.report(packet, Step::Rewritten { nic, key: packet.headers.flow_key() });
+    Ok(nic)
+}
+
+/// One key for both directions (LB-10).
+fn canonical(key: FlowKey) -> FlowKey {
+    let back = key.reversed();
+    if (back.src, back.src_port) < (key.src, key.src_port) { back } else { key }
 }
 
 /// LB-04: any deterministic hash will do. LB-10: with HA ports both directions hash alike. U-07:

@@ -1,4 +1,4 @@
-//! Stages 1 and 2: what the fabric does not carry at all, and the platform's own addresses.
+//! Stages 1 and 2: what the fabric does not carry at all, and the host's own addresses.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -8,7 +8,7 @@ use vnetsim_types::{DropReason, IpProtocol};
 use crate::{NicTable, Packet, Tables};
 
 /// FAB-08: DHCP, DNS, agent and probe address of the host.
-const WIRE_SERVER: IpAddr = IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16));
+pub(crate) const WIRE_SERVER: IpAddr = IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16));
 /// FAB-09: instance metadata service.
 const METADATA: IpAddr = IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254));
 /// FAB-07: reserved for the host.
@@ -16,7 +16,12 @@ const HOST_UDP_PORT: u16 = 65_330;
 const DHCP_SERVER_PORT: u16 = 67;
 const DHCP_CLIENT_PORT: u16 = 68;
 
-/// FAB-05 to FAB-09.
+/// FAB-10: the host answers these before NSGs and routes.
+pub(crate) fn is_platform(dst: IpAddr) -> bool {
+    dst == WIRE_SERVER || dst == METADATA
+}
+
+/// FAB-05 to FAB-08.
 pub(crate) fn check(tables: &Tables, port: &NicTable, packet: &Packet) -> Result<(), DropReason> {
     let headers = &packet.headers;
     if is_group(headers.dst) || tables.vnets[port.vnet.ix()].broadcasts.binary_search(&headers.dst).is_ok() {
@@ -34,10 +39,6 @@ pub(crate) fn check(tables: &Tables, port: &NicTable, packet: &Packet) -> Result
     // Only the platform sends from its address, whatever the NIC's settings (FAB-08).
     if headers.src == WIRE_SERVER {
         return Err(DropReason::SourceNotOwned);
-    }
-    // FAB-10: the host answers before NSGs and routes. Its services are not modelled yet.
-    if headers.dst == WIRE_SERVER || headers.dst == METADATA {
-        return Err(DropReason::InsufficientInput);
     }
     Ok(())
 }

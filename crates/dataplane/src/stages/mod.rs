@@ -2,7 +2,9 @@
 
 pub(crate) mod antispoof;
 pub(crate) mod balance;
+pub(crate) mod bandwidth;
 pub(crate) mod filter;
+pub(crate) mod mtu;
 pub(crate) mod nsg;
 pub(crate) mod outbound;
 pub(crate) mod peering;

@@ -4,32 +4,124 @@
 //! of the direction (NSG-09), and a packet that passes opens a record. Rules are scanned in
 //! priority order.
 
-use vnetsim_types::{Direction, DropReason, FlowKey, NicId, NsgLevel, Observer, RuleIx, Step};
+use vnetsim_types::{
+    AclIx, Direction, DropReason, FlowKey, IpProtocol, NicId, NsgLevel, Observer, Place, PrivateEndpointId, RuleIx,
+    Step,
+};
 
-use crate::{Acl, Addresses, Context, FlowTable, NicTable, Packet, Rule, Tables};
+use crate::{Acl, Addresses, Context, Entered, FlowTable, NicTable, Origin, Packet, Rule, Tables};
 
-/// NSG-13 first, then NSG-09.
+/// NSG-13 first, then NSG-09. The answer is the translation that this packet, an answer, must undo.
 pub(crate) fn check<O: Observer>(
     cx: &mut Context<'_, O>,
     flows: &mut FlowTable,
     nic: NicId,
     direction: Direction,
     packet: &Packet,
-) -> Result<(), DropReason> {
+) -> Result<Option<Entered>, DropReason> {
     let port = &cx.tables.nics[nic.ix()];
     let idle_max = cx.tables.vnets[port.vnet.ix()].flow_timeout;
     let key = packet.headers.flow_key();
-    if let Some(record) = flows.hit(cx.now, idle_max, nic, direction, key, &packet.headers.l4) {
-        cx.report(packet, Step::FlowHit { nic, direction, record });
-        return Ok(());
+    if let Some(hit) = flows.hit(cx.now, idle_max, nic, direction, key, &packet.headers.l4) {
+        cx.report(packet, Step::FlowHit { nic, direction, record: hit.state });
+        return Ok(hit.entered);
     }
+    let asked = as_filtered(port, direction, key);
     for level in order(direction) {
-        one(cx, port, nic, direction, level, key, packet)?;
+        let acl = match level {
+            NsgLevel::Subnet => port.subnet_acl,
+            NsgLevel::Nic => port.nic_acl,
+        };
+        one(cx, Place::Nic(nic), acl, direction, level, asked, packet)?;
     }
     flows
-        .open(cx.now, idle_max, nic, direction, key, &packet.headers.l4)
-        .map_err(|_| DropReason::FlowTableFull)
+        .open(cx.now, idle_max, nic, direction, key, &packet.headers.l4, packet.entered)
+        .map_err(|_| DropReason::FlowTableFull)?;
+    Ok(None)
 }
+
+/// LB-15: a Standard balancer lets nothing in from outside unless an NSG allows it; without any it is closed.
+pub(crate) fn closed_to_the_outside<O: Observer>(
+    cx: &mut Context<'_, O>,
+    origin: Origin,
+    nic: NicId,
+    packet: &Packet,
+) -> Result<(), DropReason> {
+    let port = &cx.tables.nics[nic.ix()];
+    let by_frontend = packet.entered.is_some_and(|e| e.public && e.port.is_some())
+        || port.floating.contains(&packet.headers.dst);
+    let filtered = port.subnet_acl.is_some() || port.nic_acl.is_some();
+    if origin != Origin::Internet || !by_frontend || !port.behind_standard_lb || filtered {
+        return Ok(());
+    }
+    let (at, direction) = (Place::Nic(nic), Direction::Inbound);
+    for level in order(direction) {
+        cx.report(packet, Step::NoNsg { at, direction, level });
+    }
+    Err(DropReason::NsgDeny)
+}
+
+/// U-15: with floating IP the rules are asked about the NIC's own address.
+fn as_filtered(port: &NicTable, direction: Direction, key: FlowKey) -> FlowKey {
+    let own = |ip| if port.floating.contains(&ip) { port.address_like(ip).unwrap_or(ip) } else { ip };
+    match direction {
+        Direction::Inbound => FlowKey { dst: own(key.dst), ..key },
+        Direction::Outbound => FlowKey { src: own(key.src), ..key },
+    }
+}
+
+/// NSG-25: the group of a private endpoint's subnet, where the subnet lets it apply. Rules are asked for every
+/// packet: an endpoint keeps no record.
+pub(crate) fn check_endpoint<O: Observer>(
+    cx: &mut Context<'_, O>,
+    id: PrivateEndpointId,
+    packet: &Packet,
+) -> Result<(), DropReason> {
+    let acl = cx.tables.endpoints[id.ix()].acl;
+    let (direction, level) = (Direction::Inbound, NsgLevel::Subnet);
+    one(cx, Place::PrivateEndpoint(id), acl, direction, level, packet.headers.flow_key(), packet)
+}
+
+/// NSG-22: what goes to the host's own services meets only Deny rules that name such a service.
+pub(crate) fn check_platform<O: Observer>(
+    cx: &mut Context<'_, O>,
+    flows: &mut FlowTable,
+    nic: NicId,
+    packet: &Packet,
+) -> Result<(), DropReason> {
+    let tables = cx.tables;
+    let port = &tables.nics[nic.ix()];
+    let key = packet.headers.flow_key();
+    for (level, acl) in [(NsgLevel::Nic, port.nic_acl), (NsgLevel::Subnet, port.subnet_acl)] {
+        let Some(acl) = acl else { continue };
+        let denies = |rule: &&Rule| rule.platform && !rule.allow && fields_match(tables, rule, &key);
+        if let Some(rule) = tables.acls[acl.ix()].outbound.iter().find(denies) {
+            let (at, direction) = (Place::Nic(nic), Direction::Outbound);
+            cx.report(packet, Step::Nsg { at, direction, level, acl, rule: rule.ix, allowed: false });
+            return Err(DropReason::NsgDeny);
+        }
+    }
+    let idle_max = tables.vnets[port.vnet.ix()].flow_timeout;
+    let opened = flows.open(cx.now, idle_max, nic, Direction::Outbound, key, &packet.headers.l4, None);
+    opened.map_err(|_| DropReason::FlowTableFull)
+}
+
+/// LB-07, NSG-17: whether the inbound rules at `port` let a probe of the host reach TCP port `probed`.
+pub fn probe_passes(tables: &Tables, port: &NicTable, probed: u16) -> bool {
+    let Some(own) = port.addresses.iter().map(|(own, _)| *own).find(|own| own.is_ipv4()) else { return false };
+    let key = FlowKey {
+        protocol: IpProtocol::TCP,
+        src: super::filter::WIRE_SERVER,
+        dst: own,
+        src_port: PROBE_SOURCE_PORT,
+        dst_port: probed,
+    };
+    let passes = |acl: &AclIx| decide(tables, &tables.acls[acl.ix()], Direction::Inbound, &key).allowed;
+    port.subnet_acl.iter().chain(&port.nic_acl).all(passes)
+}
+
+/// Any dynamic port.
+const PROBE_SOURCE_PORT: u16 = 50_000;
 
 /// NSG-09: inbound the subnet's group first, outbound the NIC's.
 fn order(direction: Direction) -> [NsgLevel; 2] {
@@ -41,23 +133,19 @@ fn order(direction: Direction) -> [NsgLevel; 2] {
 
 fn one<O: Observer>(
     cx: &mut Context<'_, O>,
-    port: &NicTable,
-    nic: NicId,
+    at: Place,
+    acl: Option<AclIx>,
     direction: Direction,
     level: NsgLevel,
     key: FlowKey,
     packet: &Packet,
 ) -> Result<(), DropReason> {
-    let acl = match level {
-        NsgLevel::Subnet => port.subnet_acl,
-        NsgLevel::Nic => port.nic_acl,
-    };
     let Some(acl) = acl else {
-        cx.report(packet, Step::NoNsg { nic, direction, level });
+        cx.report(packet, Step::NoNsg { at, direction, level });
         return Ok(());
     };
     let verdict = decide(cx.tables, &cx.tables.acls[acl.ix()], direction, &key);
-    cx.report(packet, Step::Nsg { nic, direction, level, acl, rule: verdict.rule, allowed: verdict.allowed });
+    cx.report(packet, Step::Nsg { at, direction, level, acl, rule: verdict.rule, allowed: verdict.allowed });
     match verdict {
         Verdict { known: false, .. } => Err(DropReason::InsufficientInput),
         Verdict { allowed: false, .. } => Err(DropReason::NsgDeny),

@@ -4,34 +4,77 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use vnetsim_types::{DropReason, IpProtocol, NicId};
 
-use crate::{LegEnd, Packet, Tables};
+use super::balance::flow_hash;
+use crate::{Entered, HashInput, LegEnd, Packet, Tables, WayOut};
 
 /// Stands for the changing, Microsoft-owned address of default outbound access (OUT-07); RFC 5737.
 const DEFAULT_OUTBOUND: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
-/// OUT-01, in the order of U-16.
-pub(crate) fn choose(tables: &Tables, nic: NicId, packet: &Packet) -> Result<LegEnd, DropReason> {
+/// Ports that NAT gateways (OUT-05) and default outbound access give out on one address.
+const PORTS: (u16, u16) = (1_024, 64_512);
+
+/// OUT-01, in the order of U-16. An answer to a connection from outside leaves the way it came in.
+pub(crate) fn choose(
+    tables: &Tables,
+    nic: NicId,
+    entered: Option<Entered>,
+    packet: &Packet,
+) -> Result<LegEnd, DropReason> {
     let headers = &packet.headers;
     if !is_public(headers.dst) {
         return Err(DropReason::NoSuchDestination); // RT-25: private destinations die at the edge
     }
     let port = &tables.nics[nic.ix()];
+    let leave = |way| Ok(LegEnd::Internet { nic, way });
+    if let Some(entered) = entered.filter(|e| e.public) {
+        return leave(WayOut::Answer(entered));
+    }
+    if port.floating.contains(&headers.src) && is_public(headers.src) {
+        return leave(WayOut::Unchanged);
+    }
     let own = port.addresses.iter().find(|(private, _)| *private == headers.src);
     let (_, public) = own.ok_or(DropReason::SourceNotTranslatable)?; // OUT-08
     let subnet = &tables.subnets[port.subnet.ix()];
-    let shared = |public| LegEnd::Internet { nic, public, one_to_one: false };
-    if let Some(nat) = subnet.nat_gateway.filter(|nat| nat.is_ipv4() == headers.src.is_ipv4()) {
+    let carried = matches!(headers.protocol, IpProtocol::TCP | IpProtocol::UDP);
+    if let Some(address) = shared_address(&subnet.nat_gateway, packet) {
         // OUT-05: TCP and UDP only.
-        let carried = matches!(headers.protocol, IpProtocol::TCP | IpProtocol::UDP);
-        return if carried { Ok(shared(nat)) } else { Err(DropReason::NoOutboundPath) };
+        if !carried {
+            return Err(DropReason::NoOutboundPath);
+        }
+        return shared(nic, address, PORTS, packet);
     }
     if let Some(public) = public {
-        return Ok(LegEnd::Internet { nic, public: *public, one_to_one: true });
+        return leave(WayOut::OneToOne(*public));
+    }
+    if let Some(out) = &port.shared_out
+        && let Some(address) = shared_address(&out.addresses, packet)
+    {
+        return shared(nic, address, (out.first_port, out.ports), packet);
     }
     if subnet.default_outbound && !port.behind_standard_lb && headers.src.is_ipv4() {
-        return Ok(shared(DEFAULT_OUTBOUND));
+        return shared(nic, DEFAULT_OUTBOUND, PORTS, packet);
     }
     Err(DropReason::NoOutboundPath)
+}
+
+/// FAB-21: fragments cannot share an address.
+fn shared(nic: NicId, address: IpAddr, (first_port, ports): (u16, u16), packet: &Packet) -> Result<LegEnd, DropReason> {
+    if packet.fragmented {
+        return Err(DropReason::FragmentUnsupported);
+    }
+    Ok(LegEnd::Internet { nic, way: WayOut::Shared { address, first_port, ports } })
+}
+
+/// One of the addresses of the packet's family, by the flow's hash.
+fn shared_address(all: &[IpAddr], packet: &Packet) -> Option<IpAddr> {
+    let key = packet.headers.flow_key();
+    let like = |ip: &&IpAddr| ip.is_ipv4() == key.src.is_ipv4();
+    let count = all.iter().filter(like).count() as u64;
+    if count == 0 {
+        return None;
+    }
+    let turn = flow_hash(&key, HashInput::FiveTuple, false) % count;
+    all.iter().filter(like).nth(turn as usize).copied()
 }
 
 /// ADDR-02: everything that is not RFC 1918, RFC 6598, link-local or unique local.

@@ -1,28 +1,40 @@
 //! Stage 9: a packet crosses from one virtual network into a peered one (PEER-05 to PEER-08).
 
-use vnetsim_types::{DropReason, GatewayId, NicId, Observer, Step};
+use vnetsim_types::{DropReason, Observer, PeeringId, Step, SubnetId, VnetId};
 
 use crate::{Context, NextHop, Origin, Packet};
 
-/// Checks the link of the receiving network. Inside one network, and from the internet, nothing is checked.
+/// Bytes that crossed peerings, by the receiving network's link (PEER-39).
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Meter {
+    received: Vec<u64>,
+}
+
+impl Meter {
+    /// IP bytes that the network of `link` received over it.
+    pub fn received(&self, link: PeeringId) -> u64 {
+        self.received.get(link.ix()).copied().unwrap_or_default()
+    }
+
+    fn count(&mut self, link: PeeringId, bytes: u16) {
+        if self.received.len() <= link.ix() {
+            self.received.resize(link.ix() + 1, 0);
+        }
+        self.received[link.ix()] += u64::from(bytes);
+    }
+}
+
+/// A packet from `origin` arrives in `subnet`: checks the link of the receiving network, and counts. Inside one
+/// network, from tunnels and from the internet nothing is checked.
 pub(crate) fn cross<O: Observer>(
     cx: &mut Context<'_, O>,
     origin: Origin,
-    nic: NicId,
+    subnet: SubnetId,
     packet: &Packet,
 ) -> Result<(), DropReason> {
     let tables = cx.tables;
-    let port = &tables.nics[nic.ix()];
-    let (from, by_gateway) = match origin {
-        Origin::Vnet(from) => (from, false),
-        Origin::Gateway(from) => (from, true),
-        Origin::Site | Origin::Internet => return Ok(()),
-    };
-    if from == port.vnet {
-        return Ok(());
-    }
-    // The tables may have changed while the packet was under way: no link, no way (PEER-04).
-    let link = tables.link_from(port.vnet, from).ok_or(DropReason::NoSuchDestination)?;
+    let here = tables.subnets[subnet.ix()].vnet;
+    let Some((link, from, by_gateway)) = crossing(cx, origin, here)? else { return Ok(()) };
     // PEER-08: foreign to the network it comes from; GW-18: never so for a gateway.
     let flags = &tables.links[link.ix()];
     let forwarded = !by_gateway && !flags.remote_space.contains(packet.headers.src);
@@ -30,34 +42,58 @@ pub(crate) fn cross<O: Observer>(
     if tables.settings.strict_access && !flags.both_allow_access {
         return Err(DropReason::PeeringAccessDisabled);
     }
-    if forwarded && !flags.allow_forwarded && !field_reading_accepts(cx, nic, packet) {
+    if let Some((local, remote)) = &flags.subnets
+        && !(local.contains(&subnet) && remote.contains(&from))
+    {
+        return Err(DropReason::SubnetNotPeered); // PEER-26
+    }
+    if forwarded && !flags.allow_forwarded && !field_reading_accepts(cx, subnet, packet) {
         return Err(DropReason::ForwardedTrafficBlocked);
     }
+    cx.meter.count(link, packet.headers.ip_len);
     Ok(())
 }
 
-/// A packet reaches the gateway that a peer borrows. Only the strict reading of PEER-06 can stop it: what
-/// goes to a gateway is not forwarded traffic (PEER-08).
+/// The link by which `here` receives from another network; `None` when the packet comes from no other.
+fn crossing<O: Observer>(
+    cx: &Context<'_, O>,
+    origin: Origin,
+    here: VnetId,
+) -> Result<Option<(PeeringId, SubnetId, bool)>, DropReason> {
+    let (from, by_gateway) = match origin {
+        Origin::Subnet(from) => (from, false),
+        Origin::Gateway(from) => (from, true),
+        Origin::Tunnel | Origin::Internet | Origin::Platform => return Ok(None),
+    };
+    let there = cx.tables.subnets[from.ix()].vnet;
+    if there == here {
+        return Ok(None);
+    }
+    // The tables may have changed while the packet was under way: no link, no way (PEER-04).
+    let link = cx.tables.link_from(here, there).ok_or(DropReason::NoSuchDestination)?;
+    Ok(Some((link, from, by_gateway)))
+}
+
+/// A packet reaches a gateway in `subnet` that a peer borrows or names. Only the strict reading of PEER-06 can
+/// stop it: what goes to a gateway is not forwarded traffic (PEER-08).
 pub(crate) fn cross_to_gateway<O: Observer>(
     cx: &mut Context<'_, O>,
     origin: Origin,
-    gateway: GatewayId,
+    subnet: SubnetId,
     packet: &Packet,
 ) -> Result<(), DropReason> {
-    let vnet = cx.tables.gateways[gateway.ix()].vnet;
-    let (Origin::Vnet(from) | Origin::Gateway(from)) = origin else { return Ok(()) };
-    if from == vnet {
-        return Ok(());
-    }
-    let link = cx.tables.link_from(vnet, from).ok_or(DropReason::NoSuchDestination)?;
+    let here = cx.tables.subnets[subnet.ix()].vnet;
+    let Some((link, ..)) = crossing(cx, origin, here)? else { return Ok(()) };
     cx.report(packet, Step::Peering { link, forwarded: false });
-    let access = cx.tables.links[link.ix()].both_allow_access || !cx.tables.settings.strict_access;
-    if access { Ok(()) } else { Err(DropReason::PeeringAccessDisabled) }
+    if cx.tables.settings.strict_access && !cx.tables.links[link.ix()].both_allow_access {
+        return Err(DropReason::PeeringAccessDisabled);
+    }
+    cx.meter.count(link, packet.headers.ip_len);
+    Ok(())
 }
 
 /// U-02 `field`: symmetric user-defined routes let the packet in whatever the flag says.
-fn field_reading_accepts<O: Observer>(cx: &Context<'_, O>, nic: NicId, packet: &Packet) -> bool {
-    let subnet = cx.tables.nics[nic.ix()].subnet;
+fn field_reading_accepts<O: Observer>(cx: &Context<'_, O>, subnet: SubnetId, packet: &Packet) -> bool {
     let back = cx.tables.route(subnet, packet.headers.src);
     cx.tables.settings.forwarded_field && matches!(back, Some((_, NextHop::Appliance(_))))
 }

@@ -2,59 +2,91 @@
 
 use vnetsim_types::{DropReason, NicId, Observer, Step, SubnetId, VnetId};
 
-use super::{balance, outbound};
-use crate::{Appliance, Context, LegEnd, NextHop, Owner, Packet};
+use super::{
+    balance::{self, Backends},
+    outbound,
+};
+use crate::{Appliance, Context, Entered, LegEnd, Lpm, NextHop, Owner, Packet};
+
+/// Who sends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sender {
+    /// Its virtual network.
+    pub(crate) vnet: VnetId,
+    /// The NIC; `None` for a gateway or a private endpoint.
+    pub(crate) nic: Option<NicId>,
+    /// The translation that the packet, an answer, undoes at the edge.
+    pub(crate) entered: Option<Entered>,
+}
 
 /// RT-01: the routes of the sending subnet, longest prefix.
 pub(crate) fn choose<O: Observer>(
     cx: &mut Context<'_, O>,
     subnet: SubnetId,
+    lpm: &Lpm,
     packet: &Packet,
 ) -> Result<NextHop, DropReason> {
-    let dst = packet.headers.dst;
-    let found = cx.tables.route(subnet, dst);
-    cx.report(packet, Step::Route { subnet, dst, route: found.map(|(ix, _)| ix) });
-    found.map(|(_, next_hop)| next_hop).ok_or(DropReason::RouteNone)
+    let key = packet.headers.flow_key();
+    let found = cx.tables.route_for(lpm, &key);
+    let (route, ways) = (found.map(|(ix, ..)| ix), found.map_or(0, |(.., ways)| ways));
+    cx.report(packet, Step::Route { subnet, dst: key.dst, route, ways });
+    found.map(|(_, next_hop, _)| next_hop).ok_or(DropReason::RouteNone)
 }
 
-/// RT-16 to RT-27. `nic` is the sender; `None` when a gateway sends.
+/// RT-16 to RT-27.
 pub(crate) fn resolve<O: Observer>(
     cx: &mut Context<'_, O>,
-    vnet: VnetId,
-    nic: Option<NicId>,
+    memory: &mut Backends,
+    sender: Sender,
     next_hop: NextHop,
     packet: &mut Packet,
 ) -> Result<LegEnd, DropReason> {
     match next_hop {
-        NextHop::VnetLocal => owner(cx, vnet, packet),
-        NextHop::Peering { remote, .. } => owner(cx, remote, packet),
-        NextHop::Appliance(appliance) => to_appliance(cx, appliance, packet),
+        NextHop::VnetLocal => owner(cx, memory, sender, (sender.vnet, false), packet),
+        NextHop::Peering { remote, global } => owner(cx, memory, sender, (remote, global), packet),
+        NextHop::Appliance(appliance) => to_appliance(cx, memory, appliance, packet),
         NextHop::Gateway(gateway) => Ok(LegEnd::Gateway(gateway)),
         NextHop::GatewayUnavailable => Err(DropReason::GatewayUnavailable),
-        NextHop::Internet => match nic {
-            Some(nic) => outbound::choose(cx.tables, nic, packet),
+        NextHop::PrivateEndpoint(id) => Ok(LegEnd::PrivateEndpoint(id)),
+        NextHop::Internet => match sender.nic {
+            Some(nic) => outbound::choose(cx.tables, nic, sender.entered, packet),
             // A gateway has no public address to lend to what it forwards.
             None if outbound::is_public(packet.headers.dst) => Err(DropReason::SourceNotTranslatable),
             None => Err(DropReason::NoSuchDestination),
         },
-        NextHop::ServiceEndpoint => Err(DropReason::InsufficientInput),
-        NextHop::None => Err(DropReason::RouteNone),
+        // RT-07: the service sees the private address, which must be the sender's own.
+        NextHop::ServiceEndpoint => match sender.nic {
+            Some(nic) if cx.tables.nics[nic.ix()].owns(packet.headers.src) => Ok(LegEnd::Platform(nic)),
+            _ => Err(DropReason::SourceNotTranslatable),
+        },
+        // The tables resolve equal routes before they hand one out.
+        NextHop::None | NextHop::Several(_) => Err(DropReason::RouteNone),
     }
 }
 
 /// The one in `vnet` who has the destination address.
-fn owner<O: Observer>(cx: &Context<'_, O>, vnet: VnetId, packet: &Packet) -> Result<LegEnd, DropReason> {
-    match cx.tables.vnets[vnet.ix()].owners.get(&packet.headers.dst) {
-        Some(Owner::Nic(nic)) if cx.tables.nics[nic.ix()].up => Ok(LegEnd::Nic(*nic)),
-        Some(Owner::Nic(_)) | None => Err(DropReason::NoSuchDestination),
-        // Balancers and gateways as destinations are not modelled yet.
-        Some(Owner::Frontend(..) | Owner::Gateway(_)) => Err(DropReason::InsufficientInput),
+fn owner<O: Observer>(
+    cx: &mut Context<'_, O>,
+    memory: &mut Backends,
+    sender: Sender,
+    (vnet, global): (VnetId, bool),
+    packet: &mut Packet,
+) -> Result<LegEnd, DropReason> {
+    match cx.tables.vnets[vnet.ix()].owners.get(&packet.headers.dst).copied() {
+        Some(Owner::Nic(nic)) if cx.tables.nics[nic.ix()].up => Ok(LegEnd::Nic(nic)),
+        Some(Owner::Frontend(lb, frontend)) => {
+            balance::to_frontend(cx, memory, sender.nic, (lb, frontend), global, packet).map(LegEnd::Nic)
+        }
+        Some(Owner::Gateway(gateway)) => Ok(LegEnd::Gateway(gateway)),
+        Some(Owner::PrivateEndpoint(id)) => Ok(LegEnd::PrivateEndpoint(id)),
+        Some(Owner::Nic(_) | Owner::Silent) | None => Err(DropReason::NoSuchDestination),
     }
 }
 
 /// RT-16 to RT-21. No fallback to another route (RT-19).
 fn to_appliance<O: Observer>(
     cx: &mut Context<'_, O>,
+    memory: &mut Backends,
     appliance: Appliance,
     packet: &Packet,
 ) -> Result<LegEnd, DropReason> {
@@ -63,8 +95,8 @@ fn to_appliance<O: Observer>(
         Appliance::Nic(_) | Appliance::Nobody => Err(DropReason::NextHopUnreachable),
         Appliance::NotAdjacent => Err(DropReason::NextHopNotDirectlyConnected),
         Appliance::Balancer { lb, frontend, global } => {
-            balance::choose(cx, lb, frontend, global, packet).map(LegEnd::Nic)
+            balance::choose(cx, memory, lb, frontend, global, packet).map(|(nic, _)| LegEnd::Nic(nic))
         }
-        Appliance::Gateway => Err(DropReason::InsufficientInput),
+        Appliance::Gateway(gateway) => Ok(LegEnd::Gateway(gateway)),
     }
 }

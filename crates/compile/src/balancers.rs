@@ -1,0 +1,123 @@
+//! Load balancers as tables: rules, members, which of them probes find up, and who shares which public ports.
+
+use std::net::IpAddr;
+
+use vnetsim_dataplane::{Balancer, BalancerRule, HashInput, SharedOut, Tables, probe_passes};
+use vnetsim_model::{Era, LbProtocol, LbRule, LbSku, LbTarget, LoadBalancer, LoadDistribution, Network};
+use vnetsim_types::{IpProtocol, NicId, ProtoPort};
+
+/// First port that a share begins at (OUT-04: ports below are not given out).
+const FIRST_PORT: usize = 1_024;
+
+/// Every balancer. `tables` has everything but these: probes are judged by its rules.
+pub(crate) fn balancers(network: &Network, tables: &Tables) -> Vec<Balancer> {
+    let all = network.load_balancers().iter();
+    all.map(|lb| Balancer {
+        basic: lb.sku == LbSku::Basic,
+        regional: lb.sku == LbSku::Basic || network.semantics().era == Era::Y2017,
+        frontends: lb.frontends.iter().map(|f| (f.address, f.vnet)).collect(),
+        rules: lb.rules.iter().map(|r| rule(network, tables, lb, r)).collect(),
+    })
+    .collect()
+}
+
+fn rule(network: &Network, tables: &Tables, lb: &LoadBalancer, rule: &LbRule) -> BalancerRule {
+    let probe = rule.probe.map(|ix| &lb.probes[ix]);
+    let healthy = |nic: NicId| tables.nics[nic.ix()].up && probe.is_none_or(|p| answers(network, tables, nic, p.port));
+    BalancerRule {
+        frontend: rule.frontend as u32,
+        protocol: match rule.protocol {
+            LbProtocol::Tcp => Some(IpProtocol::TCP),
+            LbProtocol::Udp => Some(IpProtocol::UDP),
+            LbProtocol::All => None,
+        },
+        port: rule.frontend_port,
+        hash: match rule.distribution {
+            LoadDistribution::Default => HashInput::FiveTuple,
+            LoadDistribution::SourceIp => HashInput::Addresses,
+            LoadDistribution::SourceIpProtocol => HashInput::AddressesAndProtocol,
+        },
+        backend_port: rule.backend_port,
+        floating_ip: rule.floating_ip,
+        idle_timeout: rule.idle_timeout,
+        members: members(lb, rule).into_iter().map(|nic| (nic, healthy(nic))).collect(),
+    }
+}
+
+fn members(lb: &LoadBalancer, rule: &LbRule) -> Vec<NicId> {
+    match rule.target {
+        LbTarget::Pool(pool) => lb.pools[pool].clone(),
+        LbTarget::Nic(nic) => vec![nic],
+    }
+}
+
+/// LB-07: the probe reaches the machine through its NSGs (NSG-17), and something listens.
+fn answers(network: &Network, tables: &Tables, nic: NicId, port: Option<u16>) -> bool {
+    let (Some(port), Some(vm)) = (port, network[nic].vm) else { return true };
+    let asked = ProtoPort { protocol: IpProtocol::TCP, port };
+    let listens = network[vm].guest.listen.as_ref().is_none_or(|open| open.contains(&asked));
+    listens && probe_passes(tables, &tables.nics[nic.ix()], port)
+}
+
+fn serves(lb: &LoadBalancer, nic: NicId) -> bool {
+    let by_rule = lb.rules.iter().any(|rule| rule.target == LbTarget::Nic(nic));
+    by_rule || lb.pools.iter().flatten().any(|member| *member == nic)
+}
+
+/// LB-15: a member of a Standard balancer has no default outbound access.
+pub(crate) fn behind_standard(network: &Network, nic: NicId) -> bool {
+    network.load_balancers().iter().any(|lb| lb.sku == LbSku::Standard && serves(lb, nic))
+}
+
+/// LB-11: frontends whose traffic reaches `nic` untranslated.
+pub(crate) fn floating(network: &Network, nic: NicId) -> Vec<IpAddr> {
+    let rules = network.load_balancers().iter().flat_map(|lb| lb.rules.iter().map(move |rule| (lb, rule)));
+    let floating = rules.filter(|(lb, rule)| rule.floating_ip && members(lb, rule).contains(&nic));
+    let mut all: Vec<IpAddr> = floating.map(|(lb, rule)| lb.frontends[rule.frontend].address).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// OUT-04: public frontends that `nic` may leave with, by an outbound rule or by a load-balancing rule.
+pub(crate) fn shared_out(network: &Network, nic: NicId) -> Option<SharedOut> {
+    let all = network.load_balancers().iter();
+    all.clone().find_map(|lb| by_outbound_rule(lb, nic)).or_else(|| all.clone().find_map(|lb| by_rule(lb, nic)))
+}
+
+fn by_outbound_rule(lb: &LoadBalancer, nic: NicId) -> Option<SharedOut> {
+    lb.outbound_rules.iter().find_map(|rule| {
+        let place = lb.pools[rule.pool].iter().position(|member| *member == nic)?;
+        let addresses: Vec<IpAddr> = rule.frontends.iter().map(|f| lb.frontends[*f].address).collect();
+        let ports = rule.ports.unwrap_or_else(|| ports_for(lb.pools[rule.pool].len()));
+        Some(share(addresses, place, ports))
+    })
+}
+
+fn by_rule(lb: &LoadBalancer, nic: NicId) -> Option<SharedOut> {
+    lb.rules.iter().filter(|rule| !rule.disable_outbound_snat).find_map(|rule| {
+        let frontend = &lb.frontends[rule.frontend];
+        let LbTarget::Pool(pool) = rule.target else { return None };
+        let place = lb.pools[pool].iter().position(|member| *member == nic)?;
+        let public = frontend.vnet.is_none();
+        public.then(|| share(vec![frontend.address], place, ports_for(lb.pools[pool].len())))
+    })
+}
+
+fn share(addresses: Vec<IpAddr>, place: usize, ports: u16) -> SharedOut {
+    let first = (FIRST_PORT + place * usize::from(ports)).min(usize::from(u16::MAX));
+    let left = usize::from(u16::MAX) + 1 - first;
+    SharedOut { addresses, first_port: first as u16, ports: ports.min(left.min(usize::from(u16::MAX)) as u16) }
+}
+
+/// OUT-04: ports per member by the size of the pool.
+fn ports_for(members: usize) -> u16 {
+    match members {
+        0..=50 => 1_024,
+        51..=100 => 512,
+        101..=200 => 256,
+        201..=400 => 128,
+        401..=800 => 64,
+        _ => 32,
+    }
+}

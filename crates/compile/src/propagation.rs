@@ -1,0 +1,353 @@
+//! Who teaches which prefixes to whom: sites, gateways, circuits, route servers and their appliances (Part 6).
+//!
+//! Gateways exchange prefixes until nothing changes, as BGP does; static prefixes take part like learned ones
+//! (GW-09). Then each virtual network gets the best of what its own or borrowed gateways and route servers
+//! know. Called by `rib`, `tags` and `tables`, once per compilation. Costs nothing per packet.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use vnetsim_model::{ConnectionEnd, GatewayType, HubRoutingPreference, Network, SiteKind};
+use vnetsim_types::{GatewayId, IpNet, RouteServerId, SiteId, VnetId};
+
+/// Where a gateway has a prefix from.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Taught {
+    /// Beyond one of its connections.
+    Beyond(ConnectionEnd),
+    /// From the other gateway or the appliances of its own network, by a route server (GW-13).
+    Hub,
+}
+
+/// How good a path is, and whom it crosses.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Path {
+    length: usize,
+    through: Vec<GatewayId>,
+}
+
+type Table = BTreeMap<(IpNet, Taught), Path>;
+
+/// What every gateway knows.
+pub(crate) struct Propagation<'a> {
+    network: &'a Network,
+    tables: Vec<Table>,
+}
+
+/// A prefix that a virtual network learns.
+#[derive(Clone, Debug)]
+pub(crate) struct Learned {
+    pub(crate) prefix: IpNet,
+    pub(crate) hop: Hop,
+    /// Number of autonomous systems on the way.
+    pub(crate) length: usize,
+    /// What the effective routes print as next hop.
+    pub(crate) printed: IpAddr,
+}
+
+/// Who a learned route leads to.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Hop {
+    /// A gateway.
+    Gateway(GatewayId),
+    /// An appliance that a route server learned from: the server and the position of the peer.
+    Appliance(RouteServerId, usize),
+}
+
+impl<'a> Propagation<'a> {
+    /// Lets the gateways of `network` talk until nothing changes.
+    pub(crate) fn of(network: &'a Network) -> Self {
+        let count = network.gateways().len();
+        let mut all = Self { network, tables: vec![Table::new(); count] };
+        // A path crosses each gateway at most once, so this many rounds are enough.
+        for _ in 0..count + 2 {
+            let next: Vec<Table> = (0..count).map(|ix| all.round(GatewayId::new(ix))).collect();
+            if next == all.tables {
+                break;
+            }
+            all.tables = next;
+        }
+        all
+    }
+
+    /// What `gateway` knows after its neighbours told it what they knew before.
+    fn round(&self, gateway: GatewayId) -> Table {
+        let mut table = Table::new();
+        if self.network[gateway].deleted {
+            return table;
+        }
+        for (_, connection, end) in self.network.connections_of(gateway).filter(|(_, c, _)| c.up) {
+            match end {
+                ConnectionEnd::Site(site) => self.from_site(&mut table, gateway, site, connection.bgp),
+                ConnectionEnd::Gateway(other) => {
+                    self.from_gateway(&mut table, gateway, other, connection.bgp);
+                }
+            }
+        }
+        if let Some(server) = self.branch_server(gateway) {
+            for peer in running_peers(self.network, server) {
+                for route in &self.network[server].peers[peer].routes {
+                    self.add(&mut table, gateway, route.prefix.value, Taught::Hub, route.as_path.len() + 1, &[]);
+                }
+            }
+            for sibling in self.siblings(gateway) {
+                for ((prefix, from), path) in &self.tables[sibling.ix()] {
+                    if matches!(from, Taught::Beyond(_)) && !path.through.contains(&gateway) {
+                        self.add(&mut table, gateway, *prefix, Taught::Hub, path.length + 1, &path.through);
+                    }
+                }
+            }
+        }
+        table
+    }
+
+    fn from_site(&self, table: &mut Table, gateway: GatewayId, site: SiteId, bgp: bool) {
+        let end = ConnectionEnd::Site(site);
+        let known = &self.network[site];
+        for prefix in &known.prefixes {
+            self.add(table, gateway, prefix.value, Taught::Beyond(end), 0, &[]);
+        }
+        if bgp {
+            for prefix in &known.advertised {
+                self.add(table, gateway, prefix.value, Taught::Beyond(end), 1, &[]);
+            }
+        }
+        if known.kind == SiteKind::Circuit {
+            // GW-16: virtual networks on one circuit reach each other through it.
+            for other in self.gateways_of_site(site).filter(|other| *other != gateway) {
+                self.take(table, gateway, other, end, 2);
+            }
+        }
+    }
+
+    /// GW-05, GW-09: a neighbour's network, and over BGP what the neighbour knows itself.
+    fn from_gateway(&self, table: &mut Table, gateway: GatewayId, other: GatewayId, bgp: bool) {
+        let end = ConnectionEnd::Gateway(gateway);
+        if bgp {
+            self.take(table, gateway, other, end, 1);
+        } else {
+            for prefix in self.served(other) {
+                self.add(table, gateway, prefix, Taught::Beyond(ConnectionEnd::Gateway(other)), 0, &[other]);
+            }
+        }
+    }
+
+    /// `gateway` takes what `other` tells the neighbour that it calls `end`.
+    fn take(&self, table: &mut Table, gateway: GatewayId, other: GatewayId, end: ConnectionEnd, more: usize) {
+        for (prefix, path) in self.exports(other, end) {
+            if !path.through.contains(&gateway) {
+                let from = Taught::Beyond(ConnectionEnd::Gateway(other));
+                let through: Vec<GatewayId> = path.through.iter().copied().chain([other]).collect();
+                self.add(table, gateway, prefix, from, path.length + more, &through);
+            }
+        }
+    }
+
+    /// Keeps the shortest path per origin. GW-10: what lies inside the own network is refused.
+    fn add(
+        &self,
+        table: &mut Table,
+        gateway: GatewayId,
+        prefix: IpNet,
+        from: Taught,
+        length: usize,
+        through: &[GatewayId],
+    ) {
+        let space = &self.network[self.network[gateway].vnet].address_space;
+        if space.iter().any(|block| block.contains(&prefix)) {
+            return;
+        }
+        let path = Path { length, through: through.to_vec() };
+        let known = table.entry((prefix, from)).or_insert_with(|| path.clone());
+        if path.length < known.length {
+            *known = path;
+        }
+    }
+
+    /// GW-09: what `gateway` tells the neighbour at `end`: its own network, those that borrow it, and what it
+    /// knows from elsewhere. A default never goes on (FE-02). A circuit is told nothing of other tunnels
+    /// unless a route server joins them (GW-13).
+    fn exports(&self, gateway: GatewayId, end: ConnectionEnd) -> Vec<(IpNet, Path)> {
+        let own = self.served(gateway).into_iter().map(|p| (p, Path { length: 0, through: Vec::new() }));
+        let mut all: Vec<(IpNet, Path)> = own.collect();
+        let express = self.network[gateway].kind == GatewayType::ExpressRoute;
+        for ((prefix, from), path) in &self.tables[gateway.ix()] {
+            let goes_on = match from {
+                Taught::Hub => true,
+                Taught::Beyond(origin) => !express && *origin != end,
+            };
+            if goes_on && prefix.prefix_len() > 0 {
+                all.push((*prefix, path.clone()));
+            }
+        }
+        all
+    }
+
+    /// The network of `gateway` and those that borrow it (PEER-10).
+    pub(crate) fn served(&self, gateway: GatewayId) -> Vec<IpNet> {
+        let network = self.network;
+        let home = network[gateway].vnet;
+        let mut all: Vec<IpNet> = network[home].address_space.iter().map(|p| p.value).collect();
+        for (_, link) in network.connected_links_of(home) {
+            let borrower = network.borrowed_gateway_link(link.remote.value);
+            if borrower.is_some_and(|(_, back)| back.remote.value == home) {
+                all.extend(crate::peered_prefixes(network, link));
+            }
+        }
+        all
+    }
+
+    /// The route server that lets `gateway` exchange prefixes with the rest of its network.
+    fn branch_server(&self, gateway: GatewayId) -> Option<RouteServerId> {
+        let vnet = self.network[gateway].vnet;
+        self.network.route_servers_of(vnet).find(|(_, s)| s.branch_to_branch).map(|(id, _)| id)
+    }
+
+    fn siblings(&self, gateway: GatewayId) -> impl Iterator<Item = GatewayId> {
+        let vnet = self.network[gateway].vnet;
+        self.network.gateways_of(vnet).map(|(id, _)| id).filter(move |id| *id != gateway)
+    }
+
+    /// GW-13: gateways that `gateway` forwards to inside its own network.
+    pub(crate) fn transit(&self, gateway: GatewayId) -> Vec<GatewayId> {
+        match self.branch_server(gateway) {
+            Some(_) => self.siblings(gateway).collect(),
+            None => Vec::new(),
+        }
+    }
+
+    /// Gateways with a working connection to `site`, in the order of the connections.
+    pub(crate) fn gateways_of_site(&self, site: SiteId) -> impl Iterator<Item = GatewayId> {
+        let all = self.network.connections().iter().filter(|c| !c.deleted && c.up);
+        let there = all.filter(move |c| c.end == ConnectionEnd::Site(site)).map(|c| c.gateway);
+        there.filter(|gateway| !self.network[*gateway].deleted)
+    }
+
+    /// What lies beyond the connections of `gateway`, best path per prefix, longest prefix first.
+    pub(crate) fn beyond(&self, gateway: GatewayId) -> Vec<(IpNet, ConnectionEnd)> {
+        let table = &self.tables[gateway.ix()];
+        let mut all: Vec<(IpNet, ConnectionEnd)> = Vec::new();
+        for ((prefix, from), path) in table {
+            let rivals = table.range((*prefix, Taught::Beyond(FIRST_END))..=(*prefix, Taught::Hub));
+            let best = rivals.filter(|((_, f), _)| *f != Taught::Hub).map(|(_, p)| p.length).min();
+            if let Taught::Beyond(end) = from
+                && best == Some(path.length)
+            {
+                all.push((*prefix, *end));
+            }
+        }
+        all.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.prefix_len()));
+        all
+    }
+
+    /// What `site` is told by BGP, with the gateway that tells it; `None` when no connection of it uses BGP.
+    pub(crate) fn told(&self, site: SiteId) -> Option<Vec<(IpNet, GatewayId)>> {
+        let end = ConnectionEnd::Site(site);
+        let mut told: Option<Vec<(IpNet, GatewayId)>> = None;
+        let circuit = self.network[site].kind == SiteKind::Circuit;
+        for connection in self.network.connections().iter().filter(|c| !c.deleted && c.up && c.end == end) {
+            if connection.bgp || circuit {
+                let exports = self.exports(connection.gateway, end);
+                told.get_or_insert_default()
+                    .extend(exports.into_iter().map(|(prefix, _)| (prefix, connection.gateway)));
+            }
+        }
+        told
+    }
+
+    /// What `vnet` learns from its own gateways and route servers, or from those it borrows: the best routes
+    /// per prefix, several where they are equal (FE-04, FE-06). `gateway_subnet` learns from appliances only
+    /// where a route server joins branches.
+    pub(crate) fn learned(&self, vnet: VnetId, gateway_subnet: bool) -> Vec<Learned> {
+        let network = self.network;
+        let Some(lender) = lender(network, vnet) else { return Vec::new() };
+        let mut offers: Vec<Learned> = Vec::new();
+        for (id, gateway) in network.gateways_of(lender) {
+            for ((prefix, from), path) in &self.tables[id.ix()] {
+                let Taught::Beyond(end) = from else { continue };
+                let printed = self.printed(id, *end);
+                offers.extend(printed.into_iter().map(|printed| Learned {
+                    prefix: *prefix,
+                    hop: Hop::Gateway(id),
+                    length: path.length,
+                    printed,
+                }));
+            }
+            debug_assert!(!gateway.deleted, "gateways_of skips deleted ones");
+        }
+        let mut preference = HubRoutingPreference::ExpressRoute;
+        for (id, server) in network.route_servers_of(lender) {
+            preference = server.preference;
+            for peer in running_peers(network, id).filter(|_| !gateway_subnet || server.branch_to_branch) {
+                offers.extend(server.peers[peer].routes.iter().map(|route| Learned {
+                    prefix: route.prefix.value,
+                    hop: Hop::Appliance(id, peer),
+                    length: route.as_path.len(),
+                    printed: route.next_hop,
+                }));
+            }
+        }
+        best(network, preference, offers)
+    }
+
+    /// RT-06: the public address of a gateway for static prefixes (the documented sample), otherwise the private
+    /// address of each instance.
+    fn printed(&self, gateway: GatewayId, end: ConnectionEnd) -> Vec<IpAddr> {
+        let instances = &self.network[gateway].instances;
+        let bgp = self.network.connections_of(gateway).any(|(_, c, e)| e == end && c.bgp);
+        match instances.as_slice() {
+            [one] if !bgp => vec![one.public_address.unwrap_or(one.address)],
+            all => all.iter().map(|i| i.address).collect(),
+        }
+    }
+}
+
+const FIRST_END: ConnectionEnd = ConnectionEnd::Site(SiteId(0));
+
+/// The network whose gateways and route servers serve `vnet`: itself, else the one it borrows from (PEER-09).
+pub(crate) fn lender(network: &Network, vnet: VnetId) -> Option<VnetId> {
+    let own = network.gateways_of(vnet).next().is_some() || network.route_servers_of(vnet).next().is_some();
+    if own {
+        return Some(vnet);
+    }
+    network.borrowed_gateway_link(vnet).map(|(_, link)| link.remote.value)
+}
+
+/// Positions of the peers of `server` whose machine runs: a stopped appliance ends its BGP session.
+fn running_peers(network: &Network, server: RouteServerId) -> impl Iterator<Item = usize> {
+    let runs = move |address: IpAddr| {
+        let owner = network.nics().iter().find(|nic| nic.owns(address));
+        owner.is_some_and(|nic| nic.vm.is_some_and(|vm| network[vm].running))
+    };
+    let peers = network[server].peers.iter().enumerate();
+    peers.filter(move |(_, peer)| runs(peer.address)).map(|(ix, _)| ix)
+}
+
+/// The winners among `offers`, prefix by prefix: GW-13 and FE-06 without a route server, its preference with one.
+fn best(network: &Network, preference: HubRoutingPreference, offers: Vec<Learned>) -> Vec<Learned> {
+    let express = |offer: &Learned| match offer.hop {
+        Hop::Gateway(id) => network[id].kind == GatewayType::ExpressRoute,
+        Hop::Appliance(..) => false,
+    };
+    let rank = |offer: &Learned| match preference {
+        HubRoutingPreference::ExpressRoute => (usize::from(!express(offer)), offer.length),
+        HubRoutingPreference::VpnGateway => (usize::from(express(offer)), offer.length),
+        HubRoutingPreference::AsPath => (offer.length, usize::from(!express(offer))),
+    };
+    let mut winners: BTreeMap<IpNet, (usize, usize)> = BTreeMap::new();
+    for offer in &offers {
+        let entry = winners.entry(offer.prefix).or_insert_with(|| rank(offer));
+        *entry = rank(offer).min(*entry);
+    }
+    let mut seen: Vec<(IpNet, Hop, IpAddr)> = Vec::new();
+    let wins = |offer: &Learned| winners.get(&offer.prefix) == Some(&rank(offer));
+    let mut kept: Vec<Learned> = Vec::new();
+    for offer in offers.into_iter().filter(wins) {
+        let key = (offer.prefix, offer.hop, offer.printed);
+        if !seen.contains(&key) {
+            seen.push(key);
+            kept.push(offer);
+        }
+    }
+    kept
+}
