@@ -1,13 +1,18 @@
 //! Questions asked of a network and of a run.
 //!
 //! [`play`] runs a scenario with a trace, [`judge`] holds it against its expectations,
-//! [`effective_rows`] lists routes as Azure's tools do. Called by `cli`. Must never forward a packet itself or
+//! [`effective_rows`] lists routes as Azure's tools do,
+//! [`bill`] adds up what peerings cost, [`readings`] finds the verdicts that depend on a disputed point. Called by `cli`. Must never forward a packet itself or
 //! print.
 
+mod bill;
 mod judge;
 mod play;
+mod readings;
 mod rows;
 
+pub use bill::{BillLine, bill};
 pub use judge::{Judgement, judge};
 pub use play::{Played, play, probe};
+pub use readings::{Combination, Reading, all_readings, probe_readings, readings};
 pub use rows::{EffectiveRow, effective_rows};

@@ -17,14 +17,20 @@ pub struct Played {
 
 /// Runs all of a scenario.
 pub fn play(scenario: &Scenario) -> Played {
-    let timeline: Vec<Change> = scenario
-        .timeline
-        .iter()
-        .map(|op| Change { at: op.at, operation: op.operation.clone(), span: op.span })
-        .collect();
+    let timeline = timeline_of(scenario);
     let mut trace = TraceObserver::default();
     let report = vnetsim_sim::run(scenario.network.clone(), &scenario.traffic, &timeline, &mut trace);
     Played { report, trace }
+}
+
+/// The scenario's timeline as the simulation takes it.
+pub(crate) fn timeline_of(scenario: &Scenario) -> Vec<Change> {
+    let one = |op: &vnetsim_scenario::TimelineOperation| Change {
+        at: op.at,
+        operation: op.operation.clone(),
+        span: op.span,
+    };
+    scenario.timeline.iter().map(one).collect()
 }
 
 /// Runs one conversation on a network: what `vnetsim trace` shows.

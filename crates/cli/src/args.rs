@@ -14,6 +14,9 @@ pub(crate) struct Args {
     /// How to print the answer.
     #[arg(short, long, global = true, default_value = "table")]
     pub(crate) output: Output,
+    /// Folder of data files that replace built-in ones of the same name (see `vnetsim data`).
+    #[arg(long, global = true, value_name = "FOLDER")]
+    pub(crate) data: Option<PathBuf>,
 }
 
 const EXIT_CODES: &str = "Exit codes:
@@ -51,6 +54,9 @@ pub(crate) enum Command {
         /// Source port.
         #[arg(long, default_value_t = vnetsim_model::SOURCE_PORT_DEFAULT)]
         source_port: u16,
+        /// Evaluate every reading of the disputed points that the flow touches.
+        #[arg(long)]
+        all_readings: bool,
     },
     /// Effective routes, as the Azure CLI prints them.
     Routes {
@@ -85,6 +91,17 @@ pub(crate) enum Command {
         /// Code or rule.
         topic: String,
     },
+    /// Rules of docs/semantics.md and the scenarios that show them.
+    Rules {
+        /// Folder of scenario files, read with its subfolders.
+        #[arg(default_value = "scenarios")]
+        folder: PathBuf,
+        /// Only the rules that no scenario shows, and why.
+        #[arg(long)]
+        uncited: bool,
+    },
+    /// The dated figures that vnetsim uses: files, dates, sources.
+    Data,
     /// Print the JSON Schema of scenario files, for editors.
     Schema,
 }

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use serde_json::Value;
-use vnetsim_analysis::{effective_rows, judge, play, probe};
+use vnetsim_analysis::{all_readings, bill, effective_rows, judge, play, probe, probe_readings, readings};
 use vnetsim_compile::{Compiled, Epoch, compile};
+use vnetsim_data::Data;
 use vnetsim_model::{Network, Traffic, did_you_mean};
 use vnetsim_report as report;
 use vnetsim_scenario::Scenario;
@@ -20,14 +21,19 @@ use crate::{
 /// Runs the command that was typed.
 pub(crate) fn run(args: Args) -> Answer {
     let output = args.output;
+    if let Some(folder) = &args.data {
+        match Data::load(folder) {
+            Ok(data) => drop(Data::choose(data)),
+            Err(problems) => return Answer::usage(problems.join("\nerror: ")),
+        }
+    }
     match args.command {
         Command::Run { file } => {
             with(&file, output, "run", |input, scenario| run_all(input, scenario, output))
         }
-        Command::Trace { file, src, dst, protocol, source_port } => {
-            with(&file, output, "trace", |input, scenario| {
-                trace(input, scenario, output, &src, &dst, protocol, source_port)
-            })
+        Command::Trace { file, src, dst, protocol, source_port, all_readings } => {
+            let question = Question { src, dst, protocol, source_port, all_readings };
+            with(&file, output, "trace", |input, scenario| trace(input, scenario, output, &question))
         }
         Command::Routes { file, target } => {
             with(&file, output, "routes", |_, scenario| routes(&scenario.network, output, &target))
@@ -40,6 +46,8 @@ pub(crate) fn run(args: Args) -> Answer {
         }
         Command::Check { file } => check(&file, output),
         Command::Explain { topic } => explain(&topic, output),
+        Command::Rules { folder, uncited } => rules(&folder, uncited, output),
+        Command::Data => Answer::text(data(output), End::AsExpected),
         Command::Schema => Answer::text(pretty(&vnetsim_scenario::schema()), End::AsExpected),
     }
 }
@@ -109,24 +117,33 @@ fn run_all(input: &Input, scenario: &Scenario, output: Output) -> Asked {
         (false, true) => End::NotModelled,
         (false, false) => End::AsExpected,
     };
-    let name = scenario.name.as_deref().unwrap_or("scenario");
-    let (traffic, sources) = (&scenario.traffic, &input.sources);
+    let last = played.report.epochs.last().expect("every run has an epoch");
+    let answer = report::RunAnswer {
+        name: scenario.name.as_deref().unwrap_or("scenario"),
+        traffic: &scenario.traffic,
+        played: &played,
+        judgements: &judgements,
+        readings: &readings(scenario, &played.report).unwrap_or_default(),
+        bill: &bill(&last.network, &played.report.meter),
+    };
     let out = match output {
-        Output::Table => report::run_text(name, traffic, &played, &judgements, sources),
-        Output::Json => pretty(&report::run_json(name, traffic, &played, &judgements, sources)),
+        Output::Table => report::run_text(&answer, &input.sources),
+        Output::Json => pretty(&report::run_json(&answer, &input.sources)),
     };
     Ok(Answer::text(out, end))
 }
 
-fn trace(
-    input: &Input,
-    scenario: &Scenario,
-    output: Output,
-    src: &str,
-    dst: &str,
+/// What `trace` was asked.
+struct Question {
+    src: String,
+    dst: String,
     protocol: ProtoPort,
     source_port: u16,
-) -> Asked {
+    all_readings: bool,
+}
+
+fn trace(input: &Input, scenario: &Scenario, output: Output, question: &Question) -> Asked {
+    let Question { src, dst, protocol, source_port, .. } = question;
     let network = &scenario.network;
     let like = dst.parse().ok();
     let from = network.endpoint(src, like)?;
@@ -134,14 +151,73 @@ fn trace(
     if from.address.is_ipv4() != to.address.is_ipv4() {
         return Err(format!("{} and {} are of different address families", from.address, to.address));
     }
-    let traffic = Traffic { source_port, ..Traffic::probe("trace", from, to, protocol) };
+    let traffic = Traffic { source_port: *source_port, ..Traffic::probe("trace", from, to, *protocol) };
     let played = probe(network, &traffic);
     let end = if played.rests_on_unmodelled() { End::NotModelled } else { End::AsExpected };
+    let disputed = probe_readings(network, &traffic, &played.report);
+    let combinations = question.all_readings.then(|| all_readings(network, &traffic));
+    let explainer = played.explainer();
     let out = match output {
-        Output::Table => report::trace_text(&played, src, dst, &input.sources),
-        Output::Json => pretty(&report::trace_json(&played, &input.sources)),
+        Output::Table => {
+            let mut text = report::trace_text(&played, src, dst, &disputed, &input.sources);
+            text.extend(combinations.map(|all| report::readings_text(&all, &explainer)));
+            text
+        }
+        Output::Json => {
+            let mut body = report::trace_json(&played, &disputed, &input.sources);
+            if let Some(all) = combinations {
+                body["readings"] = report::combinations_json(&all, &explainer);
+            }
+            pretty(&body)
+        }
     };
     Ok(Answer::text(out, end))
+}
+
+/// Reads the `cites` of every scenario file under `folder`; one that cannot be read stops the answer.
+fn rules(folder: &Path, uncited: bool, output: Output) -> Answer {
+    let mut files = match scenario_files(folder) {
+        Ok(files) => files,
+        Err(e) => return Answer::usage(format!("cannot read {}: {e}", folder.display())),
+    };
+    files.sort();
+    let mut cites = Vec::new();
+    for file in &files {
+        let input = read(file);
+        let Some(scenario) = input.loaded.scenario else {
+            let err = report::problems_text(&input.loaded.problems, &input.sources);
+            return Answer { out: String::new(), err, end: End::BadInput };
+        };
+        let name = file.strip_prefix(folder).unwrap_or(file).display().to_string();
+        cites.push((name, scenario.cites.into_iter().map(|id| id.value).collect()));
+    }
+    let uses = report::rule_uses(&cites);
+    let out = match output {
+        Output::Table => report::rules_text(&uses, uncited),
+        Output::Json => pretty(&report::rules_json(&uses, uncited)),
+    };
+    Answer::text(out, End::AsExpected)
+}
+
+fn scenario_files(folder: &Path) -> std::io::Result<Vec<std::path::PathBuf>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            found.extend(scenario_files(&path)?);
+        } else if path.extension().is_some_and(|e| e == "yaml" || e == "json") {
+            found.push(path);
+        }
+    }
+    Ok(found)
+}
+
+fn data(output: Output) -> String {
+    let sources = Data::current().sources();
+    match output {
+        Output::Table => report::data_text(sources),
+        Output::Json => pretty(&report::data_json(sources)),
+    }
 }
 
 /// The subnet that `name` means: `vnet/subnet`, or that of a NIC or VM.

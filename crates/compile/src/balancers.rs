@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use vnetsim_data::Data;
 use vnetsim_dataplane::{Balancer, BalancerRule, HashInput, SharedOut, Tables, probe_passes};
 use vnetsim_model::{Era, LbProtocol, LbRule, LbSku, LbTarget, LoadBalancer, LoadDistribution, Network};
 use vnetsim_types::{IpProtocol, NicId, ProtoPort};
@@ -82,25 +83,27 @@ pub(crate) fn floating(network: &Network, nic: NicId) -> Vec<IpAddr> {
 /// OUT-04: public frontends that `nic` may leave with, by an outbound rule or by a load-balancing rule.
 pub(crate) fn shared_out(network: &Network, nic: NicId) -> Option<SharedOut> {
     let all = network.load_balancers().iter();
-    all.clone().find_map(|lb| by_outbound_rule(lb, nic)).or_else(|| all.clone().find_map(|lb| by_rule(lb, nic)))
+    all.clone()
+        .find_map(|lb| by_outbound_rule(network, lb, nic))
+        .or_else(|| all.clone().find_map(|lb| by_rule(network, lb, nic)))
 }
 
-fn by_outbound_rule(lb: &LoadBalancer, nic: NicId) -> Option<SharedOut> {
+fn by_outbound_rule(network: &Network, lb: &LoadBalancer, nic: NicId) -> Option<SharedOut> {
     lb.outbound_rules.iter().find_map(|rule| {
         let place = lb.pools[rule.pool].iter().position(|member| *member == nic)?;
         let addresses: Vec<IpAddr> = rule.frontends.iter().map(|f| lb.frontends[*f].address).collect();
-        let ports = rule.ports.unwrap_or_else(|| ports_for(lb.pools[rule.pool].len()));
+        let ports = rule.ports.unwrap_or_else(|| ports_for(network, lb.pools[rule.pool].len()));
         Some(share(addresses, place, ports))
     })
 }
 
-fn by_rule(lb: &LoadBalancer, nic: NicId) -> Option<SharedOut> {
+fn by_rule(network: &Network, lb: &LoadBalancer, nic: NicId) -> Option<SharedOut> {
     lb.rules.iter().filter(|rule| !rule.disable_outbound_snat).find_map(|rule| {
         let frontend = &lb.frontends[rule.frontend];
         let LbTarget::Pool(pool) = rule.target else { return None };
         let place = lb.pools[pool].iter().position(|member| *member == nic)?;
         let public = frontend.vnet.is_none();
-        public.then(|| share(vec![frontend.address], place, ports_for(lb.pools[pool].len())))
+        public.then(|| share(vec![frontend.address], place, ports_for(network, lb.pools[pool].len())))
     })
 }
 
@@ -111,13 +114,8 @@ fn share(addresses: Vec<IpAddr>, place: usize, ports: u16) -> SharedOut {
 }
 
 /// OUT-04: ports per member by the size of the pool.
-fn ports_for(members: usize) -> u16 {
-    match members {
-        0..=50 => 1_024,
-        51..=100 => 512,
-        101..=200 => 256,
-        201..=400 => 128,
-        401..=800 => 64,
-        _ => 32,
-    }
+fn ports_for(network: &Network, members: usize) -> u16 {
+    let limits = Data::current().limits(network.semantics().era.text());
+    let ports = limits.and_then(|limits| limits.snat_preallocation.ports(members as u64));
+    ports.and_then(|ports| u16::try_from(ports).ok()).unwrap_or_default()
 }

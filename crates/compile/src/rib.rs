@@ -8,6 +8,7 @@ use std::{
     net::IpAddr,
 };
 
+use vnetsim_data::Data;
 use vnetsim_dataplane::{Appliance, NextHop};
 use vnetsim_model::{
     AddressOwner, BgpVsPeering, GatewayType, Network, NoneRoutesOnDefaultOverride, UserNextHop,
@@ -104,9 +105,6 @@ pub enum Withheld {
     /// The route table does not accept learned routes (RT-14).
     PropagationDisabled,
 }
-
-/// The four documented None routes (RT-02, U-23).
-const NONE_ROUTES: [&str; 4] = ["10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16"];
 
 /// Who has which private address, by virtual network.
 pub(crate) type Owners = Vec<HashMap<IpAddr, AddressOwner>>;
@@ -253,9 +251,8 @@ impl Rib<'_> {
             let (kind, hop) = (NextHopType::Internet, NextHop::Internet);
             self.push(prefix, RouteSource::Default, kind, hop, RouteOrigin::System);
         }
-        for text in NONE_ROUTES {
-            let prefix = text.parse().expect("a constant prefix");
-            self.push(prefix, RouteSource::Default, NextHopType::None, NextHop::None, RouteOrigin::System);
+        for prefix in &Data::current().none_routes().documented {
+            self.push(*prefix, RouteSource::Default, NextHopType::None, NextHop::None, RouteOrigin::System);
         }
     }
 

@@ -5,6 +5,7 @@ use std::{
     net::IpAddr,
 };
 
+use vnetsim_data::Data;
 use vnetsim_dataplane::{
     Beyond, EndpointTable, GatewayTable, LinkTable, Lpm, NextHop, NicTable, Owner, PublicOwner, Settings, SiteTable,
     SubnetTable, Tables, VnetTable,
@@ -38,6 +39,7 @@ pub(crate) fn build(network: &Network, epoch: u32, out: &mut Compiled) -> Tables
         epoch,
         settings: settings(network),
         vnets: vnet_tables(network, &owners),
+        region_latency_ns: region_latency_ns(network),
         subnets,
         nics: nics(network, &acl_of),
         next_hops: out.routes.iter().map(|r| r.next_hop).collect(),
@@ -157,10 +159,28 @@ fn acls(
     (acls, acl_of)
 }
 
-fn vnet_tables(network: &Network, owners: &rib::Owners) -> Vec<VnetTable> {
+/// The regions of the network, sorted.
+fn regions(network: &Network) -> Vec<&str> {
     let mut regions: Vec<&str> = network.vnets().iter().map(|v| v.location.as_str()).collect();
     regions.sort_unstable();
     regions.dedup();
+    regions
+}
+
+/// Between regions that the data files do not know (FAB-23).
+const UNKNOWN_DISTANCE_NS: u64 = 20_000_000;
+
+fn region_latency_ns(network: &Network) -> Vec<Vec<u64>> {
+    let regions = regions(network);
+    let between = |a: &str, b: &str| match a == b {
+        true => 0,
+        false => Data::current().one_way_latency_ns(a, b).unwrap_or(UNKNOWN_DISTANCE_NS),
+    };
+    regions.iter().map(|a| regions.iter().map(|b| between(a, b)).collect()).collect()
+}
+
+fn vnet_tables(network: &Network, owners: &rib::Owners) -> Vec<VnetTable> {
+    let regions = regions(network);
     let table = |(ix, vnet): (usize, &vnetsim_model::Vnet)| {
         let id = VnetId::new(ix);
         let mut links_from: Vec<(VnetId, PeeringId)> =
@@ -210,7 +230,7 @@ fn nics(network: &Network, acl_of: &AclOf) -> Vec<NicTable> {
             nic_acl: acl(nic.nsg.as_ref().map(|n| n.value)),
             up: nic.vm.is_some_and(|vm| network[vm].running),
             vm: nic.vm,
-            egress_bits_per_s: None,
+            egress_bits_per_s: nic.vm.and_then(|vm| egress_bits_per_s(network[vm].size.as_deref()?)),
             behind_standard_lb: balancers::behind_standard(network, NicId::new(ix)),
             shared_out: balancers::shared_out(network, NicId::new(ix)),
             floating: balancers::floating(network, NicId::new(ix)),
@@ -218,6 +238,11 @@ fn nics(network: &Network, acl_of: &AclOf) -> Vec<NicTable> {
         }
     };
     network.nics().iter().enumerate().map(table).collect()
+}
+
+/// VM-04.
+fn egress_bits_per_s(size: &str) -> Option<u64> {
+    Some(Data::current().vm_size(size)?.mbps? * 1_000_000)
 }
 
 fn links(network: &Network) -> Vec<LinkTable> {

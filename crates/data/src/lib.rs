@@ -37,6 +37,8 @@ const FILES: [(&str, &str); 6] = [
     ("vm-sizes.toml", include_str!("../files/vm-sizes.toml")),
 ];
 
+static CHOSEN: OnceLock<Data> = OnceLock::new();
+
 /// All figures, checked.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Data {
@@ -57,6 +59,16 @@ impl Data {
     pub fn builtin() -> &'static Self {
         static BUILTIN: OnceLock<Data> = OnceLock::new();
         BUILTIN.get_or_init(|| Self::parse(&Replacements::new()).expect("the built-in files are tested"))
+    }
+
+    /// The figures in use: those of [`Data::choose`], else the built-in ones.
+    pub fn current() -> &'static Self {
+        CHOSEN.get().unwrap_or_else(|| Self::builtin())
+    }
+
+    /// Uses `data` from now on, once per process and before anything asks; false when it was too late.
+    pub fn choose(data: Self) -> bool {
+        CHOSEN.set(data).is_ok()
     }
 
     /// The figures of the files in `dir`; those that are not there are the built-in ones.

@@ -21,6 +21,8 @@ pub struct Tables {
     pub settings: Settings,
     /// By [`VnetId`].
     pub vnets: Vec<VnetTable>,
+    /// One way between two regions in nanoseconds, by [`VnetTable::region`] of both; 0 inside one.
+    pub region_latency_ns: Vec<Vec<u64>>,
     /// By [`SubnetId`].
     pub subnets: Vec<SubnetTable>,
     /// By [`NicId`].

@@ -182,6 +182,17 @@ fn row_text(id: &str, row: &str, header: Option<&str>) -> String {
     out
 }
 
+/// Every rule, statement, vector and point of the document, in its order.
+pub(crate) fn rule_ids() -> Vec<&'static str> {
+    let mut ids: Vec<&str> = Vec::new();
+    for id in SEMANTICS.lines().filter_map(rule_id) {
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+    }
+    ids
+}
+
 /// The id that a line defines.
 fn rule_id(line: &str) -> Option<&str> {
     let id = match line.strip_prefix("- **") {

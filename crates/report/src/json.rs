@@ -3,18 +3,20 @@
 //! Property names are those of Azure's tools where they have one (DIAG-01 to DIAG-08).
 
 use serde_json::{Value, json};
-use vnetsim_analysis::{EffectiveRow, Judgement, Played};
+use vnetsim_analysis::{EffectiveRow, Judgement, Played, Reading};
 use vnetsim_model::Traffic;
 use vnetsim_sim::Outcome;
 use vnetsim_trace::{Diagnosis, Explainer, Hop, PacketExplanation};
 use vnetsim_types::{Direction, NsgLevel, Problem, Severity, Span, TrafficId};
 
-use crate::{NextHopAnswer, NsgListing, Sources, trace::packet_name};
+use crate::{
+    NextHopAnswer, NsgListing, RunAnswer, Sources, bill::bill_json, disputed::readings_json, trace::packet_name,
+};
 
 /// Version of every envelope.
 const VERSION: u32 = 1;
 
-fn envelope(command: &str, body: Value) -> Value {
+pub(crate) fn envelope(command: &str, body: Value) -> Value {
     let mut out = json!({ "vnetsim": VERSION, "command": command });
     if let (Some(out), Value::Object(body)) = (out.as_object_mut(), body) {
         out.extend(body);
@@ -100,21 +102,18 @@ fn direction(direction: Direction) -> &'static str {
 }
 
 /// `vnetsim trace -o json`.
-pub fn trace_json(played: &Played, sources: &Sources) -> Value {
+pub fn trace_json(played: &Played, readings: &[Reading], sources: &Sources) -> Value {
     let explainer = played.explainer();
     let group = played.report.traffic.first().and_then(|t| t.outcomes.first());
     let Some(group) = group else { return envelope("trace", json!({ "verdict": Value::Null })) };
-    envelope("trace", outcome(&explainer, played, TrafficId(0), group, sources))
+    let mut body = outcome(&explainer, played, TrafficId(0), group, sources);
+    body["disputed"] = readings_json(readings, TrafficId(0), &explainer);
+    envelope("trace", body)
 }
 
 /// `vnetsim run -o json`.
-pub fn run_json(
-    name: &str,
-    traffic: &[Traffic],
-    played: &Played,
-    judgements: &[Judgement],
-    sources: &Sources,
-) -> Value {
+pub fn run_json(answer: &RunAnswer<'_>, sources: &Sources) -> Value {
+    let RunAnswer { name, traffic, played, judgements, readings, bill } = *answer;
     let explainer = played.explainer();
     let flow = |(ix, entry): (usize, &Traffic)| {
         let (id, report) = (TrafficId::new(ix), &played.report.traffic[ix]);
@@ -123,6 +122,7 @@ pub fn run_json(
         json!({
             "name": entry.name.value, "from": entry.from.address.to_string(), "to": entry.to.address.to_string(),
             "protocol": entry.protocol.to_string(), "conversations": report.started, "outcomes": outcomes,
+            "disputed": readings_json(readings, id, &explainer),
         })
     };
     let change = |c: &vnetsim_sim::ChangeReport| {
@@ -140,6 +140,7 @@ pub fn run_json(
         "name": name,
         "packets": { "sent": report.sent, "delivered": report.delivered, "dropped": dropped },
         "endNs": report.end.0,
+        "bill": bill_json(bill),
         "timeline": report.changes.iter().map(change).collect::<Vec<_>>(),
         "flows": traffic.iter().enumerate().map(flow).collect::<Vec<_>>(),
         "expectations": judgements.iter().map(expectation).collect::<Vec<_>>(),

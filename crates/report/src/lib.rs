@@ -3,20 +3,27 @@
 //! Text is readable without colour in 100 columns. JSON is versioned: `{"vnetsim": 1, "command": ...}`. Called by
 //! `cli`. Must never decide anything: it words what `analysis`, `trace` and `sim` found.
 
+mod bill;
+mod data;
+mod disputed;
 mod explain;
 mod json;
 mod listing;
 mod problems;
+mod rules;
 mod run;
 mod sources;
 mod table;
 mod trace;
 mod wrap;
 
+pub use data::{data_json, data_text};
+pub use disputed::{combinations_json, readings_text};
 pub use explain::{explain, topics_like};
 pub use json::{explain_json, next_hop_json, nsg_json, problems_json, routes_json, run_json, trace_json};
 pub use listing::{NextHopAnswer, NsgListing, next_hop_text, nsg_listings, nsg_text, routes_text};
 pub use problems::problems_text;
-pub use run::run_text;
+pub use rules::{RuleUse, covers, explained_uncited, rule_uses, rules_json, rules_text};
+pub use run::{RunAnswer, run_text};
 pub use sources::Sources;
 pub use trace::trace_text;

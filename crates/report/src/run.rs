@@ -1,6 +1,6 @@
 //! What a run came to: a table of flows, the reasons of the drops, the timeline, the expectations.
 
-use vnetsim_analysis::{Judgement, Played};
+use vnetsim_analysis::{BillLine, Judgement, Played, Reading};
 use vnetsim_model::Traffic;
 use vnetsim_sim::{Outcome, OutcomeGroup};
 use vnetsim_trace::{ConversationTrace, Explainer};
@@ -8,19 +8,33 @@ use vnetsim_types::{Part, SimTime, TrafficId};
 
 use crate::{
     Sources,
+    bill::bill_text,
+    disputed::disputed_text,
     table::table,
     trace::{diagnosis_text, packet_name},
     wrap::wrap,
 };
 
+/// What a run came to.
+#[derive(Clone, Copy, Debug)]
+pub struct RunAnswer<'a> {
+    /// Title of the scenario.
+    pub name: &'a str,
+    /// Its traffic.
+    pub traffic: &'a [Traffic],
+    /// The run.
+    pub played: &'a Played,
+    /// Its expectations.
+    pub judgements: &'a [Judgement],
+    /// Disputed points that verdicts depend on.
+    pub readings: &'a [Reading],
+    /// What peerings cost.
+    pub bill: &'a [BillLine],
+}
+
 /// The summary of a run.
-pub fn run_text(
-    name: &str,
-    traffic: &[Traffic],
-    played: &Played,
-    judgements: &[Judgement],
-    sources: &Sources,
-) -> String {
+pub fn run_text(answer: &RunAnswer<'_>, sources: &Sources) -> String {
+    let RunAnswer { name, traffic, played, judgements, readings, bill } = *answer;
     let report = &played.report;
     let mut out = format!(
         "{name}\n{} packet{}, {} delivered, {} dropped, {} of virtual time\n\n",
@@ -31,7 +45,7 @@ pub fn run_text(
         report.end
     );
     out.push_str(&changes_text(played, sources));
-    let (rows, reasons) = flows(traffic, played, sources);
+    let (rows, reasons) = flows(traffic, played, readings, sources);
     if !rows.is_empty() {
         out.push_str(&table(&["Flow", "From", "To", "Protocol", "Verdict", "Count", "Path", "Time"], &rows));
     }
@@ -39,6 +53,7 @@ pub fn run_text(
     if let Some(at) = report.stuck_at {
         out.push_str(&format!("\nSTOPPED at {at}: too many events at one moment, time does not advance\n"));
     }
+    out.push_str(&bill_text(bill));
     out.push_str(&judgements_text(judgements, sources));
     out
 }
@@ -61,7 +76,12 @@ fn changes_text(played: &Played, sources: &Sources) -> String {
 }
 
 /// A row per traffic entry and outcome, and a paragraph per drop.
-fn flows(traffic: &[Traffic], played: &Played, sources: &Sources) -> (Vec<Vec<String>>, String) {
+fn flows(
+    traffic: &[Traffic],
+    played: &Played,
+    readings: &[Reading],
+    sources: &Sources,
+) -> (Vec<Vec<String>>, String) {
     let explainer = played.explainer();
     let (mut rows, mut reasons) = (Vec::new(), String::new());
     for (ix, entry) in traffic.iter().enumerate() {
@@ -87,6 +107,14 @@ fn flows(traffic: &[Traffic], played: &Played, sources: &Sources) -> (Vec<Vec<St
                 ));
                 reasons.push_str(&diagnosis_text(&diagnosis, sources));
             }
+        }
+        let disputed = disputed_text(readings, TrafficId::new(ix), &explainer);
+        if !disputed.is_empty() {
+            let dropped = report.outcomes.iter().any(|g| g.outcome != Outcome::Completed);
+            if !dropped {
+                reasons.push_str(&format!("\n{}: delivered\n", entry.name.value));
+            }
+            reasons.push_str(&disputed);
         }
     }
     (rows, reasons)

@@ -15,4 +15,5 @@ mod link;
 mod world;
 
 pub use conversation::{Outcome, OutcomeGroup, TrafficReport};
+pub use vnetsim_dataplane::Meter;
 pub use world::{Change, ChangeReport, Report, run};

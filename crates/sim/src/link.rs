@@ -1,16 +1,15 @@
 //! How long a leg takes.
 //!
 //! A leg inside a virtual network and one across a same-region peering take the same time (S22,
-//! PEER-36): the fabric is one. Fixed figures for now; the sample pings of FAB-23 (0.8 to 1.7 ms
-//! round trip inside a region) set their size.
+//! PEER-36): the fabric is one. The sample pings of FAB-23 (0.8 to 1.7 ms round trip inside a region) set the
+//! size of that; between regions the distance comes on top, from the tables. Sites and the internet are a
+//! fixed way off.
 
 use vnetsim_dataplane::{LegEnd, Origin, Tables};
 use vnetsim_types::{SimTime, VnetId};
 
 /// One way between two NICs, or a NIC and a gateway, of one region.
 const SAME_REGION: SimTime = SimTime::from_micros(400);
-/// One way between two regions.
-const OTHER_REGION: SimTime = SimTime::from_millis(20);
 /// One way through a tunnel between a gateway and a site.
 const SITE: SimTime = SimTime::from_millis(5);
 /// One way between Azure's edge and an internet host.
@@ -34,7 +33,8 @@ pub(crate) fn latency(tables: &Tables, origin: Origin, end: LegEnd) -> SimTime {
         Origin::Platform => SAME_REGION,
         Origin::Tunnel => SITE,
         Origin::Subnet(from) | Origin::Gateway(from) => {
-            if region(tables.subnets[from.ix()].vnet) == region(to) { SAME_REGION } else { OTHER_REGION }
+            let from = region(tables.subnets[from.ix()].vnet);
+            SAME_REGION + SimTime(tables.region_latency_ns[usize::from(from)][usize::from(region(to))])
         }
     }
 }

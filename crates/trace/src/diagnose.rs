@@ -108,6 +108,12 @@ impl Case<'_> {
             DropReason::RoutingLoop | DropReason::TtlExpired => self.looped(),
             DropReason::NvaNoSession => self.no_session(),
             DropReason::SourceNotTranslatable => self.no_snat(),
+            DropReason::SubnetNotPeered => self.subnet_not_peered(),
+            DropReason::LoadBalancerHairpin => self.hairpin(),
+            DropReason::NvaPolicyDeny => self.policy_denied(),
+            DropReason::EgressBandwidthExceeded => self.over_bandwidth(),
+            DropReason::MtuExceeded | DropReason::FragmentUnsupported => self.too_large(),
+            DropReason::NoRouteOnPrem => self.unknown_on_premises(),
             _ => Finding { object: self.explainer.place(self.at), ..Finding::default() },
         }
     }
@@ -120,14 +126,14 @@ impl Case<'_> {
         })
     }
 
-    fn last_link(&self) -> Option<PeeringId> {
+    pub(crate) fn last_link(&self) -> Option<PeeringId> {
         self.packet.steps.iter().rev().find_map(|(_, step)| match step {
             Step::Peering { link, .. } => Some(*link),
             _ => None,
         })
     }
 
-    fn nic_at(&self) -> Option<NicId> {
+    pub(crate) fn nic_at(&self) -> Option<NicId> {
         if let Place::Nic(nic) = self.at { Some(nic) } else { None }
     }
 
@@ -152,10 +158,14 @@ impl Case<'_> {
 
     fn nsg(&self) -> Finding {
         let rule = self.packet.steps.iter().rev().find_map(|(_, step)| match *step {
-            Step::Nsg { nic, direction, level, acl, rule, .. } => Some((nic, direction, level, acl, rule)),
+            Step::Nsg { at, direction, level, acl, rule, .. } => Some((at, direction, level, acl, rule)),
             _ => None,
         });
-        let Some((nic, direction, level, acl_ix, rule)) = rule else { return self.unmodelled() };
+        let closed = matches!(self.packet.steps.iter().rev().nth(1), Some((_, Step::NoNsg { .. })));
+        if closed && self.packet.drop().is_some_and(|(_, reason)| reason == DropReason::NsgDeny) {
+            return self.closed_balancer();
+        }
+        let Some((at, direction, level, acl_ix, rule)) = rule else { return self.unmodelled() };
         let compiled = self.explainer.at(self.now);
         let (info, acl) = (compiled.rule(rule), compiled.acl(acl_ix));
         let nsg = &self.network[acl.nsg];
@@ -165,13 +175,13 @@ impl Case<'_> {
                 "NSG {} on {}: {way} rule {} ({})",
                 nsg.name.value,
                 match level {
-                    NsgLevel::Nic => format!("NIC {}", self.explainer.nic(nic)),
-                    NsgLevel::Subnet => format!("the subnet of {}", self.explainer.nic(nic)),
+                    NsgLevel::Nic => format!("NIC {}", self.explainer.filter_point(at)),
+                    NsgLevel::Subnet => format!("the subnet of {}", self.explainer.filter_point(at)),
                 },
                 info.name,
                 info.priority
             ),
-            span: if info.custom.is_some() { info.span } else { self.association(nic, level) },
+            span: if info.custom.is_some() { info.span } else { self.association(at, level) },
             ..Finding::default()
         };
         for (near, field) in
@@ -219,7 +229,10 @@ impl Case<'_> {
     fn unmodelled(&self) -> Finding {
         let (network, dst) = (self.network, self.key.dst);
         let lb = network.load_balancers().iter().find(|lb| lb.frontends.iter().any(|f| f.address == dst));
-        let gateway = network.gateways().iter().find(|g| g.address == dst || g.public_address == Some(dst));
+        let has = |g: &&vnetsim_model::Gateway| {
+            g.instances.iter().any(|i| i.address == dst || i.public_address == Some(dst))
+        };
+        let gateway = network.gateways().iter().find(has);
         let (object, span) = match (lb, gateway) {
             (Some(lb), _) => (format!("load balancer {} as a destination", lb.name.value), lb.name.span),
             (_, Some(gateway)) => {
@@ -238,11 +251,12 @@ impl Case<'_> {
         Finding { object, span, because, fix: Vec::new() }
     }
 
-    fn association(&self, nic: NicId, level: NsgLevel) -> Span {
-        let nic = &self.network[nic];
-        let nsg = match level {
-            NsgLevel::Nic => &nic.nsg,
-            NsgLevel::Subnet => &self.network[nic.subnet].nsg,
+    fn association(&self, at: Place, level: NsgLevel) -> Span {
+        let nsg = match (at, level) {
+            (Place::Nic(nic), NsgLevel::Nic) => &self.network[nic].nsg,
+            (Place::Nic(nic), NsgLevel::Subnet) => &self.network[self.network[nic].subnet].nsg,
+            (Place::PrivateEndpoint(id), _) => &self.network[self.network[id].subnet].nsg,
+            _ => return Span::default(),
         };
         nsg.as_ref().map_or(Span::default(), |at| at.span)
     }

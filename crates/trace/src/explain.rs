@@ -154,7 +154,7 @@ impl<'a> Explainer<'a> {
         for (now, step) in &trace.steps {
             match (before, step, hops.last_mut()) {
                 // Both attachments are missing: one line says so.
-                (Some(Step::NoNsg { nic: a, .. }), Step::NoNsg { nic: b, .. }, Some(last)) if a == *b => {
+                (Some(Step::NoNsg { at: a, .. }), Step::NoNsg { at: b, .. }, Some(last)) if a == *b => {
                     last.by = "no NSG on NIC and subnet".to_owned();
                 }
                 _ => hops.push(self.hop(*now, step)),
@@ -166,7 +166,7 @@ impl<'a> Explainer<'a> {
 
     /// The contest of the routes of `subnet` for `dst`, which `winner` won.
     pub fn route_contest(&self, now: SimTime, subnet: SubnetId, dst: IpAddr, winner: Option<RouteIx>) -> Hop {
-        self.hop(now, &Step::Route { subnet, dst, route: winner })
+        self.hop(now, &Step::Route { subnet, dst, route: winner, ways: 1 })
     }
 
     fn hop(&self, now: SimTime, step: &Step) -> Hop {
@@ -185,21 +185,30 @@ impl<'a> Explainer<'a> {
                 hop.by =
                     format!("flow record, opened {opened} at {}; NSGs are not asked again", record.created);
             }
-            Step::NoNsg { nic, direction, level } => {
+            Step::NoNsg { at, direction, level } => {
                 hop.kind = HopKind::Nsg;
-                (hop.place, hop.direction) = (self.nic(nic), Some(direction));
+                (hop.place, hop.direction) = (self.filter_point(at), Some(direction));
                 hop.decision = "allow".to_owned();
                 hop.by = format!("no NSG on the {}", level_word(level));
             }
-            Step::Nsg { nic, direction, level, acl, rule, allowed } => {
+            Step::Nsg { at, direction, level, acl, rule, allowed } => {
                 hop.kind = HopKind::Nsg;
-                (hop.place, hop.direction) = (self.nic(nic), Some(direction));
+                (hop.place, hop.direction) = (self.filter_point(at), Some(direction));
                 self.nsg_hop(&mut hop, now, level, acl, rule, allowed);
             }
-            Step::Route { subnet, dst, route } => {
+            Step::Route { subnet, dst, route, ways } => {
                 hop.kind = HopKind::Route;
                 hop.place = network.subnet_path(subnet);
                 self.route_hop(&mut hop, now, subnet, dst, route);
+                if ways > 1 {
+                    hop.notes.push(format!("one of {ways} equal routes, by the flow's hash (FE-04)"));
+                }
+            }
+            Step::Rewritten { nic, key } => {
+                hop.kind = HopKind::LoadBalancer;
+                hop.place = self.nic(nic);
+                hop.decision = format!("translated to {key}");
+                hop.by = "load balancer (LB-03)".to_owned();
             }
             Step::LoadBalancer { lb, rule, backend, healthy, members } => {
                 hop.kind = HopKind::LoadBalancer;
@@ -334,7 +343,14 @@ impl<'a> Explainer<'a> {
             Place::Gateway(gateway) => self.network[gateway].name.value.clone(),
             Place::Site(site) => self.network[site].name.value.clone(),
             Place::Internet => "Internet".to_owned(),
+            Place::PrivateEndpoint(id) => self.network[id].name.value.clone(),
+            Place::Platform => "Azure".to_owned(),
         }
+    }
+
+    /// Where an NSG is asked: a NIC by its own name, or a private endpoint.
+    pub(crate) fn filter_point(&self, at: Place) -> String {
+        if let Place::Nic(nic) = at { self.nic(nic) } else { self.place(at) }
     }
 
     /// A NIC by its name.
@@ -356,6 +372,14 @@ impl<'a> Explainer<'a> {
             RouteOrigin::Gateway(gateway) => {
                 format!("{}, {}", RouteSource::VirtualNetworkGateway, self.network[*gateway].name.value)
             }
+            RouteOrigin::RouteServer(server, peer) => {
+                let server = &self.network[*server];
+                let (source, peer) = (RouteSource::VirtualNetworkGateway, &server.peers[*peer].name.value);
+                format!("{source}, {} from {peer}", server.name.value)
+            }
+            RouteOrigin::PrivateEndpoint(id) => {
+                format!("Default, private endpoint {}", self.network[*id].name.value)
+            }
             RouteOrigin::ServiceEndpoint(tag, _) => format!("Default, service endpoint {tag}"),
             RouteOrigin::User { table, name, .. } => {
                 format!("User {}/{name}", self.network[*table].name.value)
@@ -372,6 +396,8 @@ impl<'a> Explainer<'a> {
             | RouteOrigin::User { span, .. } => *span,
             RouteOrigin::Peering(link) => self.network[*link].name.span,
             RouteOrigin::Gateway(gateway) => self.network[*gateway].name.span,
+            RouteOrigin::RouteServer(server, peer) => self.network[*server].peers[*peer].name.span,
+            RouteOrigin::PrivateEndpoint(id) => self.network[*id].name.span,
         }
     }
 }
@@ -386,7 +412,7 @@ fn loser_words(route: &RibRoute, winner_len: Option<u8>) -> String {
         RouteState::Withheld(why) | RouteState::Unused(why) => withheld_words(why).to_owned(),
         RouteState::Invalid { .. } => "Invalid: same prefix, lower source".to_owned(),
         RouteState::Active if Some(route.prefix.prefix_len()) == winner_len => {
-            "equal; the first one is used".to_owned()
+            "equal; shares the traffic by the flow's hash (FE-04)".to_owned()
         }
         RouteState::Active => "shorter prefix".to_owned(),
     }

@@ -10,6 +10,7 @@ mod diagnose;
 mod explain;
 mod record;
 mod route_none;
+mod services;
 
 pub use diagnose::Diagnosis;
 pub use explain::{Explainer, Hop, HopKind, Loser, PacketExplanation};
