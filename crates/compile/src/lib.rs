@@ -113,7 +113,7 @@ pub fn compile(network: &Network, epoch: u32) -> Compiled {
 impl Compiled {
     /// The rows of `subnet` in print order, those that Azure does not list left out.
     pub fn effective_routes(&self, subnet: SubnetId) -> impl Iterator<Item = (RouteIx, &RibRoute)> {
-        self.all_routes(subnet).filter(|(_, r)| !matches!(r.state, RouteState::Withheld(_)))
+        self.all_routes(subnet).filter(|(_, r)| r.listed && !matches!(r.state, RouteState::Withheld(_)))
     }
 
     /// Every row of `subnet`, those that Azure does not list included.

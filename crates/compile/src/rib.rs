@@ -11,7 +11,7 @@ use std::{
 use vnetsim_data::Data;
 use vnetsim_dataplane::{Appliance, NextHop};
 use vnetsim_model::{
-    AddressOwner, BgpVsPeering, GatewayType, Network, NoneRoutesOnDefaultOverride, UserNextHop,
+    AddressOwner, BgpVsPeering, DeploymentModel, GatewayType, Network, NoneRoutesOnDefaultOverride, UserNextHop,
 };
 use vnetsim_types::{
     GatewayId, IpNet, PeeringId, PrivateEndpointId, RouteIx, RouteServerId, RouteTableId, Span, SubnetId, VnetId,
@@ -39,6 +39,8 @@ pub struct RibRoute {
     pub state: RouteState,
     /// The object behind it.
     pub origin: RouteOrigin,
+    /// False where Azure's tools leave the row out although it works (RT-32).
+    pub listed: bool,
     /// Rows with the same number print as one line (service endpoints).
     pub line: u32,
 }
@@ -156,6 +158,8 @@ impl Rib<'_> {
         origin: RouteOrigin,
     ) {
         let line = self.rows.len() as u32;
+        let classic = self.network[self.vnet].deployment_model == DeploymentModel::Classic;
+        let hidden = matches!(origin, RouteOrigin::Peering(_) | RouteOrigin::ServiceEndpoint(..));
         self.rows.push(RibRoute {
             prefix,
             source,
@@ -164,6 +168,7 @@ impl Rib<'_> {
             next_hop: hop,
             state: RouteState::Active,
             origin,
+            listed: !(classic && hidden),
             line,
         });
     }
