@@ -1,7 +1,7 @@
 //! The state machine of PEER-03 and PEER-04, event by event; refused operations change nothing.
 
 use vnetsim_model::{
-    Network, Operation, PeeringState as State, Semantics, check,
+    Network, Operation, OperationKind, PeeringState as State, Semantics, check,
     draft::{Draft, Peering, VirtualNetwork},
 };
 use vnetsim_types::{At, VnetId};
@@ -34,7 +34,11 @@ fn network() -> Network {
 
 fn put(from: VnetId, to: VnetId, name: &str) -> Operation {
     let peering = Peering { name: text(name), ..Peering::default() };
-    Operation::PutPeering { vnet: from, remote: to, peering: Box::new(peering) }
+    OperationKind::PutPeering { vnet: from, remote: to, peering: Box::new(peering) }.into()
+}
+
+fn delete(from: VnetId, name: &str) -> Operation {
+    OperationKind::DeletePeering(from, text(name)).into()
 }
 
 /// States of the links hub -> spoke and spoke -> hub; `None` where there is no link.
@@ -58,7 +62,7 @@ fn the_life_of_a_peering() {
     assert_eq!(states(&network), (Some(State::Initiated), None)); // S49
     network.apply(&put(SPOKE, HUB, "s")).expect("the second link");
     assert_eq!(states(&network), (Some(State::Connected), Some(State::Connected))); // S50
-    network.apply(&Operation::DeletePeering(HUB, text("h"))).expect("a link can be deleted");
+    network.apply(&delete(HUB, "h")).expect("a link can be deleted");
     assert_eq!(states(&network), (None, Some(State::Disconnected))); // S51
 
     refused(&mut network, &put(HUB, SPOKE, "h"), "RemotePeeringIsDisconnected"); // PEER-04
@@ -69,7 +73,7 @@ fn the_life_of_a_peering() {
     again.apply(&put(HUB, SPOKE, "h")).expect("and the other side connects");
     assert_eq!(states(&again), (Some(State::Connected), Some(State::Connected)));
     // Way out 2: delete it, create both.
-    network.apply(&Operation::DeletePeering(SPOKE, text("s"))).expect("deleted");
+    network.apply(&delete(SPOKE, "s")).expect("deleted");
     assert_eq!(states(&network), (None, None));
     network.apply(&put(HUB, SPOKE, "h")).expect("created");
     network.apply(&put(SPOKE, HUB, "s")).expect("created");
@@ -80,9 +84,9 @@ fn the_life_of_a_peering() {
 fn deleting_an_initiated_link_leaves_nothing() {
     let mut network = network();
     network.apply(&put(HUB, SPOKE, "h")).expect("created");
-    network.apply(&Operation::DeletePeering(HUB, text("H"))).expect("names ignore case (JSON-15)");
+    network.apply(&delete(HUB, "H")).expect("names ignore case (JSON-15)");
     assert_eq!(states(&network), (None, None));
-    refused(&mut network, &Operation::DeletePeering(HUB, text("h")), "ResourceNotFound");
+    refused(&mut network, &delete(HUB, "h"), "ResourceNotFound");
 }
 
 #[test]
@@ -94,7 +98,8 @@ fn what_azure_refuses() {
     refused(&mut network, &put(HUB, OTHER, "o"), "VnetAddressSpaceOverlapsWithAlreadyPeeredVnet"); // PEER-13
     let mut borrow = Peering { name: text("s"), ..Peering::default() };
     borrow.use_remote_gateways = Some(true.into());
-    let borrow = Operation::PutPeering { vnet: SPOKE, remote: HUB, peering: Box::new(borrow) };
+    let borrow: Operation =
+        OperationKind::PutPeering { vnet: SPOKE, remote: HUB, peering: Box::new(borrow) }.into();
     refused(&mut network, &borrow, "RemoteVnetHasNoGateways"); // PEER-09, FE-14
     assert_eq!(states(&network), (Some(State::Initiated), None));
 }
