@@ -257,6 +257,8 @@ pub struct Site {
     pub known_prefixes: Option<Vec<IpNet>>,
     /// Its autonomous system.
     pub asn: Option<u32>,
+    /// `bgpPeeringAddress`: advertised as a block of one once a BGP connection uses it (FE-05).
+    pub bgp_peering_address: Option<IpAddr>,
 }
 
 named_enum! {

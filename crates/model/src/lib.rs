@@ -10,6 +10,9 @@
 mod check;
 pub mod draft;
 mod edge;
+mod filter;
+pub mod limits;
+mod machine;
 mod names;
 mod network;
 mod operation;
@@ -19,9 +22,12 @@ mod traffic;
 
 pub use check::{Checked, check};
 pub use edge::*;
+pub use filter::*;
+pub use machine::*;
 pub use names::did_you_mean;
 pub use network::*;
-pub use operation::{Operation, Refusal};
-pub use rights::*;
+pub use operation::{NsgTarget, Operation, OperationKind, Refusal};
+pub(crate) use rights::{BUILT_IN_ROLES, authorize};
+pub use rights::{Cloud, RoleAssignment, RoleDefinition, Subscription};
 pub use semantics::*;
 pub use traffic::{Endpoint, SOURCE_PORT_DEFAULT, TTL_DEFAULT, Traffic};

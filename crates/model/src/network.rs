@@ -1,15 +1,19 @@
 //! A checked network: every reference is an id, every statically checkable rule holds.
+//!
+//! Owns virtual networks, subnets and peering links, and the questions that others ask of all objects.
+//! Must never decide the fate of a packet.
 
 use std::{net::IpAddr, ops::Index};
 
 use vnetsim_types::{
-    AsgId, At, ConnectionId, Direction, GatewayId, IpNet, LbId, NicId, NsgId, PeeringId, PrivateEndpointId,
-    ProtoPort, RouteServerId, RouteTableId, SimTime, SiteId, Span, SubnetId, VmId, VnetId, named_enum,
+    AsgId, At, ConnectionId, GatewayId, IpNet, LbId, NicId, NsgId, PeeringId, PrivateEndpointId,
+    RouteServerId, RouteTableId, SimTime, SiteId, SubnetId, VmId, VnetId, named_enum,
 };
 
 use crate::{
-    Connection, ConnectionEnd, Gateway, LoadBalancer, PrivateEndpoint, PrivateEndpointPolicies,
-    RoleAssignment, RoleDefinition, RouteServer, Semantics, Site, Subscription,
+    Asg, Connection, ConnectionEnd, Gateway, LoadBalancer, Nic, Nsg, PrivateEndpoint,
+    PrivateEndpointPolicies, RoleAssignment, RoleDefinition, RouteServer, RouteTable, Semantics, Site,
+    SiteKind, Subscription, Vm,
 };
 
 named_enum! {
@@ -107,6 +111,9 @@ pub enum PeeringScope {
 }
 
 /// One direction of a peering: a child of [`PeeringLink::vnet`].
+///
+/// A classic virtual network has no link objects, and one link of its peer routes both ways (PEER-28). The
+/// way back is an [implied](Self::implied) link here, so that nobody else needs to know about classic ones.
 #[derive(Clone, Debug)]
 pub struct PeeringLink {
     /// `name`.
@@ -123,6 +130,8 @@ pub struct PeeringLink {
     pub allow_gateway_transit: At<bool>,
     /// PEER-09.
     pub use_remote_gateways: At<bool>,
+    /// `doNotVerifyRemoteGateways` (PEER-09).
+    pub do_not_verify_remote_gateways: bool,
     /// The whole networks, or some subnets.
     pub scope: PeeringScope,
     /// `enableOnlyIPv6Peering` (PEER-24).
@@ -131,261 +140,10 @@ pub struct PeeringLink {
     pub state: PeeringState,
     /// The synced copy of the remote address space, which drives routes and tags (PEER-16).
     pub remote_address_space: Vec<IpNet>,
+    /// The classic side of a peering: no object in Azure, comes and goes with the opposite link (PEER-28).
+    pub implied: bool,
     /// True once the link was deleted; its id is not used again.
     pub deleted: bool,
-}
-
-/// A route table.
-#[derive(Clone, Debug)]
-pub struct RouteTable {
-    /// `name`.
-    pub name: At<String>,
-    /// `disableBgpRoutePropagation` (RT-14).
-    pub disable_bgp_route_propagation: At<bool>,
-    /// Its routes.
-    pub routes: Vec<UserRoute>,
-}
-
-/// A user-defined route (RT-09).
-#[derive(Clone, Debug)]
-pub struct UserRoute {
-    /// `name`.
-    pub name: At<String>,
-    /// The prefixes: one, or those of a service tag (RT-13).
-    pub prefixes: Vec<IpNet>,
-    /// The tag, when `addressPrefix` is one.
-    pub tag: Option<String>,
-    /// The next hop.
-    pub next_hop: UserNextHop,
-    /// The whole route.
-    pub span: Span,
-}
-
-/// `nextHopType` and `nextHopIpAddress` of a user-defined route (RT-10).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum UserNextHop {
-    /// An appliance or an internal load balancer in front of appliances.
-    VirtualAppliance(IpAddr),
-    /// The VPN gateway, own or borrowed (RT-27).
-    VirtualNetworkGateway,
-    /// The own virtual network.
-    VnetLocal,
-    /// The internet edge.
-    Internet,
-    /// Drop.
-    None,
-}
-
-/// A network security group with its own rules; the default rules are implied (NSG-07).
-#[derive(Clone, Debug)]
-pub struct Nsg {
-    /// `name`.
-    pub name: At<String>,
-    /// `securityRules`, ascending by priority; equal priorities differ in direction.
-    pub rules: Vec<SecurityRule>,
-}
-
-named_enum! {
-    /// `access` of a security rule.
-    Access {
-        /// Let pass.
-        Allow = "Allow",
-        /// Drop.
-        Deny = "Deny",
-    }
-}
-
-named_enum! {
-    /// `protocol` of a security rule (NSG-02). `Any` covers every protocol (U-14).
-    RuleProtocol {
-        /// `*`.
-        Any = "*",
-        /// TCP.
-        Tcp = "Tcp",
-        /// UDP.
-        Udp = "Udp",
-        /// ICMP, for IPv6 also ICMPv6.
-        Icmp = "Icmp",
-        /// Encapsulating Security Payload.
-        Esp = "Esp",
-        /// Authentication Header.
-        Ah = "Ah",
-    }
-}
-
-/// A security rule (NSG-02).
-#[derive(Clone, Debug)]
-pub struct SecurityRule {
-    /// `name`.
-    pub name: At<String>,
-    /// `priority`, 100 to 4096.
-    pub priority: u16,
-    /// `direction`.
-    pub direction: Direction,
-    /// `access`.
-    pub access: Access,
-    /// `protocol`.
-    pub protocol: RuleProtocol,
-    /// Source addresses.
-    pub source: AddressSpec,
-    /// Source ports.
-    pub source_ports: Vec<PortRange>,
-    /// Destination addresses.
-    pub destination: AddressSpec,
-    /// Destination ports.
-    pub destination_ports: Vec<PortRange>,
-    /// The whole rule.
-    pub span: Span,
-}
-
-/// The addresses of one side of a rule.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum AddressSpec {
-    /// `*`.
-    Any,
-    /// Addresses and blocks.
-    Prefixes(Vec<IpNet>),
-    /// A service tag in its usual spelling: `VirtualNetwork`, `Internet`, `AzureLoadBalancer`, or
-    /// one of [`Network::service_tag`].
-    Tag(String),
-    /// Application security groups (NSG-20).
-    Asgs(Vec<AsgId>),
-}
-
-/// Ports `from` to `to`, both included.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct PortRange {
-    /// First.
-    pub from: u16,
-    /// Last.
-    pub to: u16,
-}
-
-impl PortRange {
-    /// Every port.
-    pub const ANY: Self = Self { from: 0, to: u16::MAX };
-}
-
-/// An application security group; its members are the ipConfigurations that name it.
-#[derive(Clone, Debug)]
-pub struct Asg {
-    /// `name`.
-    pub name: At<String>,
-}
-
-/// A network interface.
-#[derive(Clone, Debug)]
-pub struct Nic {
-    /// `name`.
-    pub name: At<String>,
-    /// The VM that has it; a NIC without one delivers nothing.
-    pub vm: Option<VmId>,
-    /// The virtual network.
-    pub vnet: VnetId,
-    /// The subnet of its ipConfigurations (ADDR-13).
-    pub subnet: SubnetId,
-    /// The primary one first.
-    pub ip_configurations: Vec<IpConfiguration>,
-    /// `enableIPForwarding` (FAB-11).
-    pub enable_ip_forwarding: At<bool>,
-    /// NSG of the NIC itself.
-    pub nsg: Option<At<NsgId>>,
-}
-
-impl Nic {
-    /// True when one of the ipConfigurations has `address`.
-    pub fn owns(&self, address: IpAddr) -> bool {
-        self.ip_configurations.iter().any(|c| c.address == address)
-    }
-
-    /// The first address of `like`'s family.
-    pub fn address_like(&self, like: IpAddr) -> Option<IpAddr> {
-        self.ip_configurations.iter().map(|c| c.address).find(|a| a.is_ipv4() == like.is_ipv4())
-    }
-}
-
-/// One address of a NIC.
-#[derive(Clone, Debug)]
-pub struct IpConfiguration {
-    /// `name`.
-    pub name: At<String>,
-    /// Private address, given or allocated (ADDR-06).
-    pub address: IpAddr,
-    /// Public address, translated one to one (ADDR-18).
-    pub public_address: Option<IpAddr>,
-    /// Application security groups.
-    pub asgs: Vec<AsgId>,
-}
-
-/// A virtual machine.
-#[derive(Clone, Debug)]
-pub struct Vm {
-    /// `name`.
-    pub name: At<String>,
-    /// `hardwareProfile.vmSize`.
-    pub size: Option<String>,
-    /// Its NICs, the primary one first.
-    pub nics: Vec<NicId>,
-    /// False while stopped.
-    pub running: bool,
-    /// What runs inside.
-    pub guest: Guest,
-}
-
-/// What runs inside a VM (simulator extension).
-#[derive(Clone, Debug)]
-pub struct Guest {
-    /// Host, router or firewall.
-    pub role: Role,
-    /// The guest's own forwarding switch (FAB-14).
-    pub ip_forwarding: At<bool>,
-    /// Source translation of forwarded packets.
-    pub snat: Snat,
-    /// Ports that answer; `None` for every port.
-    pub listen: Option<Vec<ProtoPort>>,
-    /// Policy of a firewall, in order, with an implied deny at its end; `None` allows everything.
-    pub policy: Option<Vec<PolicyRule>>,
-    /// Largest IP packet that it sends, in bytes (FAB-18).
-    pub mtu: u16,
-}
-
-/// One rule of an appliance's own policy (simulator extension). Empty lists match everything.
-#[derive(Clone, Debug)]
-pub struct PolicyRule {
-    /// `name`.
-    pub name: At<String>,
-    /// Verdict.
-    pub access: Access,
-    /// Source blocks.
-    pub source: Vec<IpNet>,
-    /// Destination blocks.
-    pub destination: Vec<IpNet>,
-    /// Protocols and destination ports; port 0 stands for every port of the protocol.
-    pub ports: Vec<ProtoPort>,
-}
-
-named_enum! {
-    /// What kind of machine a guest is.
-    Role {
-        /// Sends and receives for itself.
-        Host = "host",
-        /// Forwards, without state.
-        Router = "router",
-        /// Forwards, with a session table (FLOW-05).
-        Firewall = "firewall",
-    }
-}
-
-named_enum! {
-    /// Which forwarded packets leave with the appliance's own address as source.
-    Snat {
-        /// None.
-        Never = "never",
-        /// Those for public destinations.
-        Internet = "internet",
-        /// All.
-        Always = "always",
-    }
 }
 
 /// Who has a private address in a virtual network.
@@ -421,6 +179,8 @@ pub struct Network {
     pub(crate) connections: Vec<Connection>,
     pub(crate) route_servers: Vec<RouteServer>,
     pub(crate) private_endpoints: Vec<PrivateEndpoint>,
+    /// Public IP addresses by name, for gateways that the timeline creates.
+    pub(crate) public_ips: Vec<(String, IpAddr)>,
     pub(crate) subscriptions: Vec<Subscription>,
     pub(crate) role_definitions: Vec<RoleDefinition>,
     pub(crate) role_assignments: Vec<RoleAssignment>,
@@ -447,8 +207,8 @@ macro_rules! tables {
 }
 
 tables! {
-    vnets: VnetId => Vnet, "Virtual networks, by [`VnetId`].";
-    subnets: SubnetId => Subnet, "Subnets, by [`SubnetId`].";
+    vnets: VnetId => Vnet, "Virtual networks, by [`VnetId`]; deleted ones keep their place.";
+    subnets: SubnetId => Subnet, "Subnets, by [`SubnetId`]; those of deleted virtual networks keep their place.";
     peerings: PeeringId => PeeringLink, "Peering links, by [`PeeringId`]; deleted ones keep their place.";
     route_tables: RouteTableId => RouteTable, "Route tables, by [`RouteTableId`].";
     nsgs: NsgId => Nsg, "Network security groups, by [`NsgId`].";
@@ -492,7 +252,19 @@ impl Network {
         found.map(|(_, prefixes)| prefixes.as_slice())
     }
 
-    /// Links of `vnet` that exist, in the order of their creation.
+    /// Virtual networks that exist.
+    pub fn existing_vnets(&self) -> impl Iterator<Item = (VnetId, &Vnet)> {
+        let all = self.vnets.iter().enumerate().filter(|(_, vnet)| !vnet.deleted);
+        all.map(|(ix, vnet)| (VnetId::new(ix), vnet))
+    }
+
+    /// The subnet of `vnet` with that name.
+    pub fn subnet_named(&self, vnet: VnetId, name: &str) -> Option<SubnetId> {
+        let mut all = self[vnet].subnets.iter().copied();
+        all.find(|id| self[*id].name.value.eq_ignore_ascii_case(name))
+    }
+
+    /// Links of `vnet` that exist, implied ones included, in the order of their creation.
     pub fn links_of(&self, vnet: VnetId) -> impl Iterator<Item = (PeeringId, &PeeringLink)> {
         let all = self.peerings.iter().enumerate();
         all.filter(move |(_, l)| l.vnet == vnet && !l.deleted).map(|(ix, l)| (PeeringId::new(ix), l))
@@ -510,6 +282,39 @@ impl Network {
             connected(link)
                 && self.link_between(link.remote.value, vnet).is_some_and(|(_, back)| connected(back))
         })
+    }
+
+    /// The link of `vnet` called `name`; implied ones have no name in Azure.
+    pub fn link_named(&self, vnet: VnetId, name: &str) -> Option<PeeringId> {
+        let same = |link: &PeeringLink| !link.implied && link.name.value.eq_ignore_ascii_case(name);
+        self.links_of(vnet).find(|(_, link)| same(link)).map(|(id, _)| id)
+    }
+
+    /// The gateway called `name` that exists.
+    pub fn gateway_named(&self, name: &str) -> Option<GatewayId> {
+        let same = |gateway: &Gateway| !gateway.deleted && gateway.name.value.eq_ignore_ascii_case(name);
+        self.gateways.iter().position(same).map(GatewayId::new)
+    }
+
+    /// The connection called `name` that exists, point-to-site ones aside: those are part of their gateway.
+    pub fn connection_named(&self, name: &str) -> Option<ConnectionId> {
+        let clients = |connection: &Connection| match connection.end {
+            ConnectionEnd::Site(site) => self[site].kind == SiteKind::Clients,
+            ConnectionEnd::Gateway(_) => false,
+        };
+        let same = |c: &Connection| !c.deleted && !clients(c) && c.name.value.eq_ignore_ascii_case(name);
+        self.connections.iter().position(same).map(ConnectionId::new)
+    }
+
+    /// Every link that exists, implied ones included.
+    pub fn existing_links(&self) -> impl Iterator<Item = (PeeringId, &PeeringLink)> {
+        let all = self.peerings.iter().enumerate().filter(|(_, link)| !link.deleted);
+        all.map(|(ix, link)| (PeeringId::new(ix), link))
+    }
+
+    /// True when traffic between the two networks crosses regions (PEER-32).
+    pub fn is_global(&self, a: VnetId, b: VnetId) -> bool {
+        self[a].location != self[b].location
     }
 
     /// Gateways of `vnet` itself.

@@ -68,6 +68,16 @@ named_enum! {
 }
 
 named_enum! {
+    /// U-09: whether the fabric fragments packets over 1,400 bytes (FAB-19).
+    FabricFragment {
+        /// Packets up to 1,500 bytes pass whole.
+        Off = "off",
+        /// It does, as the 2019 tuning page says.
+        At1400 = "at_1400",
+    }
+}
+
+named_enum! {
     /// What a rule change does to connections that are open (NSG-14).
     NsgLiveFlows {
         /// They stay.
@@ -92,6 +102,8 @@ pub struct Semantics {
     pub none_routes_on_default_override: NoneRoutesOnDefaultOverride,
     /// U-08.
     pub ttl_gateway: TtlGateway,
+    /// U-09.
+    pub fabric_fragment: FabricFragment,
     /// NSG-14.
     pub nsg_live_flows: NsgLiveFlows,
 }
@@ -109,9 +121,50 @@ impl Semantics {
             bgp_vs_peering: BgpVsPeering::SystemWins,
             none_routes_on_default_override: NoneRoutesOnDefaultOverride::Remove,
             ttl_gateway: TtlGateway::Decrement,
+            fabric_fragment: FabricFragment::Off,
             nsg_live_flows: NsgLiveFlows::Keep,
         }
     }
+}
+
+/// Gives [`Semantics`] its fine switches as a list: name in a file, where the dispute stands, field and type.
+macro_rules! switches {
+    ($($field:ident, $rule:literal, $kind:ident;)*) => {
+        impl Semantics {
+            /// Every other value of every fine switch, one at a time: name of the switch, its U-id (the rule id
+            /// where the register has none), spelling of the value, and the rule set with it.
+            pub fn alternatives(&self) -> Vec<(&'static str, &'static str, &'static str, Self)> {
+                let mut all = Vec::new();
+                $(
+                    let others = $kind::ALL.iter().filter(|(_, value)| *value != self.$field);
+                    all.extend(others.map(|(text, value)| {
+                        (stringify!($field), $rule, *text, Self { $field: *value, ..*self })
+                    }));
+                )*
+                all
+            }
+
+            /// The value of the fine switch called `switch`, as a file spells it; `None` when there is no such.
+            pub fn text_of(&self, switch: &str) -> Option<&'static str> {
+                $(
+                    if switch == stringify!($field) {
+                        return Some(self.$field.text());
+                    }
+                )*
+                None
+            }
+        }
+    };
+}
+
+switches! {
+    vnet_access_model, "U-01", VnetAccessModel;
+    forwarded_model, "U-02", ForwardedModel;
+    bgp_vs_peering, "U-03", BgpVsPeering;
+    none_routes_on_default_override, "U-04", NoneRoutesOnDefaultOverride;
+    ttl_gateway, "U-08", TtlGateway;
+    fabric_fragment, "U-09", FabricFragment;
+    nsg_live_flows, "NSG-14", NsgLiveFlows;
 }
 
 impl Default for Semantics {

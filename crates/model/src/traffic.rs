@@ -2,14 +2,14 @@
 
 use std::net::IpAddr;
 
-use vnetsim_types::{At, IpProtocol, NicId, Place, ProtoPort, SimTime, SiteId};
+use vnetsim_types::{At, IpProtocol, NicId, Place, PrivateEndpointId, ProtoPort, SimTime, SiteId};
 
 use crate::{Network, did_you_mean};
 
 /// One end of a flow: who it is and the address it uses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Endpoint {
-    /// A NIC, an on-premises site or the internet.
+    /// A NIC, a private endpoint, an on-premises site or the internet.
     pub place: Place,
     /// The address that the other end sends to.
     pub address: IpAddr,
@@ -76,25 +76,30 @@ impl Network {
         by_vm.or_else(|| self.nics.iter().position(|nic| same(&nic.name.value)).map(NicId::new))
     }
 
-    /// Who has `address`: the one NIC that owns it, else the site behind a gateway, else the internet.
+    /// Who has `address`: the one NIC or private endpoint that owns it, else a site, else the internet.
     fn endpoint_at(&self, address: IpAddr) -> Result<Endpoint, String> {
-        let owners: Vec<usize> = (0..self.nics.len()).filter(|&ix| self.nics[ix].owns(address)).collect();
+        let nics = self.nics.iter().enumerate().filter(|(_, nic)| nic.owns(address));
+        let nics = nics.map(|(ix, nic)| (Place::Nic(NicId::new(ix)), &nic.name.value));
+        let endpoints = self.private_endpoints.iter().enumerate().filter(|(_, e)| e.address == address);
+        let endpoints =
+            endpoints.map(|(ix, e)| (Place::PrivateEndpoint(PrivateEndpointId::new(ix)), &e.name.value));
+        let owners: Vec<_> = nics.chain(endpoints).collect();
         let place = match owners.as_slice() {
-            [one] => Place::Nic(NicId::new(*one)),
+            [(one, _)] => *one,
             [] => self.site_of(address).map_or(Place::Internet, Place::Site),
-            [a, b, ..] => {
-                let (a, b) = (&self.nics[*a].name.value, &self.nics[*b].name.value);
+            [(_, a), (_, b), ..] => {
                 return Err(format!("{address} belongs to {a} and to {b}; name the NIC instead"));
             }
         };
         Ok(Endpoint { place, address })
     }
 
-    /// The site whose longest prefix holds `address`; the first of equals.
+    /// The site whose longest prefix, configured or advertised, holds `address`; the first of equals.
     pub fn site_of(&self, address: IpAddr) -> Option<SiteId> {
         let mut best: Option<(u8, SiteId)> = None;
         for (ix, site) in self.sites.iter().enumerate() {
-            for prefix in site.prefixes.iter().filter(|p| p.contains(&address)) {
+            let prefixes = site.prefixes.iter().chain(&site.advertised);
+            for prefix in prefixes.filter(|p| p.contains(&address)) {
                 if best.is_none_or(|(len, _)| prefix.prefix_len() > len) {
                     best = Some((prefix.prefix_len(), SiteId::new(ix)));
                 }

@@ -1,14 +1,26 @@
 //! Draft to checked network: resolves names, fills in defaults, enforces what Azure enforces.
 //!
 //! Reports everything it finds, never just the first. Order of work: names, then the objects in the
-//! order in which they refer to each other, then addresses, then peerings.
+//! order in which they refer to each other, then addresses, then peerings. `operation` borrows the parts that
+//! judge one object, so that a file and a timeline obey the same rules.
 
 mod addresses;
-mod edge;
-pub(crate) mod peerings;
+mod allocate;
+mod balancers;
+mod connections;
+mod endpoints;
+mod gateway_subnet;
+mod gateways;
+mod links;
+mod machines;
+mod nics;
+mod peerings;
+mod public;
 pub(crate) mod resolve;
+mod rights;
 mod routes;
 mod security;
+mod who_may_peer;
 
 use vnetsim_types::{Problem, Severity};
 
@@ -16,7 +28,15 @@ use crate::{
     Asg, Network, Semantics,
     draft::{Draft, Ref},
 };
+pub(crate) use allocate::Taken;
+pub(crate) use gateway_subnet::GatewaySubnetFault;
+pub(crate) use gateways::{GATEWAY_SUBNET, rival_gateway};
+pub(crate) use links::{implied_link, new_link};
 use resolve::Names;
+pub(crate) use routes::same_prefix;
+pub(crate) use who_may_peer::{
+    PeeringRefusal, may_borrow_gateways, may_have_flags, may_peer, must_be_disjoint, transit_first,
+};
 
 /// What came of checking a draft.
 #[derive(Clone, Debug)]
@@ -35,10 +55,11 @@ pub fn check(draft: &Draft, semantics: Semantics) -> Checked {
     Checked { network: (!failed).then_some(checker.network), problems: checker.problems }
 }
 
-struct Checker {
-    network: Network,
+/// A network in the making, or one that an operation is about to change.
+pub(crate) struct Checker {
+    pub(crate) network: Network,
     names: Names,
-    problems: Vec<Problem>,
+    pub(crate) problems: Vec<Problem>,
 }
 
 impl Checker {
@@ -48,21 +69,34 @@ impl Checker {
         Self { network: Network { semantics, ..Network::default() }, names, problems }
     }
 
+    /// For one more object in a network that is checked already.
+    pub(crate) fn around(network: Network) -> Self {
+        let names = Names::of(&network);
+        Self { network, names, problems: Vec::new() }
+    }
+
     fn run(&mut self, draft: &Draft) {
         self.service_tags(draft);
         let asgs = draft.application_security_groups.iter();
         self.network.asgs = asgs.map(|asg| Asg { name: asg.name.clone() }).collect();
+        self.rights(draft);
         self.route_tables(draft);
         self.nsgs(draft);
         self.public_addresses(draft);
+        self.nat_gateways(draft);
         self.vnets(draft);
         self.nics(draft);
         self.vms(draft);
         self.load_balancers(draft);
+        self.sites(draft);
         self.gateways(draft);
+        self.connections(draft);
+        self.route_servers(draft);
+        self.private_endpoints(draft);
         self.allocate_addresses(draft);
         self.asg_members();
         self.peerings(draft);
+        self.gateway_subnets();
     }
 
     fn problem(&mut self, problem: Problem) {

@@ -7,7 +7,7 @@ use vnetsim_types::{
 };
 
 use crate::{
-    did_you_mean,
+    Network, SiteKind, did_you_mean,
     draft::{Draft, Ref},
 };
 
@@ -29,6 +29,16 @@ impl<Id: Copy> Index<Id> {
             Some((id, ..)) => Ok(*id),
             None => Err(did_you_mean(name, self.ids.values().map(|v| v.2.as_str())).map(str::to_owned)),
         }
+    }
+
+    /// Every name as it is written.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &str> {
+        self.ids.values().map(|(_, _, name)| name.as_str())
+    }
+
+    /// A name of a checked network, where names are unique already.
+    fn insert(&mut self, name: &str, id: Id) {
+        self.ids.insert(name.to_ascii_lowercase(), (id, Span::default(), name.to_owned()));
     }
 
     fn add(&mut self, kind: &str, name: &At<String>, full: String, id: Id, problems: &mut Vec<Problem>) {
@@ -62,11 +72,17 @@ pub(crate) struct Names {
     /// `balancer/pool`, as balancer and position.
     pub(crate) pools: Index<(LbId, usize)>,
     pub(crate) gateways: Index<GatewayId>,
+    /// Local network gateways.
     pub(crate) sites: Index<SiteId>,
-    /// Addresses of the public IP objects, by position.
-    pub(crate) public_addresses: Vec<IpAddr>,
-    /// First public IP object of each NAT gateway, by position.
-    pub(crate) nat_gateway_addresses: Vec<Option<Ref>>,
+    /// ExpressRoute circuits; their sites follow those of the local network gateways.
+    pub(crate) circuits: Index<SiteId>,
+    pub(crate) connections: Index<usize>,
+    pub(crate) route_servers: Index<usize>,
+    pub(crate) private_endpoints: Index<usize>,
+    pub(crate) subscriptions: Index<usize>,
+    pub(crate) role_definitions: Index<usize>,
+    /// Public addresses of each NAT gateway, by position.
+    pub(crate) nat_gateway_addresses: Vec<Vec<IpAddr>>,
 }
 
 impl Names {
@@ -90,23 +106,81 @@ impl Names {
         index!(lbs, load_balancers, "load balancer", LbId::new);
         index!(gateways, virtual_network_gateways, "virtual network gateway", GatewayId::new);
         index!(sites, local_network_gateways, "local network gateway", SiteId::new);
-        let nat_gateways = draft.nat_gateways.iter();
-        all.nat_gateway_addresses = nat_gateways.map(|n| n.public_ip_addresses.first().cloned()).collect();
+        let before = draft.local_network_gateways.len();
+        index!(circuits, express_route_circuits, "ExpressRoute circuit", |ix| SiteId::new(before + ix));
+        index!(connections, connections, "connection", |ix| ix);
+        index!(route_servers, route_servers, "route server", |ix| ix);
+        index!(private_endpoints, private_endpoints, "private endpoint", |ix| ix);
+        index!(subscriptions, subscriptions, "subscription", |ix| ix);
+        index!(role_definitions, role_definitions, "role definition", |ix| ix);
+        all.children(draft, problems);
+        all
+    }
+
+    /// Names that have their parent's in front.
+    fn children(&mut self, draft: &Draft, problems: &mut Vec<Problem>) {
         let mut next = 0;
         for vnet in &draft.virtual_networks {
             for subnet in &vnet.subnets {
                 let full = format!("{}/{}", vnet.name.value, subnet.name.value);
-                all.subnets.add("subnet", &subnet.name, full, SubnetId::new(next), problems);
+                self.subnets.add("subnet", &subnet.name, full, SubnetId::new(next), problems);
                 next += 1;
             }
         }
         for (ix, lb) in draft.load_balancers.iter().enumerate() {
             for (place, pool) in lb.backend_pools.iter().enumerate() {
                 let full = format!("{}/{}", lb.name.value, pool.value);
-                all.pools.add("backend pool", pool, full, (LbId::new(ix), place), problems);
+                self.pools.add("backend pool", pool, full, (LbId::new(ix), place), problems);
+            }
+        }
+    }
+
+    /// The names that a timeline entry may use, of what exists in `network` now.
+    pub(crate) fn of(network: &Network) -> Self {
+        let mut all = Self::default();
+        for (id, vnet) in network.existing_vnets() {
+            all.vnets.insert(&vnet.name.value, id);
+            for subnet in &vnet.subnets {
+                all.subnets.insert(&network.subnet_path(*subnet), *subnet);
+            }
+        }
+        macro_rules! index {
+            ($field:ident, $id:expr) => {
+                for (ix, item) in network.$field.iter().enumerate() {
+                    all.$field.insert(&item.name.value, $id(ix));
+                }
+            };
+        }
+        index!(route_tables, RouteTableId::new);
+        index!(nsgs, NsgId::new);
+        index!(asgs, AsgId::new);
+        index!(nics, NicId::new);
+        index!(vms, VmId::new);
+        for (ix, (name, _)) in network.public_ips.iter().enumerate() {
+            all.public_ips.insert(name, ix);
+        }
+        for (ix, gateway) in network.gateways.iter().enumerate().filter(|(_, g)| !g.deleted) {
+            all.gateways.insert(&gateway.name.value, GatewayId::new(ix));
+        }
+        for (ix, site) in network.sites.iter().enumerate() {
+            match site.kind {
+                SiteKind::LocalNetworkGateway => all.sites.insert(&site.name.value, SiteId::new(ix)),
+                SiteKind::Circuit => all.circuits.insert(&site.name.value, SiteId::new(ix)),
+                SiteKind::Clients => {}
             }
         }
         all
+    }
+
+    /// Everything that a role can be given on (PEER-30).
+    pub(crate) fn scopes(&self) -> impl Iterator<Item = &str> {
+        let homes = self.subscriptions.all().chain(self.vnets.all()).chain(self.subnets.all());
+        let tables = self.route_tables.all().chain(self.nsgs.all()).chain(self.asgs.all());
+        let machines = self.nics.all().chain(self.vms.all()).chain(self.lbs.all());
+        let public = self.public_ips.all().chain(self.nat_gateways.all()).chain(self.private_endpoints.all());
+        let gateways = self.gateways.all().chain(self.connections.all()).chain(self.route_servers.all());
+        let sites = self.sites.all().chain(self.circuits.all());
+        homes.chain(tables).chain(machines).chain(public).chain(gateways).chain(sites)
     }
 }
 

@@ -6,6 +6,7 @@ use super::Checker;
 use crate::{
     RouteTable, UserNextHop, UserRoute, did_you_mean,
     draft::{self, Draft},
+    limits::{ROUTES_PER_TABLE, TAG_ROUTES_PER_TABLE},
 };
 
 /// UDR next-hop types, in every spelling that Azure's tools use (RT-31), and what cannot be named (RT-10).
@@ -40,8 +41,9 @@ impl Checker {
 
     pub(super) fn route_tables(&mut self, draft: &Draft) {
         for table in &draft.route_tables {
-            let routes = table.routes.iter().filter_map(|route| self.user_route(route)).collect();
-            self.unique_prefixes(table);
+            let routes: Vec<_> = table.routes.iter().filter_map(|route| self.user_route(route)).collect();
+            self.unique_routes(table);
+            self.table_limits(&table.name, &routes);
             let propagation = table.disable_bgp_route_propagation.clone();
             self.network.route_tables.push(RouteTable {
                 name: table.name.clone(),
@@ -51,7 +53,25 @@ impl Checker {
         }
     }
 
-    fn user_route(&mut self, route: &draft::Route) -> Option<UserRoute> {
+    /// RT-33, RT-13.
+    pub(crate) fn table_limits(&mut self, table: &At<String>, routes: &[UserRoute]) {
+        let tags = routes.iter().filter(|route| route.tag.is_some()).count();
+        let counts = [
+            (routes.len(), ROUTES_PER_TABLE, "routes", "RT-33"),
+            (tags, TAG_ROUTES_PER_TABLE, "routes to service tags", "RT-13"),
+        ];
+        for (count, most, kind, rule) in counts {
+            if count > most {
+                let what = format!("route table `{}` has {count} {kind}", table.value);
+                self.problem(
+                    Problem::error("OVER_LIMIT", table.span, what)
+                        .help(format!("Azure allows {most} in one table ({rule})")),
+                );
+            }
+        }
+    }
+
+    pub(crate) fn user_route(&mut self, route: &draft::Route) -> Option<UserRoute> {
         let next_hop = self.next_hop(route);
         let (prefixes, tag) = self.route_prefix(&route.address_prefix)?;
         Some(UserRoute { name: route.name.clone(), prefixes, tag, next_hop: next_hop?, span: route.span })
@@ -140,9 +160,17 @@ impl Checker {
         Some(net.trunc())
     }
 
-    /// RT-09: no two routes of one table share a prefix.
-    fn unique_prefixes(&mut self, table: &draft::RouteTable) {
+    /// RT-09: no two routes of one table share a prefix, nor a name.
+    fn unique_routes(&mut self, table: &draft::RouteTable) {
         for (ix, route) in table.routes.iter().enumerate() {
+            let same_name = |other: &&draft::Route| other.name.value.eq_ignore_ascii_case(&route.name.value);
+            if let Some(first) = table.routes[..ix].iter().find(same_name) {
+                let what = format!("two routes of `{}` are called `{}`", table.name.value, route.name.value);
+                self.problem(
+                    Problem::error("DUPLICATE_NAME", route.name.span, what)
+                        .related(first.name.span, "first one here"),
+                );
+            }
             let same = |other: &&draft::Route| {
                 other.address_prefix.value.eq_ignore_ascii_case(&route.address_prefix.value)
             };
@@ -158,5 +186,14 @@ impl Checker {
                 );
             }
         }
+    }
+}
+
+/// RT-09: whether two routes may not stand in one table.
+pub(crate) fn same_prefix(a: &UserRoute, b: &UserRoute) -> bool {
+    match (&a.tag, &b.tag) {
+        (Some(a), Some(b)) => a.eq_ignore_ascii_case(b),
+        (None, None) => a.prefixes == b.prefixes,
+        _ => false,
     }
 }

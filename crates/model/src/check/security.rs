@@ -6,6 +6,7 @@ use super::Checker;
 use crate::{
     AddressSpec, Nsg, PortRange, SecurityRule,
     draft::{self, Draft},
+    limits::{PREFIXES_PER_RULE_SIDE, RULE_PRIORITIES, RULES_PER_NSG},
 };
 
 /// Tags whose meaning the compiler computes, in the usual and the classic spelling (NSG-18).
@@ -17,19 +18,14 @@ const COMPUTED_TAGS: &[(&str, &str)] = &[
     ("azure_loadbalancer", "AzureLoadBalancer"),
 ];
 
-/// NSG-04: blocks on one side of a rule.
-const PREFIXES_MAX: usize = 4_000;
-/// NSG-27: rules in one group.
-const RULES_MAX: usize = 1_000;
-
 impl Checker {
     pub(super) fn nsgs(&mut self, draft: &Draft) {
         for nsg in &draft.network_security_groups {
-            if nsg.security_rules.len() > RULES_MAX {
+            if nsg.security_rules.len() > RULES_PER_NSG {
                 let what = format!("`{}` has {} rules", nsg.name.value, nsg.security_rules.len());
                 self.problem(
                     Problem::error("OVER_LIMIT", nsg.name.span, what)
-                        .help(format!("Azure allows {RULES_MAX} rules in one group (NSG-27)")),
+                        .help(format!("Azure allows {RULES_PER_NSG} rules in one group (NSG-27)")),
                 );
             }
             self.unique_rules(nsg);
@@ -39,8 +35,8 @@ impl Checker {
         }
     }
 
-    fn rule(&mut self, rule: &draft::SecurityRule) -> Option<SecurityRule> {
-        let priority = u16::try_from(rule.priority.value).ok().filter(|p| (100..=4096).contains(p));
+    pub(crate) fn rule(&mut self, rule: &draft::SecurityRule) -> Option<SecurityRule> {
+        let priority = u16::try_from(rule.priority.value).ok().filter(|p| RULE_PRIORITIES.contains(p));
         if priority.is_none() {
             let what = format!("rule `{}` has priority {}", rule.name.value, rule.priority.value);
             self.problem(
@@ -96,11 +92,11 @@ impl Checker {
             [] => Some(AddressSpec::Any),
             [one] if matches!(one.value.trim(), "*" | "any" | "Any") => Some(AddressSpec::Any),
             [one] if self.prefix_of(one).is_none() => self.tag(one),
-            many if many.len() > PREFIXES_MAX => {
+            many if many.len() > PREFIXES_PER_RULE_SIDE => {
                 let what = format!("rule `{}` has {} prefixes on one side", rule.name.value, many.len());
                 self.problem(
                     Problem::error("OVER_LIMIT", many[0].span, what)
-                        .help(format!("Azure allows {PREFIXES_MAX} (NSG-04)")),
+                        .help(format!("Azure allows {PREFIXES_PER_RULE_SIDE} (NSG-04)")),
                 );
                 None
             }

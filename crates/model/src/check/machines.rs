@@ -1,0 +1,94 @@
+//! Virtual machines and what runs inside them.
+
+use vnetsim_types::{At, IpNet, NicId, Problem, VmId};
+
+use super::Checker;
+use crate::{
+    Guest, PolicyRule, Role, Snat, Vm,
+    draft::{self, Draft, Ref},
+    limits,
+};
+
+/// FAB-18: the usual size of an Ethernet frame's content.
+const MTU_DEFAULT: u16 = 1_500;
+
+impl Checker {
+    pub(super) fn vms(&mut self, draft: &Draft) {
+        for (ix, vm) in draft.virtual_machines.iter().enumerate() {
+            let nics: Vec<NicId> =
+                vm.network_interfaces.iter().filter_map(|r| self.attach(VmId::new(ix), r)).collect();
+            if vm.network_interfaces.is_empty() {
+                let what = format!("virtual machine `{}` has no network interface", vm.name.value);
+                self.problem(
+                    Problem::error("MISSING_PROPERTY", vm.name.span, what)
+                        .help("give it `subnet: vnet/subnet`, or list networkInterfaces"),
+                );
+            }
+            let guest = self.guest(vm);
+            self.network.vms.push(Vm {
+                name: vm.name.clone(),
+                size: vm.vm_size.as_ref().map(|s| s.value.clone()),
+                nics,
+                running: vm.running.as_ref().is_none_or(|r| r.value),
+                guest,
+            });
+        }
+    }
+
+    fn attach(&mut self, vm: VmId, name: &Ref) -> Option<NicId> {
+        let nic = self.look_up("network interface", name, |x| &x.nics)?;
+        if let Some(other) = self.network.nics[nic.ix()].vm.replace(vm) {
+            let what = format!("network interface `{}` is attached to two machines", name.value);
+            let other = self.network.vms.get(other.ix()).map_or(name.span, |vm| vm.name.span);
+            self.problem(
+                Problem::error("NIC_ATTACHED_TWICE", name.span, what).related(other, "the other machine"),
+            );
+        }
+        Some(nic)
+    }
+
+    /// Defaults of the simulator extension: routers and firewalls forward, hosts do not.
+    fn guest(&mut self, vm: &draft::VirtualMachine) -> Guest {
+        let said = vm.guest.clone().unwrap_or_default();
+        let role = said.role.as_ref().map_or(Role::Host, |r| r.value);
+        let span = if said.span.is_none() { vm.name.span } else { said.span };
+        if let Some(first) = said.rules.first().filter(|_| role != Role::Firewall) {
+            let what = format!("the guest of `{}` is a {} and has policy rules", vm.name.value, role.text());
+            self.problem(
+                Problem::error("CONFLICTING_PROPERTIES", first.name.span, what)
+                    .help("only `role: firewall` has a policy; give it that role or remove the rules"),
+            );
+        }
+        Guest {
+            role,
+            ip_forwarding: said.ip_forwarding.clone().unwrap_or(At::new(role != Role::Host, span)),
+            snat: said.snat.as_ref().map_or(Snat::Never, |s| s.value),
+            listen: said.listen.as_ref().map(|ports| ports.iter().map(|p| p.value).collect()),
+            policy: (!said.rules.is_empty()).then(|| said.rules.iter().map(policy_rule).collect()),
+            mtu: self.mtu(vm, &said),
+        }
+    }
+
+    /// FAB-18.
+    fn mtu(&mut self, vm: &draft::VirtualMachine, said: &draft::Guest) -> u16 {
+        let Some(mtu) = &said.mtu else { return MTU_DEFAULT };
+        let range = limits::GUEST_MTU;
+        if !range.contains(&mtu.value) {
+            let what = format!("the guest of `{}` has an MTU of {}", vm.name.value, mtu.value);
+            let help = format!("it goes from {} to {} bytes (FAB-18)", range.start(), range.end());
+            self.problem(Problem::error("BAD_VALUE", mtu.span, what).help(help));
+        }
+        u16::try_from(mtu.value).unwrap_or(MTU_DEFAULT)
+    }
+}
+
+fn policy_rule(rule: &draft::PolicyRule) -> PolicyRule {
+    let blocks = |list: &[At<IpNet>]| list.iter().map(|block| block.value.trunc()).collect();
+    PolicyRule {
+        name: rule.name.clone(),
+        access: rule.access.value,
+        source: blocks(&rule.source),
+        destination: blocks(&rule.destination),
+        ports: rule.ports.iter().map(|port| port.value).collect(),
+    }
+}

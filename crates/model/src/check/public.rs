@@ -1,0 +1,84 @@
+//! Public addresses and the NAT gateways that have some of them.
+
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, Ipv4Addr},
+};
+
+use vnetsim_types::Problem;
+
+use super::Checker;
+use crate::{
+    draft::{self, Draft, Ref},
+    limits,
+};
+
+/// The documentation ranges (RFC 5737) supply public addresses that a file does not give.
+const DOCUMENTATION_RANGES: [[u8; 3]; 2] = [[203, 0, 113], [198, 51, 100]];
+
+impl Checker {
+    /// Gives every public IP address object an address (ADDR-18).
+    pub(super) fn public_addresses(&mut self, draft: &Draft) {
+        let given = draft.public_ip_addresses.iter().filter_map(|p| p.ip_address.as_ref().map(|a| a.value));
+        let mut taken: BTreeSet<IpAddr> = BTreeSet::new();
+        let mut twice: Vec<IpAddr> = given.filter(|a| !taken.insert(*a)).collect();
+        let all = DOCUMENTATION_RANGES.iter();
+        let all = all.flat_map(|[a, b, c]| (1..255).map(|d| IpAddr::from([*a, *b, *c, d])));
+        let mut pool = all.filter(|a| !taken.contains(a)).collect::<Vec<_>>().into_iter();
+        for public in &draft.public_ip_addresses {
+            let given = public.ip_address.as_ref().map(|a| a.value);
+            let Some(address) = given.or_else(|| pool.next()) else {
+                let what = format!("no documentation address is left for `{}`", public.name.value);
+                self.problem(
+                    Problem::error("MISSING_PROPERTY", public.name.span, what).help("give it an ipAddress"),
+                );
+                // The error above keeps the network from being made; positions must still agree.
+                self.network.public_ips.push((public.name.value.clone(), Ipv4Addr::UNSPECIFIED.into()));
+                continue;
+            };
+            if let Some(place) = twice.iter().position(|a| *a == address) {
+                twice.remove(place);
+                let what = format!("public address {address} is given twice");
+                self.problem(Problem::error("DUPLICATE_ADDRESS", public.name.span, what));
+            }
+            self.network.public_ips.push((public.name.value.clone(), address));
+        }
+    }
+
+    pub(super) fn public_address_named(&mut self, name: &Ref) -> Option<IpAddr> {
+        let ix = self.look_up("public IP address", name, |x| &x.public_ips)?;
+        self.network.public_ips.get(ix).map(|(_, address)| *address)
+    }
+
+    /// OUT-05: up to 16 public addresses each.
+    pub(super) fn nat_gateways(&mut self, draft: &Draft) {
+        for nat in &draft.nat_gateways {
+            let addresses = nat.public_ip_addresses.iter();
+            let addresses = addresses.filter_map(|r| self.public_address_named(r)).collect();
+            self.nat_gateway_limits(nat);
+            self.names.nat_gateway_addresses.push(addresses);
+        }
+    }
+
+    fn nat_gateway_limits(&mut self, nat: &draft::NatGateway) {
+        let (count, most) = (nat.public_ip_addresses.len(), limits::PUBLIC_IPS_PER_NAT_GATEWAY);
+        if count > most {
+            let what = format!("NAT gateway `{}` has {count} public IP addresses", nat.name.value);
+            self.problem(
+                Problem::error("OVER_LIMIT", nat.name.span, what)
+                    .help(format!("Azure allows {most} (OUT-05)")),
+            );
+        }
+    }
+
+    /// Public addresses of the NAT gateway with that name; none after a problem.
+    pub(super) fn nat_gateway_named(&mut self, name: &Ref) -> Vec<IpAddr> {
+        let Some(ix) = self.look_up("NAT gateway", name, |x| &x.nat_gateways) else { return Vec::new() };
+        let addresses = self.names.nat_gateway_addresses.get(ix).cloned().unwrap_or_default();
+        if addresses.is_empty() {
+            let what = format!("NAT gateway `{}` has no public IP address", name.value);
+            self.problem(Problem::error("MISSING_PROPERTY", name.span, what).help("list publicIpAddresses"));
+        }
+        addresses
+    }
+}
