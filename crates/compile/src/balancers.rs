@@ -24,7 +24,8 @@ pub(crate) fn balancers(network: &Network, tables: &Tables) -> Vec<Balancer> {
 
 fn rule(network: &Network, tables: &Tables, lb: &LoadBalancer, rule: &LbRule) -> BalancerRule {
     let probe = rule.probe.map(|ix| &lb.probes[ix]);
-    let healthy = |nic: NicId| tables.nics[nic.ix()].up && probe.is_none_or(|p| answers(network, tables, nic, p.port));
+    let healthy =
+        |nic: NicId| tables.nics[nic.ix()].up && probe.is_none_or(|p| answers(network, tables, nic, p.port));
     BalancerRule {
         frontend: rule.frontend as u32,
         protocol: match rule.protocol {
@@ -110,7 +111,11 @@ fn by_rule(network: &Network, lb: &LoadBalancer, nic: NicId) -> Option<SharedOut
 fn share(addresses: Vec<IpAddr>, place: usize, ports: u16) -> SharedOut {
     let first = (FIRST_PORT + place * usize::from(ports)).min(usize::from(u16::MAX));
     let left = usize::from(u16::MAX) + 1 - first;
-    SharedOut { addresses, first_port: first as u16, ports: ports.min(left.min(usize::from(u16::MAX)) as u16) }
+    SharedOut {
+        addresses,
+        first_port: first as u16,
+        ports: ports.min(left.min(usize::from(u16::MAX)) as u16),
+    }
 }
 
 /// OUT-04: ports per member by the size of the pool.

@@ -87,7 +87,14 @@ impl<'a> Propagation<'a> {
         if let Some(server) = self.branch_server(gateway) {
             for peer in running_peers(self.network, server) {
                 for route in &self.network[server].peers[peer].routes {
-                    self.add(&mut table, gateway, route.prefix.value, Taught::Hub, route.as_path.len() + 1, &[]);
+                    self.add(
+                        &mut table,
+                        gateway,
+                        route.prefix.value,
+                        Taught::Hub,
+                        route.as_path.len() + 1,
+                        &[],
+                    );
                 }
             }
             for sibling in self.siblings(gateway) {

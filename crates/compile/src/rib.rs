@@ -11,10 +11,12 @@ use std::{
 use vnetsim_data::Data;
 use vnetsim_dataplane::{Appliance, NextHop};
 use vnetsim_model::{
-    AddressOwner, BgpVsPeering, DeploymentModel, GatewayType, Network, NoneRoutesOnDefaultOverride, UserNextHop,
+    AddressOwner, BgpVsPeering, DeploymentModel, GatewayType, Network, NoneRoutesOnDefaultOverride,
+    UserNextHop,
 };
 use vnetsim_types::{
-    GatewayId, IpNet, PeeringId, PrivateEndpointId, RouteIx, RouteServerId, RouteTableId, Span, SubnetId, VnetId,
+    GatewayId, IpNet, PeeringId, PrivateEndpointId, RouteIx, RouteServerId, RouteTableId, Span, SubnetId,
+    VnetId,
 };
 
 use crate::{

@@ -7,11 +7,12 @@ use std::{
 
 use vnetsim_data::Data;
 use vnetsim_dataplane::{
-    Beyond, EndpointTable, GatewayTable, LinkTable, Lpm, NextHop, NicTable, Owner, PublicOwner, Settings, SiteTable,
-    SubnetTable, Tables, VnetTable,
+    Beyond, EndpointTable, GatewayTable, LinkTable, Lpm, NextHop, NicTable, Owner, PublicOwner, Settings,
+    SiteTable, SubnetTable, Tables, VnetTable,
 };
 use vnetsim_model::{
-    AddressOwner, ConnectionEnd, ForwardedModel, Network, NsgLiveFlows, PeeringScope, TtlGateway, VnetAccessModel,
+    AddressOwner, ConnectionEnd, FabricFragment, ForwardedModel, Network, NsgLiveFlows, PeeringScope,
+    TtlGateway, VnetAccessModel,
 };
 use vnetsim_types::{
     AclIx, GatewayId, IpNet, LbId, NicId, NsgId, PeeringId, RouteIx, SimTime, SiteId, SubnetId, VnetId,
@@ -72,7 +73,7 @@ fn settings(network: &Network) -> Settings {
         forwarded_field: semantics.forwarded_model == ForwardedModel::Field,
         gateway_lowers_ttl: semantics.ttl_gateway == TtlGateway::Decrement,
         flush_flows: semantics.nsg_live_flows == NsgLiveFlows::Flush,
-        fragment_at_1400: false,
+        fragment_at_1400: semantics.fabric_fragment == FabricFragment::At1400,
     }
 }
 

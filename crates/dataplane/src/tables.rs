@@ -6,8 +6,8 @@
 use std::{collections::HashMap, net::IpAddr};
 
 use vnetsim_types::{
-    AclIx, AddrSet, FlowKey, GatewayId, IpNet, IpProtocol, LbId, NicId, PeeringId, PrivateEndpointId, RouteIx,
-    RuleIx, SimTime, SiteId, SubnetId, VmId, VnetId,
+    AclIx, AddrSet, FlowKey, GatewayId, IpNet, IpProtocol, LbId, NicId, PeeringId, PrivateEndpointId,
+    RouteIx, RuleIx, SimTime, SiteId, SubnetId, VmId, VnetId,
 };
 
 use crate::{Lpm, flow_hash};

@@ -67,7 +67,8 @@ pub fn rules_text(uses: &[RuleUse], uncited: bool) -> String {
     let rows: Vec<Vec<String>> = shown
         .map(|rule| {
             let why = rule.why_not.unwrap_or("not explained");
-            let what = if rule.scenarios.is_empty() { format!("none: {why}") } else { rule.scenarios.join(" ") };
+            let what =
+                if rule.scenarios.is_empty() { format!("none: {why}") } else { rule.scenarios.join(" ") };
             vec![rule.id.clone(), what]
         })
         .collect();

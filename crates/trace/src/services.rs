@@ -10,7 +10,9 @@ impl Case<'_> {
     pub(crate) fn subnet_not_peered(&self) -> Finding {
         let Some(link) = self.last_link() else { return Finding::default() };
         let path = self.network.link_path(link);
-        let PeeringScope::Subnets { local, remote } = &self.network[link].scope else { return Finding::default() };
+        let PeeringScope::Subnets { local, remote } = &self.network[link].scope else {
+            return Finding::default();
+        };
         let names = |subnets: &[vnetsim_types::SubnetId]| {
             let names: Vec<String> = subnets.iter().map(|id| self.network.subnet_path(*id)).collect();
             names.join(", ")
@@ -26,8 +28,12 @@ impl Case<'_> {
         };
         if let Some(sender) = sender.filter(|sender| !remote.contains(sender)) {
             let sender = self.network.subnet_path(sender);
-            finding.because.push(format!("{sender} has the route all the same, as every subnet does (PEER-26)"));
-            finding.fix.push(format!("{path}: add {sender} to remoteSubnetNames, and to localSubnetNames opposite"));
+            finding
+                .because
+                .push(format!("{sender} has the route all the same, as every subnet does (PEER-26)"));
+            finding
+                .fix
+                .push(format!("{path}: add {sender} to remoteSubnetNames, and to localSubnetNames opposite"));
         }
         finding
     }
@@ -55,8 +61,14 @@ impl Case<'_> {
         Finding {
             object: format!("NIC {name}: no NSG behind a Standard load balancer"),
             span: self.network[nic].name.span,
-            because: vec!["a Standard load balancer is closed to the internet until an NSG allows it (LB-15)".to_owned()],
-            fix: vec![format!("give {name} or its subnet an NSG with an inbound Allow rule for port {}", self.key.dst_port)],
+            because: vec![
+                "a Standard load balancer is closed to the internet until an NSG allows it (LB-15)"
+                    .to_owned(),
+            ],
+            fix: vec![format!(
+                "give {name} or its subnet an NSG with an inbound Allow rule for port {}",
+                self.key.dst_port
+            )],
         }
     }
 
@@ -76,7 +88,8 @@ impl Case<'_> {
         let vm = self.nic_at().and_then(|nic| self.network[nic].vm).map(|vm| &self.network[vm]);
         let Some(vm) = vm else { return Finding::default() };
         let size = vm.size.as_deref().unwrap_or("no size");
-        let rate = self.nic_at().and_then(|nic| self.explainer.at(self.now).tables.nics[nic.ix()].egress_bits_per_s);
+        let rate =
+            self.nic_at().and_then(|nic| self.explainer.at(self.now).tables.nics[nic.ix()].egress_bits_per_s);
         let rate = rate.map_or_else(String::new, |bits| format!(": {} Mbps", bits / 1_000_000));
         Finding {
             object: format!("size of {}, {size}{rate}", vm.name.value),
@@ -90,7 +103,9 @@ impl Case<'_> {
         let mut finding = Finding { object: self.explainer.place(self.at), ..Finding::default() };
         if let Some(vm) = self.nic_at().and_then(|nic| self.network[nic].vm).map(|vm| &self.network[vm]) {
             finding.span = vm.name.span;
-            finding.because.push(format!("the guest of {} sends packets up to {} bytes", vm.name.value, vm.guest.mtu));
+            finding
+                .because
+                .push(format!("the guest of {} sends packets up to {} bytes", vm.name.value, vm.guest.mtu));
         }
         finding
     }

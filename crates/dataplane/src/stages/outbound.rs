@@ -58,7 +58,12 @@ pub(crate) fn choose(
 }
 
 /// FAB-21: fragments cannot share an address.
-fn shared(nic: NicId, address: IpAddr, (first_port, ports): (u16, u16), packet: &Packet) -> Result<LegEnd, DropReason> {
+fn shared(
+    nic: NicId,
+    address: IpAddr,
+    (first_port, ports): (u16, u16),
+    packet: &Packet,
+) -> Result<LegEnd, DropReason> {
     if packet.fragmented {
         return Err(DropReason::FragmentUnsupported);
     }
