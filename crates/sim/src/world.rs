@@ -408,7 +408,7 @@ impl<'a, O: Observer> World<'a, O> {
         if let Some((part, frame)) = answer {
             self.send(place, PacketTag { part, ..packet.tag }, frame);
         }
-        self.books.delivered(self.now, packet.tag, self.observer);
+        self.books.delivered(self.now, packet.tag, place, self.observer);
     }
 
     /// GW-06: a site sends into Azure by the gateway that serves the destination, if its device knows it.
