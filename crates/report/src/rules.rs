@@ -58,7 +58,8 @@ pub fn covers(row: &str, id: &str) -> bool {
 fn uncited_row(line: &'static str) -> Option<(&'static str, &'static str)> {
     let mut cells = line.strip_prefix('|')?.split('|').map(str::trim);
     let (id, why) = (cells.next()?, cells.next()?);
-    (id.contains('-') && !id.starts_with('-')).then_some((id, why))
+    let heading = id == "Rule" || id.starts_with('-');
+    (!heading && !id.is_empty()).then_some((id, why))
 }
 
 /// The table; `uncited` leaves out what a scenario shows.
