@@ -16,7 +16,8 @@ fn root() -> PathBuf {
 
 /// Files below `folder` with one of the extensions, sorted; build output is not ours.
 fn files(folder: &Path, extensions: &[&str], found: &mut Vec<PathBuf>) {
-    let mut entries: Vec<_> = fs::read_dir(folder).expect("a folder").map(|e| e.expect("an entry").path()).collect();
+    let mut entries: Vec<_> =
+        fs::read_dir(folder).expect("a folder").map(|e| e.expect("an entry").path()).collect();
     entries.sort();
     for path in entries {
         let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
@@ -34,7 +35,8 @@ fn uses() -> Vec<RuleUse> {
     files(&root().join("scenarios"), &["yaml", "json"], &mut scenarios);
     let cites = scenarios.iter().map(|path| {
         let loaded = load(&fs::read(path).expect("a readable file"), FileId(0));
-        let cites = loaded.scenario.map(|s| s.cites.into_iter().map(|c| c.value).collect()).unwrap_or_default();
+        let cites =
+            loaded.scenario.map(|s| s.cites.into_iter().map(|c| c.value).collect()).unwrap_or_default();
         (path.display().to_string(), cites)
     });
     rule_uses(&cites.collect::<Vec<_>>())
@@ -83,7 +85,9 @@ fn what_scenarios_cite_exists() {
     let mut scenarios = Vec::new();
     files(&root().join("scenarios"), &["yaml", "json"], &mut scenarios);
     for path in scenarios {
-        let Some(scenario) = load(&fs::read(&path).expect("a readable file"), FileId(0)).scenario else { continue };
+        let Some(scenario) = load(&fs::read(&path).expect("a readable file"), FileId(0)).scenario else {
+            continue;
+        };
         for id in &scenario.cites {
             let whole = id.value.trim_end_matches(|c: char| c.is_ascii_lowercase());
             assert!(known.contains(&id.value) || known.contains(whole), "{}: {}", path.display(), id.value);
@@ -116,7 +120,8 @@ fn every_statement_of_the_founding_document_has_a_scenario() {
             continue;
         };
         let name = format!("S{:0>2}.yaml", &statement.id[1..]);
-        let cited = statement.scenarios.iter().any(|path| path.ends_with(&format!("peering-document/{name}")));
+        let cited =
+            statement.scenarios.iter().any(|path| path.ends_with(&format!("peering-document/{name}")));
         if row.contains(&name) != cited || !(cited || row.contains("pointer")) {
             wrong.push(format!("{}: {row}", statement.id));
         }

@@ -55,7 +55,9 @@ fn on_all_cores<T: Send>(paths: Vec<PathBuf>, work: impl Fn(&Path) -> T + Sync) 
     let next = AtomicUsize::new(0);
     let worker = || {
         let mut done = Vec::new();
-        while let Some((ix, path)) = Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|ix| Some((ix, paths.get(ix)?))) {
+        while let Some((ix, path)) =
+            Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|ix| Some((ix, paths.get(ix)?)))
+        {
             done.push((ix, work(path)));
         }
         done

@@ -3,16 +3,16 @@
 //! Owns the properties of `expect`. The types are read by whoever judges a run; names stay text with their
 //! places and are known to exist. Must never judge a run.
 
-use std::net::IpAddr;
+use std::{fmt, net::IpAddr};
 
 use serde_json::{Value, json};
-use vnetsim_model::PeeringState;
+use vnetsim_model::{PeeringState, PeeringSyncLevel};
 use vnetsim_types::{At, DropReason, Problem, SimTime, Span};
 
 use crate::{
     decode::{Cx, Decode, List},
     record::record,
-    values::{OneOf, Reference, named},
+    values::{Decimal, Reference, Several, named},
     yaml::{Kind, Node},
 };
 
@@ -38,6 +38,42 @@ pub enum Subject {
     NextHop(NextHopExpectation),
     /// The state of a peering link.
     Peering(PeeringExpectation),
+    /// What became of a timeline entry.
+    Operation(OperationExpectation),
+    /// What a peering link costs.
+    Bill(BillExpectation),
+}
+
+/// A number that has to lie within bounds, both included.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Range<T> {
+    /// At least.
+    pub min: Option<T>,
+    /// At most.
+    pub max: Option<T>,
+}
+
+impl<T: PartialOrd + Copy> Range<T> {
+    fn exactly(number: T) -> Self {
+        Self { min: Some(number), max: Some(number) }
+    }
+
+    /// Is `number` within the bounds?
+    pub fn contains(&self, number: T) -> bool {
+        self.min.is_none_or(|min| min <= number) && self.max.is_none_or(|max| number <= max)
+    }
+}
+
+impl<T: fmt::Display + PartialEq> fmt::Display for Range<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.min, &self.max) {
+            (Some(min), Some(max)) if min == max => min.fmt(f),
+            (Some(min), Some(max)) => write!(f, "{min} to {max}"),
+            (Some(min), None) => write!(f, "at least {min}"),
+            (None, Some(max)) => write!(f, "at most {max}"),
+            (None, None) => f.write_str("any number"),
+        }
+    }
 }
 
 /// Expected fate of a traffic entry. `None` means that nothing is expected.
@@ -67,7 +103,11 @@ pub struct TrafficExpectation {
     /// The route that decides at the first hop, or at the place of death.
     pub route: Option<RouteMatch>,
     /// Conversations that complete.
-    pub delivered: Option<At<u64>>,
+    pub delivered: Option<At<Range<u64>>>,
+    /// VMs that receive the first packets: all of these, and nobody else.
+    pub backend: Option<Vec<At<String>>>,
+    /// Switches of `rules` of which another value changes the fate: all of these, and no other.
+    pub depends_on: Option<Vec<At<String>>>,
 }
 
 impl TrafficExpectation {
@@ -75,7 +115,8 @@ impl TrafficExpectation {
         let fate =
             self.verdict.is_none() && self.direction.is_none() && self.at.is_none() && self.rule.is_none();
         let path = self.via.is_none() && self.reply_via.is_none() && self.route.is_none();
-        fate && path && self.ttl.is_none() && self.source.is_none() && self.delivered.is_none()
+        let counts = self.delivered.is_none() && self.backend.is_none() && self.depends_on.is_none();
+        fate && path && counts && self.ttl.is_none() && self.source.is_none()
     }
 }
 
@@ -115,9 +156,37 @@ pub struct PeeringExpectation {
     /// The link, as `vnet/link`.
     pub peering: At<String>,
     /// Its state.
-    pub peering_state: At<PeeringState>,
+    pub peering_state: Option<At<PeeringState>>,
+    /// Whose copy of an address space is out of date.
+    pub peering_sync_level: Option<At<PeeringSyncLevel>>,
+    /// Whether there is such a link at all.
+    pub exists: Option<At<bool>>,
     /// The moment of the timeline after which it holds; the end when `None`.
     pub after: Option<At<SimTime>>,
+}
+
+/// Expected answer of the control plane.
+#[derive(Clone, Debug)]
+pub struct OperationExpectation {
+    /// Name of the timeline entry.
+    pub operation: At<String>,
+    /// Accepted or refused; [`OperationResult::Refused`] also when only `errorCode` was said.
+    pub result: At<OperationResult>,
+    /// Azure's error code.
+    pub error_code: Option<At<String>>,
+}
+
+/// Expected cost of a link (PEER-39).
+#[derive(Clone, Debug)]
+pub struct BillExpectation {
+    /// The link, as `vnet/link`.
+    pub bill: At<String>,
+    /// Bytes that its network sends to the peer.
+    pub egress_bytes: Option<At<Range<u64>>>,
+    /// Bytes that its network receives from the peer.
+    pub ingress_bytes: Option<At<Range<u64>>>,
+    /// Both together, in US dollars.
+    pub cost_usd: Option<At<Range<f64>>>,
 }
 
 /// Properties of an effective route; those that are `None` match anything.
@@ -167,6 +236,16 @@ words! {
 }
 
 words! {
+    /// The control plane's answer.
+    OperationResult {
+        /// It was carried out.
+        Accepted = "accepted",
+        /// It was refused and changed nothing.
+        Refused = "refused",
+    }
+}
+
+words! {
     /// `source` of an effective route (DIAG-01).
     RouteSource {
         /// The platform, peerings included.
@@ -205,6 +284,8 @@ words! {
         VirtualAppliance = "VirtualAppliance",
         /// A service endpoint.
         VirtualNetworkServiceEndpoint = "VirtualNetworkServiceEndpoint",
+        /// A private endpoint.
+        InterfaceEndpoint = "InterfaceEndpoint",
         /// Drop.
         None = "None",
     }
@@ -224,20 +305,61 @@ record! {
 }
 
 record! {
+    CountBounds -> Range<u64>, Own "range" "-", "Bounds of a number.";
+    opt min: u64 = "min", "At least.";
+    opt max: u64 = "max", "At most.";
+    => |_span, _place, _cx| Some(Range { min, max })
+}
+
+record! {
+    UsdBounds -> Range<f64>, Own "range" "-", "Bounds of a number.";
+    opt min: Decimal = "min", "At least.";
+    opt max: Decimal = "max", "At most.";
+    => |_span, _place, _cx| Some(Range { min, max })
+}
+
+/// A number, or its bounds `{min, max}`, read by the two markers.
+pub(crate) struct Within<One, Bounds>(std::marker::PhantomData<(One, Bounds)>);
+
+type Count = Within<u64, CountBounds>;
+type Usd = Within<Decimal, UsdBounds>;
+
+impl<T, One, Bounds> Decode for Within<One, Bounds>
+where
+    T: PartialOrd + Copy,
+    One: Decode<Out = T>,
+    Bounds: Decode<Out = Range<T>>,
+{
+    type Out = Range<T>;
+    fn decode(node: &Node, cx: &mut Cx) -> Option<Range<T>> {
+        match node.kind {
+            Kind::Map(_) => Bounds::decode(node, cx),
+            _ => One::decode(node, cx).map(Range::exactly),
+        }
+    }
+    fn schema() -> Value {
+        json!({ "anyOf": [One::schema(), Bounds::schema()] })
+    }
+}
+
+record! {
     OfTraffic -> Expectation, Own "expectation on traffic" "traffic", "The fate of a traffic entry.";
     req traffic: At<String> = "traffic", "Name of the traffic entry.";
     opt verdict: At<Verdict> = "verdict", "Dropped is implied by dropReason.";
     opt drop_reason: At<DropReason> = "dropReason", "Why it dies.";
     opt direction: At<Leg> = "direction", "Whether the forward packet or the reply dies.";
     opt at: Reference = "at", "The VM, NIC, gateway or site where it dies, or internet.";
-    opt via: List<OneOf> = "via",
+    opt via: List<Several<Reference>> = "via",
         "VMs and gateways that forward it, in order; [] means direct; a hop that is a list is one of several.";
-    opt reply_via: List<OneOf> = "replyVia", "The same for the reply.";
+    opt reply_via: List<Several<Reference>> = "replyVia", "The same for the reply.";
     opt ttl: At<u8> = "ttl", "Time to live of the first forward packet as received.";
     opt source: At<IpAddr> = "source", "Source address as received.";
     opt rule: At<String> = "rule", "NSG rule that denies: nsg/rule.";
     opt route: Route = "route", "The route that decides at the first hop, or at the place of death.";
-    opt delivered: At<u64> = "delivered", "Conversations that complete.";
+    opt delivered: At<Count> = "delivered", "Conversations that complete: a number, or {min, max}.";
+    opt backend: Several<Reference> = "backend", "VMs that receive the first packets: all of these, nobody else.";
+    opt depends_on: List<At<String>> = "dependsOn",
+        "Switches of which another value changes the fate: all of these, no other.";
     opt because: At<String> = "because", "Justification, printed on failure.";
     => |span, place, cx| {
         let verdict = match (verdict, &drop_reason) {
@@ -250,6 +372,7 @@ record! {
         };
         let expected = TrafficExpectation {
             traffic, verdict, drop_reason, direction, at, via, reply_via, ttl, source, rule, route, delivered,
+            backend, depends_on,
         };
         if expected.is_empty() {
             return expects_nothing(place, "verdict, or another property", cx);
@@ -303,11 +426,54 @@ record! {
 record! {
     OfPeering -> Expectation, Own "expectation on a peering" "peering", "The state of a link.";
     req peering: Reference = "peering", "vnet/link.";
-    req peering_state: At<PeeringState> = "peeringState", "Initiated, Connected or Disconnected.";
+    opt peering_state: At<PeeringState> = "peeringState", "Initiated, Connected or Disconnected.";
+    opt peering_sync_level: At<PeeringSyncLevel> = "peeringSyncLevel",
+        "FullyInSync, RemoteNotInSync, LocalNotInSync or LocalAndRemoteNotInSync.";
+    opt exists: At<bool> = "exists", "Whether there is such a link.";
     opt after: At<SimTime> = "after", "The moment of the timeline after which it holds; the end when absent.";
     opt because: At<String> = "because", "Justification, printed on failure.";
-    => |span, _place, _cx| {
-        let subject = Subject::Peering(PeeringExpectation { peering, peering_state, after });
+    => |span, place, cx| {
+        if peering_state.is_none() && peering_sync_level.is_none() && exists.is_none() {
+            return expects_nothing(place, "peeringState, peeringSyncLevel or exists", cx);
+        }
+        let expected = PeeringExpectation { peering, peering_state, peering_sync_level, exists, after };
+        Some(Expectation { span, subject: Subject::Peering(expected), because })
+    }
+}
+
+record! {
+    OfOperation -> Expectation, Own "expectation on an operation" "operation", "The control plane's answer.";
+    req operation: At<String> = "operation", "Name of the timeline entry.";
+    opt result: At<OperationResult> = "result", "accepted or refused; refused is implied by errorCode.";
+    opt error_code: At<String> = "errorCode", "Azure's error code, such as RemotePeeringIsDisconnected.";
+    opt because: At<String> = "because", "Justification, printed on failure.";
+    => |span, place, cx| {
+        let result = match (result, &error_code) {
+            (Some(said), Some(code)) if said.value == OperationResult::Accepted => {
+                cx.conflict(code.span, "errorCode contradicts `result: accepted`");
+                return None;
+            }
+            (Some(said), _) => said,
+            (None, Some(code)) => At::new(OperationResult::Refused, code.span),
+            (None, None) => return expects_nothing(place, "result or errorCode", cx),
+        };
+        let subject = Subject::Operation(OperationExpectation { operation, result, error_code });
+        Some(Expectation { span, subject, because })
+    }
+}
+
+record! {
+    OfBill -> Expectation, Own "expectation on a bill" "bill", "What a link costs its virtual network.";
+    req bill: Reference = "bill", "vnet/link.";
+    opt egress_bytes: At<Count> = "egressBytes", "IP bytes sent to the peer: a number, or {min, max}.";
+    opt ingress_bytes: At<Count> = "ingressBytes", "IP bytes received from the peer: a number, or {min, max}.";
+    opt cost_usd: At<Usd> = "costUsd", "Both together, in US dollars: a number, or {min, max}.";
+    opt because: At<String> = "because", "Justification, printed on failure.";
+    => |span, place, cx| {
+        if egress_bytes.is_none() && ingress_bytes.is_none() && cost_usd.is_none() {
+            return expects_nothing(place, "egressBytes, ingressBytes or costUsd", cx);
+        }
+        let subject = Subject::Bill(BillExpectation { bill, egress_bytes, ingress_bytes, cost_usd });
         Some(Expectation { span, subject, because })
     }
 }
@@ -320,7 +486,7 @@ fn expects_nothing(place: Span, what: &str, cx: &mut Cx) -> Option<Expectation> 
 /// An `expect` entry: its subject decides what else may stand in it.
 pub(crate) struct ExpectEntry;
 
-const SUBJECTS: &[&str] = &["traffic", "routes", "nextHop", "peering"];
+const SUBJECTS: &[&str] = &["traffic", "routes", "nextHop", "peering", "operation", "bill"];
 
 impl Decode for ExpectEntry {
     type Out = Expectation;
@@ -335,7 +501,9 @@ impl Decode for ExpectEntry {
                 "traffic" => OfTraffic::decode(node, cx),
                 "routes" => OfRoutes::decode(node, cx),
                 "nextHop" => OfNextHop::decode(node, cx),
-                _ => OfPeering::decode(node, cx),
+                "peering" => OfPeering::decode(node, cx),
+                "operation" => OfOperation::decode(node, cx),
+                _ => OfBill::decode(node, cx),
             },
             (Some((first, _)), Some((second, _))) => {
                 let message =
@@ -348,11 +516,16 @@ impl Decode for ExpectEntry {
                 let problem = Problem::error("MISSING_PROPERTY", place, "expectation has no subject");
                 let near = entries.iter().map(|(key, _)| cx.near(&key.value, SUBJECTS.iter().copied()));
                 let help = near.into_iter().find(|help| !help.is_empty());
-                cx.fail(problem.help(help.unwrap_or("add traffic, routes, nextHop or peering".to_owned())))
+                cx.fail(problem.help(
+                    help.unwrap_or("add traffic, routes, nextHop, peering, operation or bill".to_owned()),
+                ))
             }
         }
     }
     fn schema() -> Value {
-        json!({ "oneOf": [OfTraffic::schema(), OfRoutes::schema(), OfNextHop::schema(), OfPeering::schema()] })
+        json!({ "oneOf": [
+            OfTraffic::schema(), OfRoutes::schema(), OfNextHop::schema(), OfPeering::schema(),
+            OfOperation::schema(), OfBill::schema(),
+        ] })
     }
 }

@@ -32,16 +32,18 @@ pub struct Scenario {
     /// `traffic`, in file order.
     pub traffic: Vec<Traffic>,
     /// `timeline`, ascending by time; entries of the same time in file order.
-    pub timeline: Vec<TimelineOp>,
+    pub timeline: Vec<TimelineOperation>,
     /// `expect`, in file order.
     pub expect: Vec<Expectation>,
 }
 
 /// One change of the network at a moment of virtual time.
 #[derive(Clone, Debug)]
-pub struct TimelineOp {
+pub struct TimelineOperation {
     /// When.
     pub at: SimTime,
+    /// What expectations call it.
+    pub name: Option<At<String>>,
     /// What.
     pub operation: Operation,
     /// The whole entry.
@@ -100,6 +102,7 @@ fn scenario(file: File, bytes: &[u8], cx: &mut Cx) -> Option<Scenario> {
     let mut traffic = Vec::with_capacity(file.traffic.items.len());
     traffic.extend(file.traffic.items.into_iter().filter_map(|sent| resolve_traffic(&network, sent, cx)));
     let names = Names::of(&network, &file.timeline.items, file.timeline.complete);
+    unique_operations(&file.timeline.items, cx);
     let timeline = resolve_timeline(&network, &file.timeline.items, &names, cx);
     for expectation in &file.expect.items {
         names.check(expectation, cx);
@@ -159,7 +162,10 @@ fn resolve_traffic(network: &Network, sent: Sent, cx: &mut Cx) -> Option<Traffic
             (from, to)
         }
     };
-    let (from, to) = (ends.0?, ends.1?);
+    let (mut from, to) = (ends.0?, ends.1?);
+    if let Some(lie) = &sent.source_address {
+        from.address = lie.value;
+    }
     if from.address.is_ipv4() != to.address.is_ipv4() {
         let message =
             format!("traffic {}: {} cannot send to {}", shown(&sent.name.value), from.address, to.address);
@@ -181,6 +187,9 @@ fn resolve_traffic(network: &Network, sent: Sent, cx: &mut Cx) -> Option<Traffic
         interval: sent.interval,
         count: sent.count,
         payload_bytes: sent.payload_bytes,
+        one_way: sent.one_way,
+        dont_fragment: sent.dont_fragment,
+        ttl: sent.ttl,
     })
 }
 
@@ -191,18 +200,37 @@ fn end(network: &Network, name: &At<String>, like: Option<IpAddr>, cx: &mut Cx) 
     }
 }
 
+/// Names of timeline entries must differ: expectations mean one of them.
+fn unique_operations(entries: &[draft::TimelineEntry], cx: &mut Cx) {
+    let mut first: HashMap<String, Span> = HashMap::new();
+    for name in entries.iter().filter_map(|entry| entry.name.as_ref()) {
+        if let Some(span) = first.get(&name.value.to_ascii_lowercase()) {
+            let message = format!("two timeline entries are called {}", shown(&name.value));
+            let problem = Problem::error("DUPLICATE_NAME", name.span, message);
+            cx.problems.push(problem.related(*span, "first one here"));
+        } else {
+            first.insert(name.value.to_ascii_lowercase(), name.span);
+        }
+    }
+}
+
 fn resolve_timeline(
     network: &Network,
     entries: &[draft::TimelineEntry],
     names: &Names,
     cx: &mut Cx,
-) -> Vec<TimelineOp> {
+) -> Vec<TimelineOperation> {
     let mut timeline = Vec::with_capacity(entries.len());
     for entry in entries {
-        match Operation::resolve(network, &entry.change) {
+        match Operation::resolve(network, entry) {
             Ok(operation) => {
                 names.check_change(&entry.change, cx);
-                timeline.push(TimelineOp { at: entry.at.value, operation, span: entry.span });
+                timeline.push(TimelineOperation {
+                    name: entry.name.clone(),
+                    at: entry.at.value,
+                    operation,
+                    span: entry.span,
+                });
             }
             Err(mut problems) => cx.problems.append(&mut problems),
         }

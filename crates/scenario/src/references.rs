@@ -50,11 +50,14 @@ pub(crate) struct Names {
     nics: Pool,
     gateways: Pool,
     sites: Pool,
+    endpoints: Pool,
+    operations: Pool,
+    switches: Pool,
     subnets: Pool,
     /// Links of the start and those that the timeline makes.
     links: Pool,
-    /// False when a timeline entry with an error may have made more links.
-    links_known: bool,
+    /// False when a timeline entry with an error may have made more objects.
+    timeline_known: bool,
     nsgs: Vec<(String, Pool)>,
 }
 
@@ -78,25 +81,50 @@ impl Names {
     pub(crate) fn of(network: &Network, timeline: &[draft::TimelineEntry], timeline_complete: bool) -> Self {
         let mut links: Pool =
             (0..network.peerings().len()).map(|ix| network.link_path(PeeringId::new(ix))).collect();
-        for entry in timeline {
-            if let Change::PutPeering { virtual_network, peering } = &entry.change {
-                links.add(format!("{}/{}", virtual_network.value, peering.name.value));
-            }
-        }
+        let mut gateways: Pool =
+            network.gateways().iter().map(|gateway| gateway.name.value.clone()).collect();
         let rules = |nsg: &vnetsim_model::Nsg| {
             let own = nsg.rules.iter().map(|rule| rule.name.value.clone());
             own.chain(DEFAULT_RULES.map(str::to_owned)).collect::<Pool>()
         };
+        let mut nsgs: Vec<(String, Pool)> =
+            network.nsgs().iter().map(|nsg| (nsg.name.value.clone(), rules(nsg))).collect();
+        for entry in timeline {
+            match &entry.change {
+                Change::PutPeering { virtual_network, peering } => {
+                    links.add(format!("{}/{}", virtual_network.value, peering.name.value));
+                }
+                Change::PutGateway(gateway) => gateways.add(gateway.name.value.clone()),
+                Change::PutSecurityRule { network_security_group, rule } => {
+                    let same = |known: &str| known.eq_ignore_ascii_case(&network_security_group.value);
+                    if let Some((_, rules)) = nsgs.iter_mut().find(|(known, _)| same(known)) {
+                        rules.add(rule.name.value.clone());
+                    }
+                }
+                _ => {}
+            }
+        }
         Self {
             traffic: Pool::default(),
             vms: network.vms().iter().map(|vm| vm.name.value.clone()).collect(),
             nics: network.nics().iter().map(|nic| nic.name.value.clone()).collect(),
-            gateways: network.gateways().iter().map(|gateway| gateway.name.value.clone()).collect(),
+            gateways,
             sites: network.sites().iter().map(|site| site.name.value.clone()).collect(),
+            endpoints: network.private_endpoints().iter().map(|e| e.name.value.clone()).collect(),
+            operations: timeline
+                .iter()
+                .filter_map(|entry| Some(entry.name.as_ref()?.value.clone()))
+                .collect(),
+            switches: network
+                .semantics()
+                .alternatives()
+                .into_iter()
+                .map(|(name, ..)| name.to_owned())
+                .collect(),
             subnets: (0..network.subnets().len()).map(|ix| network.subnet_path(SubnetId::new(ix))).collect(),
             links,
-            links_known: timeline_complete,
-            nsgs: network.nsgs().iter().map(|nsg| (nsg.name.value.clone(), rules(nsg))).collect(),
+            timeline_known: timeline_complete,
+            nsgs,
         }
     }
 
@@ -121,13 +149,25 @@ impl Names {
                 }
             }
             Subject::Peering(subject) => self.check_link(&subject.peering, cx),
+            Subject::Operation(subject) if self.timeline_known => {
+                known("timeline entry", &subject.operation, &[&self.operations], cx);
+            }
+            Subject::Operation(_) => {}
+            Subject::Bill(subject) => self.check_link(&subject.bill, cx),
         }
     }
 
     fn check_fate(&self, subject: &TrafficExpectation, cx: &mut Cx) {
-        if let Some(at) = subject.at.as_ref().filter(|at| !at.eq_ignore_ascii_case("internet")) {
-            let pools = [&self.vms, &self.nics, &self.gateways, &self.sites];
-            known("VM, NIC, gateway or site", at, &pools, cx);
+        let place = |at: &&At<String>| !["internet", "Azure"].iter().any(|p| at.eq_ignore_ascii_case(p));
+        if let Some(at) = subject.at.as_ref().filter(place) {
+            let pools = [&self.vms, &self.nics, &self.gateways, &self.sites, &self.endpoints];
+            known("VM, NIC, gateway, site or private endpoint", at, &pools, cx);
+        }
+        for vm in subject.backend.iter().flatten() {
+            known("VM", vm, &[&self.vms], cx);
+        }
+        for switch in subject.depends_on.iter().flatten() {
+            known("switch of `rules`", switch, &[&self.switches], cx);
         }
         for hop in subject.via.iter().chain(&subject.reply_via).flatten().flatten() {
             known("VM or gateway", hop, &[&self.vms, &self.gateways], cx);
@@ -154,7 +194,7 @@ impl Names {
     }
 
     fn check_link(&self, link: &At<String>, cx: &mut Cx) {
-        if self.links_known {
+        if self.timeline_known {
             known("peering link", link, &[&self.links], cx);
         }
     }

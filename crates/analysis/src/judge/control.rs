@@ -11,8 +11,7 @@ use crate::{Played, bill};
 pub(super) fn peering(played: &Played, expected: &PeeringExpectation, failures: &mut Vec<String>) {
     let network = &epoch_after(played, expected.after.as_ref()).network;
     let links = network.peerings().iter().enumerate().filter(|(_, link)| !link.deleted);
-    let called =
-        |ix| network.link_path(PeeringId::new(ix)).eq_ignore_ascii_case(&expected.peering.value);
+    let called = |ix| network.link_path(PeeringId::new(ix)).eq_ignore_ascii_case(&expected.peering.value);
     let found = links.into_iter().find(|(ix, _)| called(*ix));
     let wants_none = expected.exists.as_ref().is_some_and(|exists| !exists.value);
     let Some((ix, link)) = found else {
@@ -39,14 +38,17 @@ pub(super) fn operation(
     expected: &OperationExpectation,
     failures: &mut Vec<String>,
 ) {
-    let called = |name: &vnetsim_types::At<String>| name.value.eq_ignore_ascii_case(&expected.operation.value);
+    let called =
+        |name: &vnetsim_types::At<String>| name.value.eq_ignore_ascii_case(&expected.operation.value);
     let ix = scenario.timeline.iter().position(|op| op.name.as_ref().is_some_and(called));
     let Some(change) = ix.and_then(|ix| played.report.changes.get(ix)) else {
         return failures.push(format!("no operation called {} ran", expected.operation.value));
     };
     let wants = expected.result.as_ref().map(|result| result.value);
     match (&change.result, wants) {
-        (Ok(()), Some(OperationResult::Refused)) => failures.push("expected a refusal, but it was accepted".to_owned()),
+        (Ok(()), Some(OperationResult::Refused)) => {
+            failures.push("expected a refusal, but it was accepted".to_owned())
+        }
         (Err(refusal), Some(OperationResult::Accepted)) => {
             failures.push(format!("expected it to be accepted, got {}: {}", refusal.code, refusal.message));
         }

@@ -229,4 +229,3 @@ fn routes_of<'a>(
         _ => None,
     })
 }
-
