@@ -44,12 +44,11 @@ pub(super) fn operation(
     let Some(change) = ix.and_then(|ix| played.report.changes.get(ix)) else {
         return failures.push(format!("no operation called {} ran", expected.operation.value));
     };
-    let wants = expected.result.as_ref().map(|result| result.value);
-    match (&change.result, wants) {
-        (Ok(()), Some(OperationResult::Refused)) => {
+    match (&change.result, expected.result.value) {
+        (Ok(()), OperationResult::Refused) => {
             failures.push("expected a refusal, but it was accepted".to_owned())
         }
-        (Err(refusal), Some(OperationResult::Accepted)) => {
+        (Err(refusal), OperationResult::Accepted) => {
             failures.push(format!("expected it to be accepted, got {}: {}", refusal.code, refusal.message));
         }
         (Err(refusal), _) => {
