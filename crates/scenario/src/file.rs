@@ -6,8 +6,8 @@ use std::net::IpAddr;
 
 use serde_json::{Value, json};
 use vnetsim_model::{
-    BgpVsPeering, Era, FabricFragment, ForwardedModel, NoneRoutesOnDefaultOverride, NsgLiveFlows,
-    SOURCE_PORT_DEFAULT, Semantics, TTL_DEFAULT, TtlGateway, VnetAccessModel,
+    BgpVsPeering, Era, FabricFragment, ForwardedModel, NoneRoutesOnDefaultOverride, NsgLiveFlows, Semantics,
+    TTL_DEFAULT, TtlGateway, VnetAccessModel,
     draft::{self, Ref},
 };
 use vnetsim_types::{At, IpProtocol, ProtoPort, SimTime, limits::TRAFFIC_COUNT_MAX};
@@ -125,7 +125,7 @@ pub(crate) struct Sent {
     pub(crate) from: Ref,
     pub(crate) to: Ref,
     pub(crate) protocol: ProtoPort,
-    pub(crate) source_port: u16,
+    pub(crate) source_port: Option<u16>,
     pub(crate) start: SimTime,
     pub(crate) interval: SimTime,
     pub(crate) count: u64,
@@ -145,7 +145,7 @@ record! {
     req from: Reference = "from", "A VM, a NIC or an address.";
     req to: Reference = "to", "A VM, a NIC or an address.";
     req protocol: ProtoPort = "protocol", "tcp/443, udp/53, icmp, esp, ah, gre, ipip or ip/NN.";
-    opt source_port: Between<1, 65_535> = "sourcePort", "Of the first conversation; 50000 when absent.";
+    opt source_port: Between<1, 65_535> = "sourcePort", "Of the first conversation; when absent one of 50000 and up that other entries do not start at.";
     opt start: SimTime = "start", "When the first conversation starts; 0s when absent.";
     opt count: Between<1, TRAFFIC_COUNT_MAX> = "count", "Number of conversations; 1 when absent.";
     opt interval: SimTime = "interval", "Time between the starts of two conversations; 10ms when absent.";
@@ -169,7 +169,7 @@ record! {
             from,
             to,
             protocol,
-            source_port: source_port.map_or(SOURCE_PORT_DEFAULT, short),
+            source_port: source_port.map(short),
             start: start.unwrap_or_default(),
             interval: by_rate.or(interval).unwrap_or(SimTime::from_millis(10)),
             count: count.unwrap_or(1),

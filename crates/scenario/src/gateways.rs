@@ -225,7 +225,7 @@ record! {
     opt _weight: Ignored = "routingWeight", "Means nothing to the simulator.";
     opt _policies: Ignored = "ipsecPolicies", "Means nothing to the simulator.";
     opt _selectors: Ignored = "usePolicyBasedTrafficSelectors", "Means nothing to the simulator.";
-    opt _key: Ignored = "authorizationKey", "Means nothing to the simulator.";
+    opt _authorization: Ignored = "authorizationKey", "Means nothing to the simulator.";
     opt _bypass: Ignored = "expressRouteGatewayBypass", "Means nothing to the simulator.";
     => check |given, cx| [
         given.exclusive("localNetworkGateway2", &["virtualNetworkGateway2", "peer"], cx),

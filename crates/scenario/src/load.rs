@@ -6,7 +6,7 @@
 use std::{collections::HashMap, net::IpAddr};
 
 use serde_json::{Value, json};
-use vnetsim_model::{Endpoint, Network, Operation, Traffic, check, draft};
+use vnetsim_model::{Endpoint, Network, Operation, SOURCE_PORT_DEFAULT, Traffic, check, draft};
 use vnetsim_types::{At, FileId, IpProtocol, Problem, ProtoPort, Severity, SimTime, Span};
 
 use crate::{
@@ -100,7 +100,9 @@ fn scenario(file: File, bytes: &[u8], cx: &mut Cx) -> Option<Scenario> {
     let network = checked.network.filter(|_| left_out.is_empty())?;
 
     let mut traffic = Vec::with_capacity(file.traffic.items.len());
-    traffic.extend(file.traffic.items.into_iter().filter_map(|sent| resolve_traffic(&network, sent, cx)));
+    for (ix, sent) in file.traffic.items.into_iter().enumerate() {
+        traffic.extend(resolve_traffic(&network, sent, source_port(ix), cx));
+    }
     let names = Names::of(&network, &file.timeline.items, file.timeline.complete);
     unique_operations(&file.timeline.items, cx);
     let timeline = resolve_timeline(&network, &file.timeline.items, &names, cx);
@@ -152,7 +154,14 @@ fn traffic_names(entries: &[Sent], cx: &mut Cx) -> Names {
     Names::of_traffic(entries.iter().map(|entry| entry.name.value.clone()))
 }
 
-fn resolve_traffic(network: &Network, sent: Sent, cx: &mut Cx) -> Option<Traffic> {
+/// Where entry number `ix` starts when it says nothing: entries between the same two ends must not be taken for one
+/// connection.
+fn source_port(ix: usize) -> u16 {
+    let (column, row) = (ix % 15, ix / 15 % 100);
+    SOURCE_PORT_DEFAULT + (column * 1_000 + row * 10) as u16
+}
+
+fn resolve_traffic(network: &Network, sent: Sent, source_port: u16, cx: &mut Cx) -> Option<Traffic> {
     // An end that is an address decides the family of the other end.
     let ends = match sent.to.value.parse::<IpAddr>() {
         Ok(to) => (end(network, &sent.from, Some(to), cx), end(network, &sent.to, None, cx)),
@@ -182,7 +191,7 @@ fn resolve_traffic(network: &Network, sent: Sent, cx: &mut Cx) -> Option<Traffic
         from,
         to,
         protocol,
-        source_port: sent.source_port,
+        source_port: sent.source_port.unwrap_or(source_port),
         start: sent.start,
         interval: sent.interval,
         count: sent.count,

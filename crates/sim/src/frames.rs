@@ -70,11 +70,22 @@ pub(crate) fn expected_answer(traffic: &Traffic, conversation: u32) -> FlowKey {
     FlowKey { protocol, src: traffic.to.address, dst: traffic.from.address, src_port, dst_port }
 }
 
-/// Conversations count up from the first source port and stay out of the ports below 1024.
+/// Conversations count up from the first source port and stay out of the well-known ports and of the one that the
+/// host keeps for itself (FAB-07); the first takes what the scenario says.
 fn source_port(first: u16, conversation: u32) -> u16 {
-    let span = u32::from(u16::MAX) - 1_023;
-    let offset = u32::from(first.max(1_024)) - 1_024;
-    (1_024 + (offset + conversation % span) % span) as u16
+    const LOWEST: u32 = 1_024;
+    const HOST: u32 = 65_330;
+    const USABLE: u32 = u16::MAX as u32 - LOWEST; // 1,024 to 65,535 without one
+    if conversation == 0 {
+        return first;
+    }
+    let first = u32::from(first);
+    let place = match first {
+        0..LOWEST => USABLE - 1, // the next one is the lowest
+        _ => first - LOWEST - u32::from(first >= HOST),
+    };
+    let port = LOWEST + (place + conversation % USABLE) % USABLE;
+    (port + u32::from(port >= HOST)) as u16
 }
 
 /// What an end answers to a packet for itself, and which part of the conversation the answer is.
@@ -123,8 +134,13 @@ mod tests {
     #[test]
     fn source_ports_wrap_above_the_well_known_ones() {
         assert_eq!(source_port(50_000, 0), 50_000);
-        assert_eq!(source_port(50_000, 15_535), 65_535);
-        assert_eq!(source_port(50_000, 15_536), 1_024);
-        assert_eq!(source_port(80, 0), 1_024);
+        assert_eq!(source_port(50_000, 1), 50_001);
+        assert_eq!(source_port(50_000, 15_329), 65_329);
+        assert_eq!(source_port(50_000, 15_330), 65_331);
+        assert_eq!(source_port(50_000, 15_534), 65_535);
+        assert_eq!(source_port(50_000, 15_535), 1_024);
+        assert_eq!((source_port(68, 0), source_port(68, 1)), (68, 1_024));
+        assert_eq!((source_port(65_330, 0), source_port(65_330, 1)), (65_330, 65_331));
+        assert_eq!((source_port(65_331, 1), source_port(65_535, 1)), (65_332, 1_024));
     }
 }
