@@ -4,10 +4,13 @@
 //! a NIC stands one to one for its private address and needs no state (ADDR-18, OUT-03); shared
 //! addresses keep a session per connection.
 
-use std::{collections::HashMap, net::IpAddr};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    net::IpAddr,
+};
 
 use vnetsim_packet::{set_destination, set_source};
-use vnetsim_types::{DropReason, FlowKey, NicId, Observer, Place, Step};
+use vnetsim_types::{DropReason, FlowKey, IpProtocol, NicId, Observer, Place, Step};
 
 use crate::{Backends, Context, Entered, Packet, PublicOwner, WayOut, stages::balance};
 
@@ -18,6 +21,8 @@ pub struct Edge {
     sessions: HashMap<FlowKey, (NicId, IpAddr, u16)>,
     /// From the key as the NIC sends it, to the public port in use.
     ports: HashMap<(NicId, FlowKey), u16>,
+    /// Who uses a public UDP port towards a destination address (OUT-04).
+    udp: HashMap<(IpAddr, u16, IpAddr), (NicId, IpAddr, u16)>,
     /// Backends of connections that came by public frontends.
     backends: Backends,
 }
@@ -58,7 +63,8 @@ impl Edge {
     }
 
     /// The public port of a connection: the private one where the share allows it and it is free, else the next
-    /// free one of the share. A port serves several connections to different destinations (OUT-04).
+    /// free one of the share. A port serves several connections to different destinations; with UDP these must be
+    /// different addresses, unless one socket of the guest talks to several ports (OUT-04).
     fn session(
         &mut self,
         nic: NicId,
@@ -76,8 +82,16 @@ impl Edge {
             let back = FlowKey { src: public, src_port: port, ..key };
             // An ICMP identifier fills both fields.
             let back = if key.protocol.has_ports() { back } else { FlowKey { dst_port: port, ..back } };
-            if let std::collections::hash_map::Entry::Vacant(free) = self.sessions.entry(back.reversed()) {
-                free.insert((nic, key.src, key.src_port));
+            let socket = (nic, key.src, key.src_port);
+            if key.protocol == IpProtocol::UDP {
+                match self.udp.entry((public, port, key.dst)) {
+                    Entry::Occupied(user) if *user.get() != socket => continue,
+                    Entry::Occupied(_) => {}
+                    Entry::Vacant(free) => drop(free.insert(socket)),
+                }
+            }
+            if let Entry::Vacant(free) = self.sessions.entry(back.reversed()) {
+                free.insert(socket);
                 self.ports.insert((nic, key), port);
                 return Ok(port);
             }

@@ -145,7 +145,8 @@ impl Names {
             Subject::NextHop(subject) => {
                 known("VM or NIC", &subject.from, &[&self.vms, &self.nics], cx);
                 if subject.to.parse::<IpAddr>().is_err() {
-                    known("address, VM or NIC", &subject.to, &[&self.vms, &self.nics], cx);
+                    let pools = [&self.vms, &self.nics, &self.endpoints];
+                    known("address, VM, NIC or private endpoint", &subject.to, &pools, cx);
                 }
             }
             Subject::Peering(subject) => self.check_link(&subject.peering, cx),

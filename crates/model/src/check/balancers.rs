@@ -117,7 +117,7 @@ impl Checker {
     /// LB-16: one NIC instead of a pool. Such a rule lends its frontend to no outbound connection (OUT-04).
     fn nat_rule(&mut self, lb: &draft::LoadBalancer, rule: &draft::InboundNatRule) -> Option<LbRule> {
         let frontend = self.member(lb, "frontend", &rule.frontend, lb.frontends.iter().map(|f| &f.name));
-        let nic = self.look_up("network interface", &rule.network_interface, |x| &x.nics);
+        let nic = self.nic_or_vm(&rule.network_interface);
         let what = format!("inbound NAT rule `{}` of `{}`", rule.name.value, lb.name.value);
         let front = self.real_port(&what, "frontendPort", &rule.frontend_port);
         let back = self.real_port(&what, "backendPort", &rule.backend_port);
@@ -140,6 +140,14 @@ impl Checker {
             idle_timeout: SimTime::from_secs(60 * IDLE_MINUTES_DEFAULT),
             disable_outbound_snat: true,
         })
+    }
+
+    /// A NIC, or the VM whose primary NIC it is.
+    fn nic_or_vm(&mut self, name: &draft::Ref) -> Option<NicId> {
+        match self.network.nic_named(&name.value) {
+            Some(nic) => Some(nic),
+            None => self.look_up("network interface or virtual machine", name, |x| &x.nics),
+        }
     }
 
     /// LB-07.

@@ -1,6 +1,6 @@
 //! Files that are right: what they mean, and that different spellings mean the same.
 
-use vnetsim_model::{Era, ForwardedModel, Network, Operation, TtlGateway, VnetAccessModel};
+use vnetsim_model::{Era, ForwardedModel, Network, OperationKind, TtlGateway, VnetAccessModel};
 use vnetsim_scenario::{Leg, NextHopType, RouteSource, Subject, Verdict};
 use vnetsim_types::{DropReason, IpProtocol, Place, Severity, SimTime};
 
@@ -36,9 +36,9 @@ fn the_timeline_is_sorted_and_stable() {
     let scenario = good(FULL);
     let times: Vec<_> = scenario.timeline.iter().map(|op| op.at.0 / 1_000_000).collect();
     assert_eq!(times, [5000, 5000, 7000, 8000, 8500, 9000, 10_000]);
-    assert!(matches!(scenario.timeline[0].operation, Operation::DeletePeering(..)));
-    assert!(matches!(scenario.timeline[1].operation, Operation::PutPeering { .. }));
-    assert!(matches!(scenario.timeline[6].operation, Operation::SetNsg(_, None)));
+    assert!(matches!(scenario.timeline[0].operation.kind, OperationKind::DeletePeering(..)));
+    assert!(matches!(scenario.timeline[1].operation.kind, OperationKind::PutPeering { .. }));
+    assert!(matches!(scenario.timeline[6].operation.kind, OperationKind::SetNsg(_, None)));
 }
 
 #[test]
