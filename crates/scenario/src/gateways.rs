@@ -252,7 +252,7 @@ record! {
     Connection -> draft::Connection, Arm "connection" "name", "A connection of a virtual network gateway.";
     req name: At<String> = "name", "Unique among connections.";
     opt kind: ConnectionType = "connectionType", "IPsec, Vnet2Vnet or ExpressRoute; the other end says it too.";
-    req virtual_network_gateway: Reference = "virtualNetworkGateway1", "The Azure end.";
+    opt gateway: Reference = "virtualNetworkGateway1", "The Azure end; must be given.";
     opt site: Reference = "localNetworkGateway2", "The other end of IPsec: a local network gateway.";
     opt far: Reference = "virtualNetworkGateway2", "The other end of Vnet2Vnet: a virtual network gateway.";
     opt circuit: Reference = "peer", "The other end of ExpressRoute: a circuit.";
@@ -270,6 +270,9 @@ record! {
         given.exclusive("virtualNetworkGateway2", &["peer"], cx),
     ]
     => |span, place, cx| {
+        if gateway.is_none() {
+            cx.missing(place, "virtualNetworkGateway1");
+        }
         let end = match (kind, site, far, circuit) {
             (None | Some(ConnectionType::IPsec), Some(site), _, _) => ConnectionEnd::LocalNetworkGateway(site),
             (None | Some(ConnectionType::Vnet2Vnet), _, Some(far), _) => ConnectionEnd::VirtualNetworkGateway(far),
@@ -283,6 +286,6 @@ record! {
                 return None;
             }
         };
-        Some(draft::Connection { span, name, virtual_network_gateway, end, enable_bgp, up })
+        Some(draft::Connection { span, name, virtual_network_gateway: gateway?, end, enable_bgp, up })
     }
 }

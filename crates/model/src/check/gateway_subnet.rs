@@ -95,7 +95,7 @@ fn routes(network: &Network, id: SubnetId) -> Vec<GatewaySubnetFault> {
     let public: Vec<_> = instances.filter_map(|instance| instance.public_address).collect();
     let mut faults = Vec::new();
     for route in &table.routes {
-        let fault = |warning, refusal, what: &str, help| GatewaySubnetFault {
+        let fault = |(warning, refusal), what: &str, help| GatewaySubnetFault {
             warning,
             refusal,
             span: route.span,
@@ -110,15 +110,13 @@ fn routes(network: &Network, id: SubnetId) -> Vec<GatewaySubnetFault> {
         let public = public.iter().any(|address| route.prefixes.iter().any(|p| p.contains(address)));
         if default && vpn {
             faults.push(fault(
-                "DEFAULT_ROUTE_ON_GATEWAY_SUBNET",
-                "DefaultRouteNotAllowedOnGatewaySubnet",
+                ("DEFAULT_ROUTE_ON_GATEWAY_SUBNET", "DefaultRouteNotAllowedOnGatewaySubnet"),
                 "is a default route; a VPN gateway cannot reach its peers any more",
                 "route single prefixes on GatewaySubnet (RT-28)",
             ));
         } else if !default && (own || public) {
             faults.push(fault(
-                "ROUTE_OVERLAPS_GATEWAY_SUBNET",
-                "RouteOverlapsGatewaySubnet",
+                ("ROUTE_OVERLAPS_GATEWAY_SUBNET", "RouteOverlapsGatewaySubnet"),
                 "covers addresses of the gateway itself",
                 "use prefixes that leave out GatewaySubnet and the gateway's public addresses (RT-28)",
             ));

@@ -63,7 +63,7 @@ fn arm_records_are_open_and_own_records_are_closed() {
     assert_eq!(route["anyOf"][0]["required"], serde_json::json!(["name", "addressPrefix", "nextHopType"]));
     assert!(route["properties"]["nextHopType"]["description"].as_str().unwrap().contains("VirtualAppliance"));
     let expect = &schema["properties"]["expect"]["anyOf"][0]["items"]["oneOf"];
-    assert_eq!(expect.as_array().unwrap().len(), 4);
+    assert_eq!(expect.as_array().unwrap().len(), 6);
     assert!(expect.as_array().unwrap().iter().all(|record| record["additionalProperties"] == false));
 }
 
