@@ -92,7 +92,7 @@ record! {
     opt sku: Sku = "sku", "Such as VpnGw1 or Basic.";
     opt bgp: BgpSettings = "bgpSettings", "Its autonomous system.";
     opt clients: ClientConfiguration = "vpnClientConfiguration", "Point-to-site.";
-    opt _bgp: Ignored = "enableBgp", "Connections say it.";
+    opt _enable_bgp: Ignored = "enableBgp", "Connections say it.";
     opt _generation: Ignored = "vpnGatewayGeneration", "Means nothing to the simulator.";
     opt _private: Ignored = "enablePrivateIpAddress", "Means nothing to the simulator.";
     => check |given, cx| [
