@@ -42,7 +42,7 @@ fn uses() -> Vec<RuleUse> {
     rule_uses(&cites.collect::<Vec<_>>())
 }
 
-/// `RT-11` in `see RT-11, RT-12a`: capitals, a hyphen, a number and perhaps a letter.
+/// `RT-11` in `see RT-11`: capitals, a hyphen, a number and perhaps a letter.
 fn ids_in(text: &str) -> BTreeSet<&str> {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_');
     words.filter(|word| is_id(word)).collect()
@@ -71,7 +71,8 @@ fn every_cited_rule_exists() {
             let ours = id.split_once('-').is_some_and(|(family, _)| families.contains(family));
             // V-14b is the second half of vector V-14.
             let whole = id.trim_end_matches(|c: char| c.is_ascii_lowercase());
-            if ours && !known.contains(id) && !(id.starts_with("V-") && known.contains(whole)) {
+            let invented = id == "PEER-999"; // a test's example of a rule that does not exist
+            if ours && !invented && !known.contains(id) && !(id.starts_with("V-") && known.contains(whole)) {
                 wrong.push(format!("{}: {id}", path.display()));
             }
         }

@@ -59,7 +59,8 @@ fn rule_text(id: &str) -> Option<String> {
         return Some(row_text(id, lines[at], header.copied()));
     }
     let mut out = format!("{id}\n\n");
-    let text = lines[at].trim_start_matches("- ").trim_start_matches(&format!("**{id}**")).trim();
+    let text = lines[at].replacen("**", "", 2);
+    let text = text.trim_start_matches("- ").trim_start_matches(id).trim();
     out.push_str(&wrap("  ", text, 2));
     // What belongs to the bullet: indented lines, and a table or listing right below.
     let rest = &lines[at + 1..];
@@ -101,7 +102,8 @@ pub(crate) fn rule_ids() -> Vec<&'static str> {
 /// The id that a line defines.
 fn rule_id(line: &str) -> Option<&str> {
     let id = match line.strip_prefix("- **") {
-        Some(rest) => rest.split_once("**")?.0,
+        // `**FAIL-03 Title.** text` has a title as well.
+        Some(rest) => rest.split_once("**")?.0.split(' ').next()?,
         None => line.strip_prefix("| ")?.split_once(" |")?.0,
     };
     let known = id.split_once('-').is_some_and(|(family, number)| {
@@ -183,6 +185,7 @@ mod tests {
         assert!(explain("peer-08").is_some_and(|t| t.contains("forwarded :=")));
         assert!(explain("S15").is_some_and(|t| t.contains("never transitive")));
         assert!(explain("U-02").is_some());
+        assert!(explain("FAIL-03").is_some_and(|t| t.starts_with("FAIL-03\n\n  ") && !t.contains("**")));
         assert!(explain("NSG_DENY").is_some());
         assert_eq!(explain("PEER-999"), None);
         assert_eq!(topics_like("ROUTE_NON").as_deref(), Some("ROUTE_NONE"));

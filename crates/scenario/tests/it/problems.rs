@@ -195,7 +195,7 @@ rules: {era: 2016}
         ),
         &[
             "9:33 BAD_VALUE `disableBgpRoutePropagation` of route table `rt`: `yes` is neither true nor false (write true or false)",
-            "11:96 BAD_VALUE `nextHopIpAddress` of route `r1`: `10.0.0.4/32` is not an IP address (an address has no `/length`)",
+            "11:94 BAD_VALUE `nextHopIpAddress` of route `r1`: `10.0.0.4/32` is not an IP address (an address has no `/length`)",
             "12:46 BAD_VALUE `ipAddress` of public IP address `pip`: `300.0.0.1` is not an IP address",
             "14:63 BAD_VALUE `addressPrefixes` of address space of local network gateway `site`: `192.168.0.0` is not a prefix (a single address is 192.168.0.0/32)",
             "14:76 BAD_VALUE `addressPrefixes` of address space of local network gateway `site`: `fd00::1` is not a prefix (a single address is fd00::1/128)",
