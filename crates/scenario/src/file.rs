@@ -14,7 +14,8 @@ use vnetsim_types::{At, IpProtocol, ProtoPort, SimTime, limits::TRAFFIC_COUNT_MA
 
 use crate::{
     decode::{Cx, Decode, List, Rows, Table},
-    expectation::{ExpectEntry, Expectation},
+    expect::ExpectEntry,
+    expectation::Expectation,
     network::{Network, Said},
     record::record,
     timeline::TimelineEntry,

@@ -314,6 +314,8 @@ macro_rules! record {
             type Out = $out;
 
             fn decode(node: &$crate::yaml::Node, cx: &mut $crate::decode::Cx) -> Option<$out> {
+                // Parameters must differ: two properties of one local name would lose the record without a word.
+                let _ = |$($field: ()),*| ($($field),*);
                 $crate::record::read(node, cx, &Self::SHAPE, |fields, $cx| {
                     $(let $field = fields.$mode::<$ty>($key, $cx);)*
                     $(

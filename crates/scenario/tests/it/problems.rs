@@ -339,7 +339,7 @@ expect:
 - {traffic: t, verdict: Delivered, dropReason: RouteNone}
 ",
         ),
-        &["8:16 CONFLICTING_PROPERTIES network interface `n1`: `ipConfigurations` and `subnet` exclude each other (keep one of them)", "13:106 CONFLICTING_PROPERTIES security rule `r`: `sourceAddressPrefix` and `sourceAddressPrefixes` exclude each other (keep one of them)", "14:39 CONFLICTING_PROPERTIES security rule `r`: `destinationAddressPrefix` and `destinationApplicationSecurityGroups` exclude each other (keep one of them)", "14:102 CONFLICTING_PROPERTIES security rule `r`: `sourcePortRange` and `sourcePortRanges` exclude each other (keep one of them)", "16:53 CONFLICTING_PROPERTIES virtual network gateway `gw`: `virtualNetwork` and `ipConfigurations` exclude each other (keep one of them)", "18:59 CONFLICTING_PROPERTIES traffic `t`: `rate` and `interval` exclude each other (keep one of them)", "20:4 CONFLICTING_PROPERTIES timeline entry: an entry says one change; write one entry for each", "22:16 CONFLICTING_PROPERTIES an expectation has one subject, not `traffic` and `routes` (write one entry for each)", "23:48 CONFLICTING_PROPERTIES expectation on traffic `t`: dropReason contradicts `verdict: Delivered`"],
+        &["8:16 CONFLICTING_PROPERTIES network interface `n1`: `ipConfigurations` and `subnet` exclude each other (keep one of them)", "13:106 CONFLICTING_PROPERTIES security rule `r`: `sourceAddressPrefix` and `sourceAddressPrefixes` exclude each other (keep one of them)", "14:39 CONFLICTING_PROPERTIES security rule `r`: `destinationAddressPrefix` and `destinationApplicationSecurityGroups` exclude each other (keep one of them)", "14:102 CONFLICTING_PROPERTIES security rule `r`: `sourcePortRange` and `sourcePortRanges` exclude each other (keep one of them)", "16:50 CONFLICTING_PROPERTIES virtual network gateway `gw`: virtualNetwork and the subnet of ipConfigurations exclude each other", "18:59 CONFLICTING_PROPERTIES traffic `t`: `rate` and `interval` exclude each other (keep one of them)", "20:4 CONFLICTING_PROPERTIES timeline entry: an entry says one change; write one entry for each", "22:16 CONFLICTING_PROPERTIES an expectation has one subject, not `traffic` and `routes` (write one entry for each)", "23:48 CONFLICTING_PROPERTIES expectation on traffic `t`: dropReason contradicts `verdict: Delivered`"],
     );
     check(
         problems(
@@ -398,12 +398,13 @@ fn traffic_that_cannot_be() {
             "10:64 BAD_VALUE `dontFragment` of traffic `c`: `maybe` is neither true nor false (write true or false)",
             "11:43 BAD_VALUE `protocol` of traffic `d`: `ip/44` is not a protocol; write its number, such as ip/47",
             "11:56 BAD_VALUE `size` of traffic `d`: `65508` is not a whole number from 0 to 65507",
+            "12:63 BAD_VALUE traffic `e`: sourceAddress fd00::1 cannot send to 10.0.0.4 (source and destination must be of the same family)",
         ],
     );
     check(
         after_net("traffic: [{name: e, from: vm1, to: 10.0.0.9, protocol: gre, sourceAddress: 'fd00::1'}]\n"),
         &[
-            "7:36 BAD_VALUE traffic `e`: fd00::1 cannot send to 10.0.0.9 (both ends need an address of the same family)",
+            "7:76 BAD_VALUE traffic `e`: sourceAddress fd00::1 cannot send to 10.0.0.9 (source and destination must be of the same family)",
         ],
     );
 }
@@ -574,9 +575,9 @@ fn timeline_entries_say_what_is_wrong_with_them() {
 ",
         ),
         &[
-            "8:25 MISSING_PROPERTY putPeering has no `virtualNetwork` (name the object that gets it)",
+            "8:25 MISSING_PROPERTY putPeering has no `virtualNetwork` (name the virtual network that gets the link)",
             "8:31 MISSING_PROPERTY peering `x` has no `remoteVirtualNetwork`",
-            "9:24 WRONG_TYPE `putPeering` of timeline entry: expected a mapping, found a single value",
+            "9:24 WRONG_TYPE `putPeering` of timeline entry: expected a mapping that describes a peering, found a single value",
             "10:8 BAD_VALUE `at` of timeline entry: `soon` is not a time; write it like 250ms, 1.5s or 2m",
             "11:4 MISSING_PROPERTY timeline entry has no `at`",
             "12:27 WRONG_TYPE `setRouteTable` of timeline entry: expected a mapping that describes a setRouteTable, found a single value",
