@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use vnetsim_model::{ConnectionEnd, GatewayType, HubRoutingPreference, Network, SiteKind};
+use vnetsim_model::{BgpPeer, BgpRoute, ConnectionEnd, GatewayType, HubRoutingPreference, Network, SiteKind};
 use vnetsim_types::{GatewayId, IpNet, RouteServerId, SiteId, VnetId};
 
 /// Where a gateway has a prefix from.
@@ -86,7 +86,7 @@ impl<'a> Propagation<'a> {
         }
         if let Some(server) = self.branch_server(gateway) {
             for peer in running_peers(self.network, server) {
-                for route in &self.network[server].peers[peer].routes {
+                for route in accepted(&self.network[server].peers[peer]) {
                     self.add(
                         &mut table,
                         gateway,
@@ -286,7 +286,7 @@ impl<'a> Propagation<'a> {
         for (id, server) in network.route_servers_of(lender) {
             preference = server.preference;
             for peer in running_peers(network, id).filter(|_| !gateway_subnet || server.branch_to_branch) {
-                offers.extend(server.peers[peer].routes.iter().map(|route| Learned {
+                offers.extend(accepted(&server.peers[peer]).map(|route| Learned {
                     prefix: route.prefix.value,
                     hop: Hop::Appliance(id, peer),
                     length: route.as_path.len(),
@@ -328,6 +328,12 @@ fn running_peers(network: &Network, server: RouteServerId) -> impl Iterator<Item
     };
     let peers = network[server].peers.iter().enumerate();
     peers.filter(move |(_, peer)| runs(peer.address)).map(|(ix, _)| ix)
+}
+
+/// What a route server takes from an appliance: BGP drops what already passed its own autonomous system.
+fn accepted(peer: &BgpPeer) -> impl Iterator<Item = &BgpRoute> {
+    const AZURE: u32 = 65_515; // GW-12
+    peer.routes.iter().filter(|route| !route.as_path.contains(&AZURE))
 }
 
 /// The winners among `offers`, prefix by prefix: GW-13 and FE-06 without a route server, its preference with one.

@@ -73,7 +73,7 @@ pub(crate) fn choose<O: Observer>(
     let kept = kept.filter(|(nic, _)| tables.nics[nic.ix()].up && keeps(balancer, healthy));
     let backend = match kept {
         Some(backend) => backend,
-        None => pick(rule, &key, healthy)?,
+        None => pick(lb, rule, &key, healthy)?,
     };
     if key.protocol == IpProtocol::TCP {
         memory.put(cx.now, slot, backend);
@@ -95,11 +95,13 @@ fn begins(l4: &L4) -> bool {
     }
 }
 
-fn pick(rule: &BalancerRule, key: &FlowKey, healthy: usize) -> Result<Backend, DropReason> {
+/// LB-10: two balancers over one pool do not agree on a backend; one agrees with itself both ways.
+fn pick(lb: LbId, rule: &BalancerRule, key: &FlowKey, healthy: usize) -> Result<Backend, DropReason> {
     if healthy == 0 {
         return Err(DropReason::NoHealthyBackend);
     }
-    let turn = (flow_hash(key, rule.hash, rule.protocol.is_none()) % healthy as u64) as usize;
+    let hash = flow_hash(key, rule.hash, rule.protocol.is_none());
+    let turn = (mix(hash ^ u64::from(lb.0)) % healthy as u64) as usize;
     let mut up = rule.members.iter().filter(|(.., healthy)| *healthy).map(|(nic, ip, _)| (*nic, *ip));
     up.nth(turn).ok_or(DropReason::NoHealthyBackend)
 }
