@@ -4,5 +4,6 @@
 mod common;
 mod good;
 mod hostile;
+mod objects;
 mod problems;
 mod schema;
