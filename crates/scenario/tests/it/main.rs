@@ -4,6 +4,7 @@
 mod common;
 mod good;
 mod hostile;
+mod mistakes;
 mod objects;
 mod problems;
 mod schema;
