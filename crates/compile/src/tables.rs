@@ -11,7 +11,7 @@ use vnetsim_dataplane::{
     SiteTable, SubnetTable, Tables, VnetTable,
 };
 use vnetsim_model::{
-    AddressOwner, ConnectionEnd, FabricFragment, ForwardedModel, Network, NsgLiveFlows, PeeringScope,
+    AddressOwner, ConnectionEnd, Era, FabricFragment, ForwardedModel, Network, NsgLiveFlows, PeeringScope,
     TtlGateway, VnetAccessModel,
 };
 use vnetsim_types::{
@@ -74,7 +74,15 @@ fn settings(network: &Network) -> Settings {
         gateway_lowers_ttl: semantics.ttl_gateway == TtlGateway::Decrement,
         flush_flows: semantics.nsg_live_flows == NsgLiveFlows::Flush,
         fragment_at_1400: semantics.fabric_fragment == FabricFragment::At1400,
+        nat_connections_max: nat_connections_max(semantics.era),
     }
+}
+
+/// OUT-05; without a figure there is no limit.
+fn nat_connections_max(era: Era) -> u32 {
+    let limits = Data::current().limits(era.text());
+    let figure = limits.map(|limits| limits.nat_gateway_connections_per_ip_and_destination.value);
+    figure.and_then(|figure| u32::try_from(figure).ok()).unwrap_or(u32::MAX)
 }
 
 fn subnets(sources: &rib::Sources<'_>, several: &mut Several, out: &mut Compiled) -> Vec<SubnetTable> {

@@ -23,8 +23,19 @@ pub struct Edge {
     ports: HashMap<(NicId, FlowKey), u16>,
     /// Who uses a public UDP port towards a destination address (OUT-04).
     udp: HashMap<(IpAddr, u16, IpAddr), (NicId, IpAddr, u16)>,
+    /// Connections of a shared address by protocol, destination and port (OUT-05).
+    connections: HashMap<(IpAddr, IpProtocol, IpAddr, u16), u32>,
     /// Backends of connections that came by public frontends.
     backends: Backends,
+}
+
+/// An address that several connections share, and how much of it one sender may use.
+#[derive(Clone, Copy)]
+struct Share {
+    address: IpAddr,
+    first_port: u16,
+    ports: u16,
+    per_destination: u32,
 }
 
 /// A packet that leaves, translated.
@@ -46,8 +57,9 @@ impl Edge {
             WayOut::Unchanged => Ok(None),
             WayOut::OneToOne(public) => Ok(Some((public, None))),
             WayOut::Answer(Entered { address, port, .. }) => Ok(Some((address, port))),
-            WayOut::Shared { address, first_port, ports } => {
-                self.session(nic, address, (first_port, ports), key).map(|port| Some((address, Some(port))))
+            WayOut::Shared { address, first_port, ports, per_destination } => {
+                let share = Share { address, first_port, ports, per_destination };
+                self.session(nic, share, key).map(|port| Some((address, Some(port))))
             }
         };
         let verdict = source.and_then(|source| match source {
@@ -68,12 +80,15 @@ impl Edge {
     fn session(
         &mut self,
         nic: NicId,
-        public: IpAddr,
-        (first_port, ports): (u16, u16),
+        Share { address: public, first_port, ports, per_destination }: Share,
         key: FlowKey,
     ) -> Result<u16, DropReason> {
         if let Some(port) = self.ports.get(&(nic, key)) {
             return Ok(*port);
+        }
+        let there = (public, key.protocol, key.dst, key.dst_port);
+        if self.connections.get(&there).is_some_and(|count| *count >= per_destination) {
+            return Err(DropReason::SnatExhausted);
         }
         let wished = key.src_port.checked_sub(first_port).filter(|at| *at < ports).unwrap_or_default();
         for turn in 0..ports {
@@ -93,6 +108,7 @@ impl Edge {
             if let Entry::Vacant(free) = self.sessions.entry(back.reversed()) {
                 free.insert(socket);
                 self.ports.insert((nic, key), port);
+                *self.connections.entry(there).or_default() += 1;
                 return Ok(port);
             }
         }

@@ -104,6 +104,8 @@ pub enum WayOut {
         first_port: u16,
         /// Number of ports.
         ports: u16,
+        /// Most connections to one address and port (OUT-05).
+        per_destination: u32,
     },
     /// Back to what the sender of the request meant: an answer to a connection from outside.
     Answer(Entered),

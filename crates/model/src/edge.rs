@@ -48,8 +48,8 @@ pub struct LoadBalancer {
     pub sku: LbSku,
     /// Frontends.
     pub frontends: Vec<Frontend>,
-    /// Members of each backend pool.
-    pub pools: Vec<Vec<NicId>>,
+    /// Members of each backend pool: NIC and position of the ipConfiguration.
+    pub pools: Vec<Vec<(NicId, usize)>>,
     /// Load-balancing rules, then inbound NAT rules.
     pub rules: Vec<LbRule>,
     /// Health probes.

@@ -30,6 +30,8 @@ use crate::{
 pub struct Change {
     /// When.
     pub at: SimTime,
+    /// What the scenario calls it.
+    pub name: Option<String>,
     /// What.
     pub operation: Operation,
     /// Where the scenario says so.
@@ -41,6 +43,8 @@ pub struct Change {
 pub struct ChangeReport {
     /// When it ran.
     pub at: SimTime,
+    /// What the scenario calls it.
+    pub name: Option<String>,
     /// Accepted, or refused with a reason.
     pub result: Result<(), Refusal>,
     /// Where the scenario says so.
@@ -182,7 +186,8 @@ impl<'a, O: Observer> World<'a, O> {
             let compiled = compile(&self.network, self.epochs.len() as u32);
             self.epochs.push(Epoch { from: self.now, compiled, network: self.network.clone() });
         }
-        self.changes.push(ChangeReport { at: self.now, result, span: change.span });
+        let name = change.name.clone();
+        self.changes.push(ChangeReport { at: self.now, name, result, span: change.span });
     }
 
     /// Conversation number `conversation` of a traffic entry begins.

@@ -41,18 +41,19 @@ pub(crate) fn choose(
         if !carried {
             return Err(DropReason::NoOutboundPath);
         }
-        return shared(nic, address, PORTS, packet);
+        return shared(nic, address, PORTS, tables.settings.nat_connections_max, packet);
     }
     if let Some(public) = public {
         return leave(WayOut::OneToOne(*public));
     }
-    if let Some(out) = &port.shared_out
+    let primary = port.addresses.iter().find(|(ip, _)| ip.is_ipv4() == headers.src.is_ipv4());
+    if let Some(out) = port.shared_out.as_ref().filter(|_| primary.is_some_and(|(ip, _)| *ip == headers.src))
         && let Some(address) = shared_address(&out.addresses, packet)
     {
-        return shared(nic, address, (out.first_port, out.ports), packet);
+        return shared(nic, address, (out.first_port, out.ports), u32::MAX, packet);
     }
     if subnet.default_outbound && !port.behind_standard_lb && headers.src.is_ipv4() {
-        return shared(nic, DEFAULT_OUTBOUND, PORTS, packet);
+        return shared(nic, DEFAULT_OUTBOUND, PORTS, u32::MAX, packet);
     }
     Err(DropReason::NoOutboundPath)
 }
@@ -62,12 +63,13 @@ fn shared(
     nic: NicId,
     address: IpAddr,
     (first_port, ports): (u16, u16),
+    per_destination: u32,
     packet: &Packet,
 ) -> Result<LegEnd, DropReason> {
     if packet.fragmented {
         return Err(DropReason::FragmentUnsupported);
     }
-    Ok(LegEnd::Internet { nic, way: WayOut::Shared { address, first_port, ports } })
+    Ok(LegEnd::Internet { nic, way: WayOut::Shared { address, first_port, ports, per_destination } })
 }
 
 /// One of the addresses of the packet's family, by the flow's hash.

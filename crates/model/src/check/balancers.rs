@@ -164,7 +164,7 @@ impl Checker {
     fn outbound_rule(
         &mut self,
         lb: &draft::LoadBalancer,
-        pools: &[Vec<NicId>],
+        pools: &[Vec<(NicId, usize)>],
         rule: &draft::OutboundRule,
     ) -> Option<OutboundRule> {
         let names = || lb.frontends.iter().map(|f| &f.name);
@@ -246,15 +246,20 @@ impl Checker {
         found
     }
 
-    /// Pool members: the NICs whose ipConfigurations name the pool.
-    fn pools(&self, draft: &Draft, id: LbId, lb: &draft::LoadBalancer) -> Vec<Vec<NicId>> {
+    /// Pool members: the ipConfigurations that name the pool.
+    fn pools(&self, draft: &Draft, id: LbId, lb: &draft::LoadBalancer) -> Vec<Vec<(NicId, usize)>> {
         let mut pools = vec![Vec::new(); lb.backend_pools.len()];
         for (ix, nic) in draft.network_interfaces.iter().enumerate() {
-            for name in nic.ip_configurations.iter().flat_map(|c| &c.backend_address_pools) {
-                if let Ok((owner, place)) = self.names.pools.get(&name.value)
-                    && owner == id
-                {
-                    pools[place].push(NicId::new(ix));
+            // The checked NIC has the primary one first.
+            let checked = &self.network.nics[ix].ip_configurations;
+            for config in &nic.ip_configurations {
+                let at = checked.iter().position(|c| c.name.value == config.name.value).unwrap_or_default();
+                for name in &config.backend_address_pools {
+                    if let Ok((owner, place)) = self.names.pools.get(&name.value)
+                        && owner == id
+                    {
+                        pools[place].push((NicId::new(ix), at));
+                    }
                 }
             }
         }
