@@ -73,7 +73,7 @@ fn balancers() {
     assert_eq!((nat.target, nat.frontend_port, nat.backend_port), (LbTarget::Nic(fw), 2222, 22));
     let outbound = &public.outbound_rules[0];
     assert_eq!((outbound.frontends.as_slice(), outbound.pool, outbound.ports), (&[0][..], 0, Some(1024)));
-    assert_eq!(public.pools[0], [fw]);
+    assert_eq!(public.pools[0], [(fw, 0)]);
 }
 
 #[test]
