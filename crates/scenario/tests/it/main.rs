@@ -7,4 +7,5 @@ mod hostile;
 mod mistakes;
 mod objects;
 mod problems;
+mod reference;
 mod schema;
