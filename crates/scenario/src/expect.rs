@@ -139,7 +139,8 @@ record! {
     opt verdict: At<Verdict> = "verdict", "Dropped is implied by dropReason.";
     opt drop_reason: At<DropReason> = "dropReason", "Why it dies.";
     opt direction: At<Leg> = "direction", "Whether the forward packet or the reply dies.";
-    opt at: Reference = "at", "The VM, NIC, gateway, site or private endpoint where it dies; internet; Azure for the platform.";
+    opt at: Reference = "at",
+        "The VM, NIC, gateway, site or private endpoint where it dies; internet; Azure for the platform.";
     opt via: List<Several<Reference>> = "via",
         "VMs and gateways that forward it, in order; [] means direct; a hop that is a list is one of several.";
     opt reply_via: List<Several<Reference>> = "replyVia", "The same for the reply.";
