@@ -9,10 +9,10 @@ use vnetsim_model::{PeeringState, PeeringSyncLevel, Semantics};
 use vnetsim_types::{At, DropReason, Problem, SimTime, Span};
 
 use crate::{
-    decode::{Cx, Decode, List},
+    decode::{Cx, Decode, List, shown},
     expectation::*,
     record::record,
-    values::{Decimal, Reference, Several, one_of},
+    values::{Decimal, Reference, Several},
     yaml::{Kind, Node},
 };
 
@@ -92,12 +92,11 @@ where
 /// A fine switch of `rules`, in either of its spellings; its name in [`Semantics`] comes out.
 pub(crate) struct Switch;
 
-/// Every fine switch, with its two spellings.
-fn switches() -> Vec<(&'static str, String)> {
-    let mut all: Vec<&'static str> =
-        Semantics::default().alternatives().into_iter().map(|(name, ..)| name).collect();
+/// The names of every fine switch.
+fn switches() -> Vec<&'static str> {
+    let mut all: Vec<_> = Semantics::default().alternatives().into_iter().map(|(name, ..)| name).collect();
     all.dedup();
-    all.into_iter().map(|name| (name, camel(name))).collect()
+    all
 }
 
 /// `forwardedModel` of `forwarded_model`.
@@ -116,13 +115,21 @@ fn camel(snake: &str) -> String {
 impl Decode for Switch {
     type Out = String;
     fn decode(node: &Node, cx: &mut Cx) -> Option<String> {
+        let text = cx.text(node, "the name of a switch")?;
         let all = switches();
-        let spellings = all.iter().flat_map(|(name, camel)| [(*name, *name), (camel.as_str(), *name)]);
-        one_of(node, cx, &spellings.collect::<Vec<_>>()).map(str::to_owned)
+        let same = |name: &str| name.eq_ignore_ascii_case(text) || camel(name).eq_ignore_ascii_case(text);
+        if let Some(name) = all.iter().find(|name| same(name)) {
+            return Some((*name).to_owned());
+        }
+        let problem = cx.bad("BAD_VALUE", node.span, &format!("{} is no switch of `rules`", shown(text)));
+        let near = cx.near(text, all.iter().copied());
+        let help = if near.is_empty() { format!("write one of {}", all.join(", ")) } else { near };
+        cx.fail(problem.help(help))
     }
     fn schema() -> Value {
         let all = switches();
-        json!({ "enum": all.iter().flat_map(|(name, camel)| [*name, camel]).collect::<Vec<_>>() })
+        let spellings = all.iter().flat_map(|name| [(*name).to_owned(), camel(name)]);
+        json!({ "enum": spellings.collect::<Vec<_>>() })
     }
 }
 
@@ -132,7 +139,8 @@ record! {
     opt verdict: At<Verdict> = "verdict", "Dropped is implied by dropReason.";
     opt drop_reason: At<DropReason> = "dropReason", "Why it dies.";
     opt direction: At<Leg> = "direction", "Whether the forward packet or the reply dies.";
-    opt at: Reference = "at", "The VM, NIC, gateway, site or private endpoint where it dies; internet; Azure for the platform.";
+    opt at: Reference = "at",
+        "The VM, NIC, gateway, site or private endpoint where it dies; internet; Azure for the platform.";
     opt via: List<Several<Reference>> = "via",
         "VMs and gateways that forward it, in order; [] means direct; a hop that is a list is one of several.";
     opt reply_via: List<Several<Reference>> = "replyVia", "The same for the reply.";
@@ -142,7 +150,7 @@ record! {
     opt route: Route = "route", "The route that decides at the first hop, or at the place of death.";
     opt delivered: At<Count> = "delivered", "Conversations that complete: a number, or {min, max}.";
     opt backend: Several<Reference> = "backend", "VMs that receive the first packets: all of these, nobody else.";
-    opt depends_on: List<At<Switch>> = "dependsOn",
+    opt depends_on: Several<At<Switch>> = "dependsOn",
         "Switches of which another value changes the fate: all of these, no other.";
     opt because: At<String> = "because", "Justification, printed on failure.";
     => |span, place, cx| {

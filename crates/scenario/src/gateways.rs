@@ -138,7 +138,8 @@ pub(crate) fn home(
         return None;
     }
     if let Some(other) = subnets.find(|other| !other.eq_ignore_ascii_case(&first)) {
-        let sentence = format!("ipConfigurations are in two subnets, {} and {}", first.value, other.value);
+        let sentence =
+            format!("ipConfigurations are in {} and in {}; name one subnet", first.value, other.value);
         cx.conflict(other.span, &sentence);
         return None;
     }

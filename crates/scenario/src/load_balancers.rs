@@ -75,7 +75,8 @@ record! {
 }
 
 record! {
-    Probe -> draft::Probe, Arm "probe" "name", "A health probe. A backend is healthy while it runs and probes reach it.";
+    Probe -> draft::Probe, Arm "probe" "name",
+        "A health probe. A backend is healthy while it runs and probes reach it.";
     req name: At<String> = "name", "Unique in the balancer.";
     opt protocol: At<ProbeProtocol> = "protocol", "Tcp, Http or Https.";
     opt port: At<u64> = "port", "Asked for; without it a backend is healthy while it runs.";

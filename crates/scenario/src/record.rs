@@ -66,7 +66,8 @@ pub(crate) fn read<'n, T>(
     read: impl FnOnce(&mut Fields<'n>, &mut Cx) -> Option<T>,
 ) -> Option<T> {
     let Kind::Map(entries) = &node.kind else {
-        let problem = cx.wrong_type(node, &format!("a mapping that describes a {}", shape.kind));
+        let article = if shape.kind.starts_with(['a', 'e', 'i', 'o', 'E']) { "an" } else { "a" };
+        let problem = cx.wrong_type(node, &format!("a mapping that describes {article} {}", shape.kind));
         return cx.fail(problem);
     };
     let outer = (std::mem::take(&mut cx.object), cx.property);

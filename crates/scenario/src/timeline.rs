@@ -8,7 +8,7 @@ use crate::{
     decode::{Cx, Decode, List},
     gateways::{Connection, VirtualNetworkGateway},
     network::{Peering, Route, SecurityRule},
-    record::record,
+    record::{Fields, record},
     values::Reference,
     yaml::{Kind, Node},
 };
@@ -114,12 +114,20 @@ record! {
     opt group: Reference = "networkSecurityGroup", "The group; null or absent removes the association.";
     => check |given, cx| [
         given.exclusive("subnet", &["networkInterface"], cx),
-        given.need("subnet", &["networkInterface"], cx),
+        one_place(given, cx),
     ]
     => |_span, _place, _cx| {
         let at = subnet.map(NsgPlace::Subnet).or(nic.map(NsgPlace::NetworkInterface))?;
         Some(Change::SetNetworkSecurityGroup { at, network_security_group: group })
     }
+}
+
+fn one_place(given: &Fields<'_>, cx: &mut Cx) -> Option<()> {
+    if given.given("subnet").or(given.given("networkInterface")).is_some() {
+        return Some(());
+    }
+    let message = format!("{} says no place", cx.object);
+    cx.fail(Problem::error("MISSING_PROPERTY", given.place, message).help("add subnet or networkInterface"))
 }
 
 record! {

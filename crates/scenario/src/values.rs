@@ -226,7 +226,7 @@ impl Decode for AnyPort {
 }
 
 /// One of a closed list of spellings; case does not matter.
-pub(crate) fn one_of<T: Copy>(node: &Node, cx: &mut Cx, all: &[(&str, T)]) -> Option<T> {
+pub(crate) fn one_of<T: Copy>(node: &Node, cx: &mut Cx, all: &[(&'static str, T)]) -> Option<T> {
     let text = cx.text(node, "a word")?;
     if let Some((_, value)) = all.iter().find(|(spelling, _)| spelling.eq_ignore_ascii_case(text)) {
         return Some(*value);

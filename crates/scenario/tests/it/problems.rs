@@ -6,7 +6,7 @@ use vnetsim_types::{FileId, Severity};
 use crate::common::{problems, read};
 
 /// A good network under `network:` in seven lines, open for more of it; `vm1` and `vm2` live in `v/s`.
-const NET: &str = "\
+pub(crate) const NET: &str = "\
 network:
   virtualNetworks:
   - {name: v, addressSpace: {addressPrefixes: [10.0.0.0/16]}, subnets: [{name: s, addressPrefix: 10.0.0.0/24}]}
@@ -16,12 +16,12 @@ network:
 ";
 
 /// The problems of `NET` and `more`, whose first line is line 7.
-fn after_net(more: &str) -> Vec<String> {
+pub(crate) fn after_net(more: &str) -> Vec<String> {
     problems(&format!("{NET}{more}"))
 }
 
 #[track_caller]
-fn check(found: Vec<String>, expected: &[&str]) {
+pub(crate) fn check(found: Vec<String>, expected: &[&str]) {
     assert_eq!(
         found,
         expected,

@@ -78,7 +78,7 @@ fn enums_list_their_words() {
 }
 
 /// Names of the properties that mean something: those whose value the schema restricts.
-fn meaningful(value: &Value, names: &mut Vec<String>) {
+pub(crate) fn meaningful(value: &Value, names: &mut Vec<String>) {
     match value {
         Value::Object(object) => {
             if let Some(Value::Object(properties)) = object.get("properties") {
