@@ -97,7 +97,10 @@ impl Checker {
 
     /// LB-14.
     fn idle_timeout(&mut self, lb: &draft::LoadBalancer, rule: &draft::LoadBalancingRule) -> SimTime {
-        let range = limits::LB_IDLE_MINUTES;
+        let limits = self.limits();
+        let (least, most) =
+            (&limits.load_balancer_idle_minutes_shortest, &limits.load_balancer_idle_minutes_longest);
+        let range = limits::range(least, most);
         let minutes = match &rule.idle_timeout_in_minutes {
             Some(minutes) if !range.contains(&minutes.value) => {
                 let what = format!(
@@ -203,7 +206,7 @@ impl Checker {
         members: u64,
     ) -> Option<u16> {
         let said = rule.allocated_outbound_ports.as_ref().filter(|ports| ports.value != 0)?;
-        let most = limits::SNAT_PORTS_PER_FRONTEND;
+        let most = self.limits().snat_ports_per_frontend_ip.value;
         let all = most * rule.frontends.len() as u64;
         if said.value > most || said.value * members > all {
             let what = format!(
