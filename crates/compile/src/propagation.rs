@@ -247,13 +247,14 @@ impl<'a> Propagation<'a> {
         all
     }
 
-    /// What `site` is told by BGP, with the gateway that tells it; `None` when no connection of it uses BGP.
+    /// What `site` is told by BGP or at connect time, with the gateway that tells it; `None` when nothing tells it anything.
     pub(crate) fn told(&self, site: SiteId) -> Option<Vec<(IpNet, GatewayId)>> {
         let end = ConnectionEnd::Site(site);
         let mut told: Option<Vec<(IpNet, GatewayId)>> = None;
-        let circuit = self.network[site].kind == SiteKind::Circuit;
+        // GW-20: clients get routes when they connect, though not to each other.
+        let always = self.network[site].kind != SiteKind::LocalNetworkGateway;
         for connection in self.network.connections().iter().filter(|c| !c.deleted && c.up && c.end == end) {
-            if connection.bgp || circuit {
+            if connection.bgp || always {
                 let exports = self.exports(connection.gateway, end);
                 told.get_or_insert_default()
                     .extend(exports.into_iter().map(|(prefix, _)| (prefix, connection.gateway)));
