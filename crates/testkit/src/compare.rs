@@ -30,7 +30,7 @@ pub enum StoryHop {
         kind: vnetsim_oracle::NextHopType,
     },
     /// A rule decided.
-    Nsg { nic: NicId, direction: Direction, nsg: String, rule: String, allowed: bool },
+    Nsg { at: Place, direction: Direction, nsg: String, rule: String, allowed: bool },
     /// A flow record let the packet pass.
     FlowHit { nic: NicId, direction: Direction },
     /// The packet crossed a peering.
@@ -164,9 +164,9 @@ fn hop_by_run(network: &Network, compiled: &Compiled, step: &Step) -> Option<Sto
             let (source, kind) = (vnetsim_oracle::RouteSource::Default, vnetsim_oracle::NextHopType::None);
             StoryHop::Route { subnet, prefix: None, source, kind }
         }
-        Step::Nsg { nic, direction, acl, rule, allowed, .. } => {
+        Step::Nsg { at, direction, acl, rule, allowed, .. } => {
             let nsg = network[compiled.acl(acl).nsg].name.value.clone();
-            StoryHop::Nsg { nic, direction, nsg, rule: compiled.rule(rule).name.clone(), allowed }
+            StoryHop::Nsg { at, direction, nsg, rule: compiled.rule(rule).name.clone(), allowed }
         }
         Step::FlowHit { nic, direction, .. } => StoryHop::FlowHit { nic, direction },
         Step::Peering { link, forwarded } => {
@@ -205,7 +205,7 @@ fn hop_by_oracle(hop: &OracleHop) -> Option<StoryHop> {
             StoryHop::Route { subnet, prefix, source, kind: next_hop_type }
         }
         OracleHop::Nsg { nic, direction, nsg, rule, allowed } => {
-            StoryHop::Nsg { nic, direction, nsg, rule, allowed }
+            StoryHop::Nsg { at: Place::Nic(nic), direction, nsg, rule, allowed }
         }
         OracleHop::FlowHit { nic, direction } => StoryHop::FlowHit { nic, direction },
         OracleHop::Peering { receiver, sender, forwarded } => {
@@ -259,6 +259,8 @@ fn named(network: &Network, place: Place) -> String {
         Place::Gateway(gateway) => network[gateway].name.value.clone(),
         Place::Site(site) => network[site].name.value.clone(),
         Place::Internet => "internet".to_owned(),
+        Place::PrivateEndpoint(id) => network[id].name.value.clone(),
+        Place::Platform => "platform".to_owned(),
     }
 }
 
@@ -273,9 +275,9 @@ impl fmt::Display for Shown<'_> {
                 let prefix = prefix.map_or_else(|| "nothing".to_owned(), |p| p.to_string());
                 write!(f, "{}: {prefix} {source:?} {kind:?}", network.subnet_path(*subnet))
             }
-            StoryHop::Nsg { nic: at, direction, nsg, rule, allowed } => {
+            StoryHop::Nsg { at, direction, nsg, rule, allowed } => {
                 let verdict = if *allowed { "allows" } else { "stops" };
-                write!(f, "{} {direction:?}: {nsg}/{rule} {verdict}", nic(at))
+                write!(f, "{} {direction:?}: {nsg}/{rule} {verdict}", named(network, *at))
             }
             StoryHop::FlowHit { nic: at, direction } => write!(f, "{} {direction:?}: flow", nic(at)),
             StoryHop::Peering { receiver, sender, forwarded } => {

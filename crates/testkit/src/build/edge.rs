@@ -87,7 +87,7 @@ impl Build {
             vpn_type: policy_based.then(|| VpnType::PolicyBased.into()),
             sku: None,
             asn: said.own_asn.then(|| At::from(GATEWAY_ASN + count as u64)),
-            client_address_pool: pool.into_iter().filter_map(|text| text.parse().ok()).map(At::<IpNet>::from).collect(),
+            client_address_pool: pool.into_iter().filter_map(|text| text.parse::<IpNet>().ok()).map(At::from).collect(),
         }
     }
 
