@@ -16,7 +16,27 @@ use vnetsim_types::{
     TrafficId,
 };
 
-use crate::words::{from_real, real_kind};
+use crate::{
+    plan::Feature,
+    words::{from_real, real_kind},
+};
+
+/// What is left out of comparisons, because the oracle does not know it yet.
+pub const NOT_COMPARED: &[Feature] = &[
+    Feature::Classic,
+    Feature::SubnetPeering,
+    Feature::PrivateEndpoints,
+    Feature::GatewayKinds,
+    Feature::Bgp,
+    Feature::Circuits,
+    Feature::Tunnels,
+    Feature::RouteServers,
+    Feature::Balancers,
+    Feature::Policies,
+    Feature::Mtu,
+    Feature::Protocols,
+    Feature::Platform,
+];
 
 /// One decision on a packet's way, in the words of the oracle.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -14,7 +14,9 @@ mod words;
 mod yaml;
 
 pub use build::{KNOWN_TAG, UNKNOWN_TAG};
-pub use compare::{End, RealRun, Story, StoryHop, Told, compare, real, told_by_oracle, told_by_run};
+pub use compare::{
+    End, NOT_COMPARED, RealRun, Story, StoryHop, Told, compare, real, told_by_oracle, told_by_run,
+};
 pub use generate::{RandomNetwork, network, network_without, plain_network};
 pub use plan::Feature;
 pub use questions::{boundary_addresses, compare_choice, compare_nsg, compare_routes};
