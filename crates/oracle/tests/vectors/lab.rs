@@ -386,8 +386,13 @@ pub(crate) fn learned(network: &Network, path: &str) -> Vec<String> {
 
 /// The gateways that a packet passed.
 pub(crate) fn gateways(packet: &OraclePacket) -> Vec<&str> {
-    let of = |hop| if let OracleHop::Gateway { name } = hop { Some(name.as_str()) } else { None };
-    packet.hops.iter().filter_map(of).collect()
+    let mut names = Vec::new();
+    for hop in &packet.hops {
+        if let OracleHop::Gateway { name } = hop {
+            names.push(name.as_str());
+        }
+    }
+    names
 }
 
 pub(crate) fn print_route(route: &OracleRoute) -> String {
