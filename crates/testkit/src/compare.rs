@@ -4,19 +4,20 @@
 //! at different moments or not at all: gateways passed (routes and time to live show them), and public
 //! addresses. A source that the oracle does not know (default outbound access, OUT-07) equals any.
 
-use std::{cell::RefCell, collections::VecDeque, fmt, fmt::Write, net::IpAddr};
+use std::{fmt, fmt::Write, net::IpAddr};
 
 use vnetsim_compile::Compiled;
 use vnetsim_model::{Network, Traffic};
-use vnetsim_oracle::{OracleConversation, OracleHop, OraclePacket, PacketDirection, conversation_with};
+use vnetsim_oracle::{OracleConversation, OracleHop, OraclePacket, PacketDirection, conversation_deciding};
 use vnetsim_sim::{Report, run};
 use vnetsim_trace::{ConversationTrace, PacketTrace, TraceObserver};
 use vnetsim_types::{
-    ApplianceAction, Direction, DropReason, FlowKey, IpNet, LbId, NicId, Part, Place, Step, SubnetId,
+    ApplianceAction, Direction, DropReason, IpNet, LbId, NicId, Part, Place, Step, SubnetId,
     TrafficId,
 };
 
 use crate::{
+    choice::Choices,
     plan::Feature,
     words::{from_real, real_kind},
 };
@@ -26,10 +27,6 @@ pub const NOT_COMPARED: &[Feature] = &[
     Feature::Classic,
     Feature::SubnetPeering,
     Feature::PrivateEndpoints,
-    Feature::GatewayKinds,
-    Feature::Bgp,
-    Feature::Circuits,
-    Feature::Tunnels,
     Feature::RouteServers,
     Feature::Balancers,
     Feature::Policies,
@@ -123,7 +120,8 @@ pub fn compare(network: &Network, traffic: &Traffic) -> Result<Story, String> {
     let real = real(network, traffic);
     let compiled = &real.report.epochs[0].compiled;
     let said = told_by_run(network, compiled, &real.trace);
-    let oracle = conversation_with(network, traffic, &real_choice(&real.trace));
+    let choices = Choices::of(compiled, &real.trace);
+    let oracle = conversation_deciding(network, traffic, &|key, question| choices.answer(key, question));
     let expected = told_by_oracle(&oracle);
     if said == expected || goes_round_translated(&real.trace) {
         Ok(said)
@@ -142,21 +140,6 @@ fn goes_round_translated(trace: &ConversationTrace) -> bool {
         passed.dedup();
         passed.len() < all && packet.translated()
     })
-}
-
-/// Makes the oracle choose the backends that the real balancer chose, in order. A backend that is not
-/// among the oracle's healthy ones is a difference, which the comparison then shows.
-fn real_choice(trace: &ConversationTrace) -> impl Fn(&FlowKey, LbId, &[NicId]) -> NicId {
-    let steps = trace.packets.iter().filter(|p| p.part != Part::IcmpError).flat_map(|p| &p.steps);
-    let chosen = steps.filter_map(|(_, step)| match step {
-        Step::LoadBalancer { lb, backend, healthy, .. } if *healthy > 1 => Some((*lb, *backend)),
-        _ => None,
-    });
-    let queue: RefCell<VecDeque<(LbId, NicId)>> = RefCell::new(chosen.collect());
-    move |_, lb, healthy| match queue.borrow_mut().pop_front() {
-        Some((real_lb, backend)) if real_lb == lb && healthy.contains(&backend) => backend,
-        _ => healthy[0],
-    }
 }
 
 /// The story of the real run.

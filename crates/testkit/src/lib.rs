@@ -5,6 +5,7 @@
 //! network prints as a scenario file. Called by tests only; decides nothing about networks itself.
 
 mod build;
+mod choice;
 mod compare;
 mod generate;
 mod plan;
