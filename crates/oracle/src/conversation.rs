@@ -1,34 +1,45 @@
 //! A whole conversation at one instant, starting with empty tables.
 
 use vnetsim_model::{Network, Traffic};
-use vnetsim_types::{DropReason, FlowKey, IpProtocol, LbId, NicId, Place};
+use vnetsim_types::{DropReason, FlowKey, IpProtocol, Place};
 
 use crate::{
     answer::{OracleConversation, OraclePacket, Outcome, PacketDirection},
+    choice::{Choose, Decide, Question},
     guest::guest_route,
     topology::runs,
-    world::{Choose, Kind, Next, Packet, World},
+    world::{Kind, Next, Packet, World},
 };
 
-/// FAB-15: what guests, sites and the internet send with.
-const TTL_INITIAL: u8 = 64;
-
 /// The first conversation of `traffic`: SYN, SYN-ACK and ACK for TCP, else request and reply. Each packet is
-/// sent only if the one before arrived. Of several healthy backends the first is taken.
+/// sent only if the one before arrived. Where several backends or ways are allowed the first is taken.
 pub fn conversation(network: &Network, traffic: &Traffic) -> OracleConversation {
-    let first = |_: &FlowKey, _: LbId, healthy: &[NicId]| healthy[0];
-    conversation_with(network, traffic, &first)
+    conversation_deciding(network, traffic, &|_, _| 0)
 }
 
 /// [`conversation`] with a choice among several healthy backends, such as the real pipeline's.
 pub fn conversation_with(network: &Network, traffic: &Traffic, choose: Choose<'_>) -> OracleConversation {
-    let mut talk = Talk { world: World::new(network, choose), packets: Vec::new() };
+    conversation_deciding(network, traffic, &|key, question| match question {
+        Question::Backend { lb, allowed } => {
+            let chosen = choose(key, lb, allowed);
+            allowed.iter().position(|nic| *nic == chosen).unwrap_or(0)
+        }
+        _ => 0,
+    })
+}
+
+/// [`conversation`] with an answer to everything that Azure leaves to a hash, such as the real pipeline's.
+pub fn conversation_deciding(network: &Network, traffic: &Traffic, decide: Decide<'_>) -> OracleConversation {
+    let world = World::new(network, decide);
+    let mut talk = Talk { world, ttl: traffic.ttl, packets: Vec::new() };
     talk.hold(traffic);
     OracleConversation { packets: talk.packets }
 }
 
 struct Talk<'a> {
     world: World<'a>,
+    /// FAB-15: what both ends send with.
+    ttl: u8,
     packets: Vec<OraclePacket>,
 }
 
@@ -44,7 +55,7 @@ impl Talk<'_> {
                 return;
             }
             Place::Nic(nic) => Next::Leave(nic),
-            Place::Gateway(_) | Place::Site(_) | Place::Internet => Next::Enter(opener),
+            _ => Next::Enter(opener),
         };
         let key = first_key(traffic);
         let tcp = key.protocol == IpProtocol::TCP;
@@ -54,7 +65,7 @@ impl Talk<'_> {
             return;
         };
         let answers = key.protocol.has_ports() || key.protocol.is_icmp();
-        if !answers {
+        if !answers || traffic.one_way {
             return; // ESP and AH: one packet
         }
         let answer = received.reversed();
@@ -84,7 +95,7 @@ impl Talk<'_> {
         start: Next,
     ) -> Option<(Place, FlowKey)> {
         let (entered, hops) = (Vec::new(), Vec::new());
-        let mut packet = Packet { key, kind, ttl: TTL_INITIAL, entered, hops };
+        let mut packet = Packet { key, kind, ttl: self.ttl, entered, entered_by: None, hops };
         let outcome = self.world.carry(&mut packet, start);
         self.packets.push(OraclePacket { direction, hops: packet.hops, outcome });
         match outcome {

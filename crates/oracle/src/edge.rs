@@ -1,53 +1,26 @@
-//! The edges of the fabric: gateways, on-premises sites, the internet (Parts 5.3 and 6).
+//! The edge between the fabric and the internet (Part 5.3).
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use vnetsim_model::{IpConfiguration, LbSku, TtlGateway};
-use vnetsim_types::{DropReason, FlowKey, GatewayId, NicId, Place, SiteId};
+use vnetsim_model::{IpConfiguration, LbSku};
+use vnetsim_types::{DropReason, FlowKey, NicId, Place};
 
 use crate::{
-    answer::OracleHop,
-    topology::{is_private, runs, within},
+    topology::{is_private, runs},
     world::{EdgeTranslation, Fate, Next, Packet, World},
 };
 
 impl World<'_> {
-    /// GW-21: `packet` is at `gateway`, from a NIC (which its route sent there) or from a site.
-    pub(crate) fn at_gateway(&mut self, packet: &mut Packet, gateway: GatewayId, from: Place) -> Fate {
-        let here = Place::Gateway(gateway);
-        self.cross(packet, from, self.network[gateway].vnet, here)?;
-        packet.hops.push(OracleHop::Gateway { name: self.network[gateway].name.value.clone() });
-        // FAB-16, U-08.
-        if self.network.semantics().ttl_gateway == TtlGateway::Decrement {
-            packet.ttl = packet.ttl.saturating_sub(1);
-            if packet.ttl == 0 {
-                return Err((here, DropReason::TtlExpired));
-            }
-        }
-        // GatewaySubnet's table decides, wherever the packet comes from; `to_gateway` finds the site.
-        self.route(packet, here, self.network[gateway].subnet)
-    }
-
-    /// A site or the internet sends `packet` into Azure.
+    /// Something that is no NIC sends `packet` into a virtual network.
     pub(crate) fn enter(&mut self, packet: &mut Packet, from: Place) -> Fate {
         match from {
             Place::Site(site) => self.enter_from_site(packet, site),
             Place::Internet => self.enter_from_internet(packet),
-            Place::Nic(_) | Place::Gateway(_) => Err((from, DropReason::InsufficientInput)),
-        }
-    }
-
-    /// GW-06: the site's device must know the destination; it sends to the first gateway that lists it.
-    fn enter_from_site(&self, packet: &Packet, site: SiteId) -> Fate {
-        let here = Place::Site(site);
-        let known = match &self.network[site].known_prefixes {
-            Some(prefixes) => within(packet.key.dst, prefixes),
-            None => true,
-        };
-        let gateway = self.network.gateways().iter().position(|gateway| gateway.sites.contains(&site));
-        match gateway {
-            Some(ix) if known => Ok(Next::Gateway(GatewayId::new(ix), here)),
-            _ => Err((here, DropReason::NoRouteOnPrem)),
+            // A gateway that answers (FE-17).
+            Place::Gateway(gateway) => self.route(packet, from, self.network[gateway].subnet),
+            Place::Nic(_) | Place::PrivateEndpoint(_) | Place::Platform => {
+                Err((from, DropReason::InsufficientInput))
+            }
         }
     }
 
@@ -70,7 +43,8 @@ impl World<'_> {
         // Public frontends and the gateways' own addresses exist, but are not modelled as destinations.
         let mut frontends = self.network.load_balancers().iter().flat_map(|lb| &lb.frontends);
         let frontend = frontends.any(|frontend| frontend.vnet.is_none() && frontend.address == dst);
-        let gateway = self.network.gateways().iter().any(|gateway| gateway.public_address == Some(dst));
+        let mut instances = self.network.gateways().iter().flat_map(|gateway| &gateway.instances);
+        let gateway = instances.any(|instance| instance.public_address == Some(dst));
         match frontend || gateway {
             true => Err((here, DropReason::InsufficientInput)),
             false => Err((here, DropReason::NoPublicAddress)),
@@ -115,7 +89,7 @@ impl World<'_> {
         let src = packet.key.src;
         let subnet = &self.network[self.network[nic].subnet];
         let same_family = |address: &IpAddr| address.is_ipv4() == src.is_ipv4();
-        if let Some(nat) = subnet.nat_gateway.filter(same_family) {
+        if let Some(nat) = subnet.nat_gateway.iter().copied().find(same_family) {
             return packet.key.protocol.has_ports().then_some(nat); // OUT-05: TCP and UDP only
         }
         if let Some(public) = config.public_address.filter(same_family) {

@@ -8,11 +8,16 @@
 //! Called by property tests only. Must never import the real pipeline, nor be imported by it.
 
 mod answer;
+mod balancer;
+mod choice;
 mod conversation;
 mod edge;
 mod guest;
+mod learned;
 mod nic;
 mod nsg;
+mod onprem;
+mod propagation;
 mod resolve;
 mod routes;
 mod tags;
@@ -23,7 +28,7 @@ pub use answer::{
     NextHopType, NsgVerdict, OracleConversation, OracleHop, OraclePacket, OracleRoute, Outcome,
     PacketDirection, RouteSource,
 };
-pub use conversation::{conversation, conversation_with};
+pub use choice::{Choose, Decide, Question};
+pub use conversation::{conversation, conversation_deciding, conversation_with};
 pub use nsg::nsg_verdict;
-pub use routes::{choose_route, effective_routes};
-pub use world::Choose;
+pub use routes::{choose_route, choose_routes, effective_routes};

@@ -7,10 +7,11 @@ use vnetsim_types::{Direction, DropReason, IpNet, IpProtocol, NicId, Place, Subn
 
 use crate::{
     answer::{NextHopType, OracleHop, RouteSource},
+    choice::Question,
     nsg::decisions,
-    routes::{choose_route, choose_row},
+    routes::{choose_route, choose_rows},
     tags::is_host,
-    topology::{connected_link, within_listed},
+    topology::{connected_link, vnet_of, within_listed},
     world::{Fate, FlowRecord, Packet, World},
 };
 
@@ -40,12 +41,20 @@ impl World<'_> {
         self.route(packet, here, self.network[nic].subnet)
     }
 
-    /// RT-01, RT-11: asks the routes of `subnet`, then follows the winner.
+    /// RT-01, RT-11: asks the routes of `subnet`, then follows the winner, or one of several equal ones (FE-04).
     pub(crate) fn route(&mut self, packet: &mut Packet, from: Place, subnet: SubnetId) -> Fate {
-        let Some(row) = choose_row(self.network, subnet, packet.key.dst) else {
-            let (source, next_hop_type) = (RouteSource::Default, NextHopType::None);
-            packet.hops.push(OracleHop::Route { subnet, prefix: None, source, next_hop_type });
-            return Err((from, DropReason::RouteNone));
+        let rows = choose_rows(self.network, subnet, packet.key.dst);
+        let row = match rows.as_slice() {
+            [] => {
+                let (source, next_hop_type) = (RouteSource::Default, NextHopType::None);
+                packet.hops.push(OracleHop::Route { subnet, prefix: None, source, next_hop_type });
+                return Err((from, DropReason::RouteNone));
+            }
+            [only] => only,
+            several => {
+                let allowed: Vec<_> = several.iter().map(|row| row.route.clone()).collect();
+                &several[self.choose(packet, Question::Route { subnet, allowed: &allowed })]
+            }
         };
         packet.hops.push(OracleHop::Route {
             subnet,
@@ -53,7 +62,7 @@ impl World<'_> {
             source: row.route.source,
             next_hop_type: row.route.next_hop_type,
         });
-        self.follow(packet, from, &row)
+        self.follow(packet, from, row)
     }
 
     /// `packet` comes to `nic` over the fabric.
@@ -76,7 +85,8 @@ impl World<'_> {
         receiver: VnetId,
         here: Place,
     ) -> Result<(), (Place, DropReason)> {
-        let Some(sender) = self.vnet_of(from).filter(|&sender| sender != receiver) else { return Ok(()) };
+        let sender = vnet_of(self.network, from).filter(|&sender| sender != receiver);
+        let Some(sender) = sender else { return Ok(()) };
         // PEER-02: without both links there is no crossing; no route leads here then.
         let (Some(there), Some(back)) =
             (connected_link(self.network, sender, receiver), connected_link(self.network, receiver, sender))
@@ -146,15 +156,6 @@ impl World<'_> {
         let directed =
             prefixes.any(|prefix| matches!(prefix.value, IpNet::V4(v4) if IpAddr::V4(v4.broadcast()) == dst));
         within_listed(dst, &["224.0.0.0/4", "255.255.255.255/32", "ff00::/8"]) || directed
-    }
-
-    /// The network that a packet comes from; none for sites and the internet.
-    pub(crate) fn vnet_of(&self, place: Place) -> Option<VnetId> {
-        match place {
-            Place::Nic(nic) => Some(self.network[nic].vnet),
-            Place::Gateway(gateway) => Some(self.network[gateway].vnet),
-            Place::Site(_) | Place::Internet => None,
-        }
     }
 }
 

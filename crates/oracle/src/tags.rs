@@ -6,8 +6,9 @@ use vnetsim_model::{Network, UserNextHop};
 use vnetsim_types::SubnetId;
 
 use crate::{
+    propagation::Propagation,
     routes::table,
-    topology::{connected_links, gateways_serving, in_own_space, net, site_prefixes, within, within_listed},
+    topology::{connected_links, exchanged, gateways_serving, in_own_space, net, within, within_listed},
 };
 
 /// FAB-08: the host, source of health probes.
@@ -65,20 +66,24 @@ fn virtual_network_without_sites(network: &Network, subnet: SubnetId, ip: IpAddr
     let vnet = network[subnet].vnet;
     // (1) own space
     in_own_space(network, vnet, ip)
-        // (2) synced space of peers whose link from here allows access (PEER-06)
+        // (2) what links that allow access bring (PEER-06, U-34)
         || connected_links(network, vnet)
             .iter()
-            .any(|link| link.allow_virtual_network_access.value && within(ip, &link.remote_address_space))
+            .any(|link| link.allow_virtual_network_access.value && within(ip, &exchanged(network, link)))
         // (4) the host
         || is_host(ip)
         // (5) user routes of this subnet towards an appliance or a gateway (U-11, FE-20)
         || user_routes(network, subnet, ip)
 }
 
-/// NSG-15 (3): on-premises prefixes of the gateway owned or borrowed, propagated or not (U-12).
+/// NSG-15 (3): what the gateways owned or borrowed know, VNets behind tunnels included, propagated or not (U-12).
 fn on_premises(network: &Network, subnet: SubnetId, ip: IpAddr) -> bool {
+    let propagation = Propagation::of(network);
     let gateways = gateways_serving(network, network[subnet].vnet);
-    gateways.into_iter().any(|gateway| within(ip, &site_prefixes(network, gateway)))
+    gateways.into_iter().any(|gateway| {
+        let known = propagation.known(gateway);
+        known.iter().any(|route| route.prefix.contains(&ip))
+    })
 }
 
 /// NSG-15 (5).

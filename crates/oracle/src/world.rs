@@ -3,12 +3,12 @@
 use std::net::IpAddr;
 
 use vnetsim_model::Network;
-use vnetsim_types::{DropReason, FlowKey, GatewayId, IpProtocol, LbId, NicId, Place, VmId};
+use vnetsim_types::{DropReason, FlowKey, GatewayId, IpProtocol, NicId, Place, VmId};
 
-use crate::answer::{OracleHop, Outcome};
-
-/// Chooses one of several healthy backends; the hash of the real balancer is not the oracle's business.
-pub type Choose<'a> = &'a dyn Fn(&FlowKey, LbId, &[NicId]) -> NicId;
+use crate::{
+    answer::{OracleHop, Outcome},
+    choice::{Decide, Question, ask},
+};
 
 /// What a packet is within its conversation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -36,6 +36,8 @@ pub(crate) struct Packet {
     pub(crate) ttl: u8,
     /// NICs by which it came into an appliance that forwarded it (RT-22).
     pub(crate) entered: Vec<NicId>,
+    /// Who brought it to the gateway that it passed last.
+    pub(crate) entered_by: Option<Place>,
     /// What it met.
     pub(crate) hops: Vec<OracleHop>,
 }
@@ -49,7 +51,7 @@ pub(crate) enum Next {
     Arrive(NicId, Place),
     /// Comes to this gateway from a NIC, another gateway or a site.
     Gateway(GatewayId, Place),
-    /// Leaves a site or the internet.
+    /// Leaves something that is no NIC.
     Enter(Place),
     /// Is where it should be.
     Delivered(Place),
@@ -108,8 +110,8 @@ pub(crate) struct EdgeTranslation {
 pub(crate) struct World<'a> {
     /// The network.
     pub(crate) network: &'a Network,
-    /// The choice of backends.
-    pub(crate) choose: Choose<'a>,
+    /// Answers what Azure leaves to a hash.
+    pub(crate) decide: Decide<'a>,
     /// Flow records of all NICs.
     pub(crate) flows: Vec<FlowRecord>,
     /// Sessions of all firewalls.
@@ -122,9 +124,9 @@ pub(crate) struct World<'a> {
 
 impl<'a> World<'a> {
     /// Nothing has happened yet.
-    pub(crate) fn new(network: &'a Network, choose: Choose<'a>) -> Self {
+    pub(crate) fn new(network: &'a Network, decide: Decide<'a>) -> Self {
         let (flows, sessions, translations, edge) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { network, choose, flows, sessions, translations, edge }
+        Self { network, decide, flows, sessions, translations, edge }
     }
 
     /// Carries `packet` from `start` to its end.
@@ -147,5 +149,9 @@ impl<'a> World<'a> {
                 Err((at, reason)) => return Outcome::Dropped { at, reason },
             }
         }
+    }
+    /// One of several: which, is not the oracle's business.
+    pub(crate) fn choose(&self, packet: &Packet, question: Question<'_>) -> usize {
+        ask(self.decide, &packet.key, question)
     }
 }

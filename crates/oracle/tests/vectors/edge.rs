@@ -150,7 +150,7 @@ fn snat_internet_spares_public_space_of_the_network() {
 fn gw13_no_transit_between_two_gateways() {
     let mut lab = hub_and_spokes();
     lab.gateway("er", "H", GatewayType::ExpressRoute);
-    lab.site("circuit", "er", &["172.20.0.0/16"]);
+    lab.circuit("circuit", &["er"], &["172.20.0.0/16"]);
     lab.site("branch", "gw", &["172.21.0.0/16"]);
     let network = lab.build();
     let packets = tcp(&network, "192.168.1.1", "172.20.0.1");
@@ -158,7 +158,7 @@ fn gw13_no_transit_between_two_gateways() {
     // Two sites of one gateway reach each other; the gateway lowers the time to live once.
     let packets = tcp(&network, "192.168.1.1", "172.21.0.1");
     assert_complete(&packets);
-    assert_eq!(packets[0].outcome, delivered(Place::Site(SiteId(2)), "192.168.1.1", 63));
+    assert_eq!(packets[0].outcome, delivered(Place::Site(SiteId(1)), "192.168.1.1", 63));
 }
 
 #[test]

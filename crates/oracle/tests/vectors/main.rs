@@ -3,6 +3,8 @@
 mod chaining;
 mod edge;
 mod filters;
+mod gateways;
 mod lab;
+mod lab_edge;
 mod peering;
 mod tables;
