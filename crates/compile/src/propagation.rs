@@ -78,9 +78,9 @@ impl<'a> Propagation<'a> {
         }
         for (_, connection, end) in self.network.connections_of(gateway).filter(|(_, c, _)| c.up) {
             match end {
-                ConnectionEnd::Site(site) => self.from_site(&mut table, gateway, site, connection.bgp),
+                ConnectionEnd::Site(site) => self.site_teaches(&mut table, gateway, site, connection.bgp),
                 ConnectionEnd::Gateway(other) => {
-                    self.from_gateway(&mut table, gateway, other, connection.bgp);
+                    self.gateway_teaches(&mut table, gateway, other, connection.bgp);
                 }
             }
         }
@@ -108,7 +108,7 @@ impl<'a> Propagation<'a> {
         table
     }
 
-    fn from_site(&self, table: &mut Table, gateway: GatewayId, site: SiteId, bgp: bool) {
+    fn site_teaches(&self, table: &mut Table, gateway: GatewayId, site: SiteId, bgp: bool) {
         let end = ConnectionEnd::Site(site);
         let known = &self.network[site];
         for prefix in &known.prefixes {
@@ -128,7 +128,7 @@ impl<'a> Propagation<'a> {
     }
 
     /// GW-05, GW-09: a neighbour's network, and over BGP what the neighbour knows itself.
-    fn from_gateway(&self, table: &mut Table, gateway: GatewayId, other: GatewayId, bgp: bool) {
+    fn gateway_teaches(&self, table: &mut Table, gateway: GatewayId, other: GatewayId, bgp: bool) {
         let end = ConnectionEnd::Gateway(gateway);
         if bgp {
             self.take(table, gateway, other, end, 1);

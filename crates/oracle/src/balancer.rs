@@ -30,7 +30,7 @@ impl World<'_> {
             return Err(DropReason::NoLoadBalancerRule);
         };
         let members: Vec<NicId> = match rule.target {
-            LbTarget::Pool(pool) => balancer.pools[pool].clone(),
+            LbTarget::Pool(pool) => balancer.pools[pool].iter().map(|(nic, _)| *nic).collect(),
             LbTarget::Nic(nic) => vec![nic],
         };
         let healthy: Vec<NicId> = members.into_iter().filter(|&nic| runs(self.network, nic)).collect();

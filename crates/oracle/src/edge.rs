@@ -103,6 +103,6 @@ impl World<'_> {
     /// LB-15: members of a pool of a Standard balancer have no default outbound access.
     fn behind_standard_lb(&self, nic: NicId) -> bool {
         let mut standard = self.network.load_balancers().iter().filter(|lb| lb.sku == LbSku::Standard);
-        standard.any(|lb| lb.pools.iter().any(|pool| pool.contains(&nic)))
+        standard.any(|lb| lb.pools.iter().any(|pool| pool.iter().any(|(member, _)| *member == nic)))
     }
 }
