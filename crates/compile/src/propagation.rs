@@ -195,7 +195,7 @@ impl<'a> Propagation<'a> {
         let network = self.network;
         let home = network[gateway].vnet;
         let mut all: Vec<IpNet> = network[home].address_space.iter().map(|p| p.value).collect();
-        for (_, link) in network.connected_links_of(home) {
+        for (_, link) in network.connected_links_of(home).filter(|_| network[gateway].is_lent()) {
             let borrower = network.borrowed_gateway_link(link.remote.value);
             if borrower.is_some_and(|(_, back)| back.remote.value == home) {
                 all.extend(crate::peered_prefixes(network, link));
@@ -270,7 +270,7 @@ impl<'a> Propagation<'a> {
         let network = self.network;
         let Some(lender) = lender(network, vnet) else { return Vec::new() };
         let mut offers: Vec<Learned> = Vec::new();
-        for (id, gateway) in network.gateways_of(lender) {
+        for (id, gateway) in network.gateways_of(lender).filter(|(_, g)| lender == vnet || g.is_lent()) {
             for ((prefix, from), path) in &self.tables[id.ix()] {
                 let Taught::Beyond(end) = from else { continue };
                 let printed = self.printed(id, *end);

@@ -184,6 +184,14 @@ pub struct Gateway {
     pub deleted: bool,
 }
 
+impl Gateway {
+    /// GW-07: peers may borrow it; VPN gateways of SKU Basic are not lent.
+    pub fn is_lent(&self) -> bool {
+        let basic = self.sku.as_deref().is_some_and(|sku| sku.eq_ignore_ascii_case("Basic"));
+        !(basic && self.kind == GatewayType::Vpn)
+    }
+}
+
 /// One instance of a gateway.
 #[derive(Clone, Debug)]
 pub struct GatewayInstance {

@@ -142,7 +142,10 @@ pub(crate) const REFUSALS: &[(&str, &str)] = &[
     ("GatewaySubnetHasOtherResidents", "Nothing but gateways may be deployed into GatewaySubnet (ADDR-09)."),
     ("GatewaySubnetNotFound", "A gateway needs a subnet called GatewaySubnet (GW-01)."),
     ("GatewaySubnetTooSmall", "Gateways of both types need a GatewaySubnet of /27 or larger (GW-02)."),
-    ("GatewayTransitNotSupported", "This gateway cannot be shared over this link (ERA-04, GW-07)."),
+    (
+        "GatewayTransitNotSupported",
+        "This link cannot share a gateway under the rules in force (ERA-04, PEER-09).",
+    ),
     (
         "GlobalPeeringNotRegistered",
         "In 2017 both subscriptions had to register the preview of global peering (ERA-01, PEER-33).",

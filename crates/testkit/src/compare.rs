@@ -12,8 +12,7 @@ use vnetsim_oracle::{OracleConversation, OracleHop, OraclePacket, PacketDirectio
 use vnetsim_sim::{Report, run};
 use vnetsim_trace::{ConversationTrace, PacketTrace, TraceObserver};
 use vnetsim_types::{
-    ApplianceAction, Direction, DropReason, IpNet, LbId, NicId, Part, Place, Step, SubnetId,
-    TrafficId,
+    ApplianceAction, Direction, DropReason, IpNet, LbId, NicId, Part, Place, Step, SubnetId, TrafficId,
 };
 
 use crate::{

@@ -273,10 +273,6 @@ pub(crate) fn may_borrow_gateways(network: &Network, id: PeeringId) -> Result<()
         let message = format!("`{there}` has no virtual network gateway to borrow (PEER-09)");
         return refuse("RemoteVnetHasNoGateways", message);
     }
-    if let Some(basic) = only_basic(network, link.remote.value) {
-        let message = format!("`{basic}` of `{there}` is of SKU Basic, which is not lent (GW-07)");
-        return refuse("GatewayTransitNotSupported", message);
-    }
     if let Some(own) = gateway_of(network, link.vnet) {
         let message = format!("`{here}` has a gateway of its own, `{own}` (PEER-09)");
         return refuse("VnetHasOwnGateway", message);
@@ -306,18 +302,6 @@ fn gateway_of(network: &Network, vnet: VnetId) -> Option<&str> {
     let gateway = network.gateways_of(vnet).map(|(_, g)| &g.name).next();
     let server = || network.route_servers_of(vnet).map(|(_, s)| &s.name).next();
     gateway.or_else(server).map(|name| name.value.as_str())
-}
-
-/// GW-07: the Basic VPN gateway of a network that has nothing else to lend.
-fn only_basic(network: &Network, vnet: VnetId) -> Option<&str> {
-    let basic = |gateway: &Gateway| {
-        let sku = gateway.sku.as_deref().unwrap_or_default();
-        gateway.kind == GatewayType::Vpn && sku.eq_ignore_ascii_case("Basic")
-    };
-    let lends = network.gateways_of(vnet).any(|(_, gateway)| !basic(gateway));
-    let server = network.route_servers_of(vnet).next().is_some();
-    let first = network.gateways_of(vnet).next().filter(|_| !lends && !server);
-    first.map(|(_, gateway)| gateway.name.value.as_str())
 }
 
 fn subscription(network: &Network, vnet: VnetId) -> &Subscription {
