@@ -1,6 +1,6 @@
 //! What a comparison can leave out: features that one side does not know.
 
-use super::{Plan, Scope};
+use super::{Plan, Scope, SidePlan};
 
 /// A part of what networks and traffic are made of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,7 +30,7 @@ pub enum Feature {
     Mtu,
     /// Other protocols than TCP, UDP and ICMP, one-way traffic, other first times to live.
     Protocols,
-    /// Traffic to gateways, route servers and the host's own services.
+    /// Traffic to gateways, route servers and the host's own services, and rules about the latter.
     Platform,
 }
 
@@ -75,7 +75,15 @@ impl Plan {
                 self.switches[7] = 0;
                 self.machines.iter_mut().for_each(|machine| machine.mtu = 0);
             }
-            Feature::Protocols | Feature::Platform => {}
+            Feature::Platform => {
+                let sides = self.nsgs.iter_mut().flatten();
+                for side in sides.flat_map(|rule| [&mut rule.source, &mut rule.destination]) {
+                    if matches!(side, SidePlan::Tag(10..=11)) {
+                        *side = SidePlan::Any;
+                    }
+                }
+            }
+            Feature::Protocols => {}
         }
     }
 
