@@ -19,6 +19,7 @@ mod nsg;
 mod onprem;
 mod propagation;
 mod resolve;
+mod route_server;
 mod routes;
 mod tags;
 mod topology;

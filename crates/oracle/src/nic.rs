@@ -9,6 +9,7 @@ use crate::{
     answer::{NextHopType, OracleHop, RouteSource},
     choice::Question,
     nsg::decisions,
+    resolve::usable,
     routes::{choose_route, choose_rows},
     tags::is_host,
     topology::{connected_link, vnet_of, within_listed},
@@ -43,7 +44,10 @@ impl World<'_> {
 
     /// RT-01, RT-11: asks the routes of `subnet`, then follows the winner, or one of several equal ones (FE-04).
     pub(crate) fn route(&mut self, packet: &mut Packet, from: Place, subnet: SubnetId) -> Fate {
-        let rows = choose_rows(self.network, subnet, packet.key.dst);
+        let mut rows = choose_rows(self.network, subnet, packet.key.dst);
+        if rows.iter().any(|row| usable(self.network, from, row)) {
+            rows.retain(|row| usable(self.network, from, row));
+        }
         let row = match rows.as_slice() {
             [] => {
                 let (source, next_hop_type) = (RouteSource::Default, NextHopType::None);

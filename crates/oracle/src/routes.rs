@@ -36,6 +36,8 @@ pub(crate) enum Via {
     Peer(VnetId),
     /// The gateway that taught a learned row.
     Gateway(GatewayId),
+    /// A route server taught a learned row; packets go to its next-hop address.
+    RouteServer,
 }
 
 /// Every row that Azure lists for `subnet`, Active and Invalid.

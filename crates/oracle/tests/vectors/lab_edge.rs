@@ -69,6 +69,34 @@ impl Lab {
         }
     }
 
+    /// A route server in `vnet`, which needs a RouteServerSubnet.
+    pub(crate) fn route_server(&mut self, vnet: &str) -> &mut draft::RouteServer {
+        let new = draft::RouteServer { name: name("rs"), virtual_network: name(vnet), ..Default::default() };
+        self.draft.route_servers.push(new);
+        self.the_route_server()
+    }
+
+    pub(crate) fn the_route_server(&mut self) -> &mut draft::RouteServer {
+        self.draft.route_servers.last_mut().expect("a route server")
+    }
+
+    /// An appliance tells the route server of `prefixes`; `next_hop` names somebody else than itself.
+    pub(crate) fn tells(&mut self, appliance: &str, prefixes: &[&str], next_hop: Option<&str>) {
+        let route = draft::AdvertisedRoute {
+            address_prefixes: nets(prefixes),
+            next_hop_ip_address: next_hop.map(|text| ip(text).into()),
+            as_path: None,
+        };
+        let server = self.the_route_server();
+        let peer = draft::BgpConnection {
+            name: name(&format!("peer{}", server.bgp_connections.len())),
+            peer_ip: Some(ip(appliance).into()),
+            routes: vec![route],
+            ..Default::default()
+        };
+        server.bgp_connections.push(peer);
+    }
+
     /// A tunnel between two gateways.
     pub(crate) fn tunnel(&mut self, a: &str, b: &str, bgp: bool) {
         self.connect(a, draft::ConnectionEnd::VirtualNetworkGateway(name(b)), bgp);

@@ -7,4 +7,5 @@ mod gateways;
 mod lab;
 mod lab_edge;
 mod peering;
+mod route_servers;
 mod tables;
