@@ -1,5 +1,4 @@
-//! Rows that a subnet learns from the gateways and route servers that serve its network (RT-06, RT-14, FE-04 to
-//! FE-06).
+//! Rows that a subnet learns from the gateways and route servers that serve its network (RT-06, FE-04 to FE-06).
 
 use std::net::IpAddr;
 
@@ -10,7 +9,7 @@ use crate::{
     answer::{NextHopType, RouteSource},
     propagation::Propagation,
     route_server::{appliance_routes, hubs_of, preference},
-    routes::{Row, Via, system_row, table},
+    routes::{Row, Via, system_row},
     topology::gateways_serving,
 };
 
@@ -26,9 +25,6 @@ struct Way {
 
 /// The learned rows of `subnet`: of each prefix the best ways, one row per next hop.
 pub(crate) fn learned_rows(network: &Network, subnet: SubnetId) -> Vec<Row> {
-    if table(network, subnet).is_some_and(|table| table.disable_bgp_route_propagation.value) {
-        return Vec::new(); // RT-14
-    }
     let ways = ways(network, subnet);
     let mut rows = Vec::new();
     for way in &ways {

@@ -12,6 +12,7 @@ mod balancer;
 mod choice;
 mod conversation;
 mod edge;
+mod endpoint;
 mod guest;
 mod learned;
 mod nic;

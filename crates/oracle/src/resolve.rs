@@ -37,6 +37,10 @@ impl World<'_> {
                 _ => self.to_gateway(packet, from, vnet, row),
             },
             NextHopType::Internet => self.leave_for_internet(packet, from),
+            NextHopType::InterfaceEndpoint => match row.via {
+                Via::Endpoint(endpoint) => Ok(Next::Endpoint(endpoint, from)),
+                _ => drop(DropReason::InsufficientInput),
+            },
             // RT-07: the endpoint is not modelled yet.
             NextHopType::VirtualNetworkServiceEndpoint => drop(DropReason::InsufficientInput),
         }
@@ -51,10 +55,9 @@ impl World<'_> {
                 Err((from, DropReason::NoSuchDestination))
             }
             Some(AddressOwner::Gateway(gateway)) => self.deliver_to_gateway(packet, from, gateway),
+            Some(AddressOwner::PrivateEndpoint(endpoint)) => Ok(Next::Endpoint(endpoint, from)),
             // Not modelled yet.
-            Some(AddressOwner::Frontend(..) | AddressOwner::PrivateEndpoint(_)) => {
-                Err((from, DropReason::InsufficientInput))
-            }
+            Some(AddressOwner::Frontend(..)) => Err((from, DropReason::InsufficientInput)),
         }
     }
 
@@ -102,6 +105,6 @@ pub(crate) fn usable(network: &Network, from: Place, row: &Row) -> bool {
     match row.via {
         Via::Gateway(gateway) if gateway == here => true,
         Via::Gateway(_) | Via::RouteServer => branch_to_branch(network, network[here].vnet),
-        Via::Nothing | Via::Peer(_) => true,
+        Via::Nothing | Via::Peer(_) | Via::Endpoint(_) => true,
     }
 }

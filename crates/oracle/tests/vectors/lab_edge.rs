@@ -1,6 +1,6 @@
 //! The lab's gateways, sites and circuits.
 
-use vnetsim_model::{GatewayType, draft};
+use vnetsim_model::{GatewayType, PrivateEndpointPolicies, draft};
 
 use crate::lab::{Lab, ip, name, nets};
 
@@ -67,6 +67,21 @@ impl Lab {
         for gateway in gateways {
             self.connect(gateway, draft::ConnectionEnd::Circuit(name(circuit)), true);
         }
+    }
+
+    /// A private endpoint.
+    pub(crate) fn endpoint(&mut self, endpoint: &str, subnet: &str, address: &str) {
+        self.draft.private_endpoints.push(draft::PrivateEndpoint {
+            name: name(endpoint),
+            subnet: name(subnet),
+            private_ip_address: Some(ip(address).into()),
+            ..Default::default()
+        });
+    }
+
+    /// What applies to the private endpoints of a subnet.
+    pub(crate) fn endpoint_policies(&mut self, subnet: &str, policies: PrivateEndpointPolicies) {
+        self.the_subnet(subnet).private_endpoint_network_policies = Some(policies.into());
     }
 
     /// A route server in `vnet`, which needs a RouteServerSubnet.

@@ -2,6 +2,7 @@
 
 mod chaining;
 mod edge;
+mod endpoints;
 mod filters;
 mod gateways;
 mod lab;
