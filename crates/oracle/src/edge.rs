@@ -18,9 +18,8 @@ impl World<'_> {
             Place::Internet => self.enter_from_internet(packet),
             // A gateway that answers (FE-17).
             Place::Gateway(gateway) => self.route(packet, from, self.network[gateway].subnet),
-            Place::Nic(_) | Place::PrivateEndpoint(_) | Place::Platform => {
-                Err((from, DropReason::InsufficientInput))
-            }
+            Place::PrivateEndpoint(endpoint) => self.leave_endpoint(packet, endpoint),
+            Place::Nic(_) | Place::Platform => Err((from, DropReason::InsufficientInput)),
         }
     }
 

@@ -9,9 +9,10 @@ use crate::{
     answer::{NextHopType, OracleHop, RouteSource},
     choice::Question,
     nsg::decisions,
-    routes::{choose_route, choose_rows},
+    resolve::usable,
+    routes::{Row, choose_route, choose_rows},
     tags::is_host,
-    topology::{connected_link, vnet_of, within_listed},
+    topology::{connected_link, subnet_of, vnet_of, within_listed},
     world::{Fate, FlowRecord, Packet, World},
 };
 
@@ -41,10 +42,24 @@ impl World<'_> {
         self.route(packet, here, self.network[nic].subnet)
     }
 
-    /// RT-01, RT-11: asks the routes of `subnet`, then follows the winner, or one of several equal ones (FE-04).
+    /// RT-01, RT-11: asks the routes of `subnet`, then follows the winner.
     pub(crate) fn route(&mut self, packet: &mut Packet, from: Place, subnet: SubnetId) -> Fate {
-        let rows = choose_rows(self.network, subnet, packet.key.dst);
-        let row = match rows.as_slice() {
+        let mut rows = choose_rows(self.network, subnet, packet.key.dst);
+        if rows.iter().any(|row| usable(self.network, from, row)) {
+            rows.retain(|row| usable(self.network, from, row));
+        }
+        self.follow_one(packet, from, subnet, &rows)
+    }
+
+    /// The one row of `rows`, or one of several equal ones (FE-04).
+    pub(crate) fn follow_one(
+        &mut self,
+        packet: &mut Packet,
+        from: Place,
+        subnet: SubnetId,
+        rows: &[Row],
+    ) -> Fate {
+        let row = match rows {
             [] => {
                 let (source, next_hop_type) = (RouteSource::Default, NextHopType::None);
                 packet.hops.push(OracleHop::Route { subnet, prefix: None, source, next_hop_type });
@@ -93,9 +108,10 @@ impl World<'_> {
         else {
             return Err((here, DropReason::NoSuchDestination));
         };
-        // PEER-08, GW-18: only a leg from NIC to NIC can be forwarded traffic; the receiver's synced copy of the
-        // sender's space says whose a source is.
-        let between_nics = matches!((from, here), (Place::Nic(_), Place::Nic(_)));
+        // PEER-08, GW-18: only a leg from NIC to NIC can be forwarded traffic, and a private endpoint is a NIC; the
+        // receiver's synced copy of the sender's space says whose a source is.
+        let is_nic = |place| matches!(place, Place::Nic(_) | Place::PrivateEndpoint(_));
+        let between_nics = is_nic(from) && is_nic(here);
         let own = back.remote_address_space.iter().any(|block| block.contains(&packet.key.src));
         let forwarded = between_nics && !own;
         packet.hops.push(OracleHop::Peering { receiver, sender, forwarded });
@@ -115,8 +131,8 @@ impl World<'_> {
 
     /// U-02 `field`: the receiving subnet itself routes the packet's source to an appliance.
     fn field_accepts(&self, packet: &Packet, here: Place) -> bool {
-        let Place::Nic(nic) = here else { return false };
-        let back = choose_route(self.network, self.network[nic].subnet, packet.key.src);
+        let Some(subnet) = subnet_of(self.network, here) else { return false };
+        let back = choose_route(self.network, subnet, packet.key.src);
         self.network.semantics().forwarded_model == ForwardedModel::Field
             && back.is_some_and(|route| route.next_hop_type == NextHopType::VirtualAppliance)
     }
@@ -128,7 +144,7 @@ impl World<'_> {
         nic: NicId,
         direction: Direction,
     ) -> Result<(), (Place, DropReason)> {
-        let record = flow_record(packet, nic, direction);
+        let record = FlowRecord::of(&packet.key, Place::Nic(nic), direction);
         if self.flows.contains(&record) {
             packet.hops.push(OracleHop::FlowHit { nic, direction }); // NSG-13
             return Ok(());
@@ -157,17 +173,6 @@ impl World<'_> {
             prefixes.any(|prefix| matches!(prefix.value, IpNet::V4(v4) if IpAddr::V4(v4.broadcast()) == dst));
         within_listed(dst, &["224.0.0.0/4", "255.255.255.255/32", "ff00::/8"]) || directed
     }
-}
-
-/// FLOW-01: outbound packets come from the local side, inbound ones go to it.
-fn flow_record(packet: &Packet, nic: NicId, direction: Direction) -> FlowRecord {
-    let key = packet.key;
-    let (source, destination) = ((key.src, key.src_port), (key.dst, key.dst_port));
-    let (local, remote) = match direction {
-        Direction::Outbound => (source, destination),
-        Direction::Inbound => (destination, source),
-    };
-    FlowRecord { nic, protocol: key.protocol, local, remote }
 }
 
 /// FAB-06.

@@ -7,6 +7,7 @@ use vnetsim_types::SubnetId;
 
 use crate::{
     propagation::Propagation,
+    route_server::{appliance_routes, hubs_of},
     routes::table,
     topology::{connected_links, exchanged, gateways_serving, in_own_space, net, within, within_listed},
 };
@@ -77,13 +78,17 @@ fn virtual_network_without_sites(network: &Network, subnet: SubnetId, ip: IpAddr
 }
 
 /// NSG-15 (3): what the gateways owned or borrowed know, VNets behind tunnels included, propagated or not (U-12).
+/// What route servers learned counts like it: its rows say VirtualNetworkGateway, too (FE-05).
 fn on_premises(network: &Network, subnet: SubnetId, ip: IpAddr) -> bool {
+    let vnet = network[subnet].vnet;
     let propagation = Propagation::of(network);
-    let gateways = gateways_serving(network, network[subnet].vnet);
-    gateways.into_iter().any(|gateway| {
+    let by_gateway = gateways_serving(network, vnet).into_iter().any(|gateway| {
         let known = propagation.known(gateway);
         known.iter().any(|route| route.prefix.contains(&ip))
-    })
+    });
+    let hubs = hubs_of(network, vnet).into_iter();
+    let mut by_appliance = hubs.flat_map(|hub| appliance_routes(network, hub));
+    by_gateway || by_appliance.any(|route| route.prefix.contains(&ip))
 }
 
 /// NSG-15 (5).

@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 
 use vnetsim_model::Network;
-use vnetsim_types::{DropReason, FlowKey, GatewayId, IpProtocol, NicId, Place, VmId};
+use vnetsim_types::{
+    Direction, DropReason, FlowKey, GatewayId, IpProtocol, NicId, Place, PrivateEndpointId, VmId,
+};
 
 use crate::{
     answer::{OracleHop, Outcome},
@@ -51,6 +53,8 @@ pub(crate) enum Next {
     Arrive(NicId, Place),
     /// Comes to this gateway from a NIC, another gateway or a site.
     Gateway(GatewayId, Place),
+    /// Comes to this private endpoint.
+    Endpoint(PrivateEndpointId, Place),
     /// Leaves something that is no NIC.
     Enter(Place),
     /// Is where it should be.
@@ -60,17 +64,29 @@ pub(crate) enum Next {
 /// The next position, or where and why the packet died.
 pub(crate) type Fate = Result<Next, (Place, DropReason)>;
 
-/// FLOW-01: a flow record of a NIC, written from the NIC's side.
+/// FLOW-01: a flow record of a NIC or a private endpoint, written from its side.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct FlowRecord {
-    /// The NIC.
-    pub(crate) nic: NicId,
+    /// The NIC or the private endpoint.
+    at: Place,
     /// IP protocol.
-    pub(crate) protocol: IpProtocol,
-    /// Address and port at the NIC's side.
-    pub(crate) local: (IpAddr, u16),
+    protocol: IpProtocol,
+    /// Address and port at its side.
+    local: (IpAddr, u16),
     /// Address and port at the far side.
-    pub(crate) remote: (IpAddr, u16),
+    remote: (IpAddr, u16),
+}
+
+impl FlowRecord {
+    /// Outbound packets come from the local side, inbound ones go to it.
+    pub(crate) fn of(key: &FlowKey, at: Place, direction: Direction) -> Self {
+        let (source, destination) = ((key.src, key.src_port), (key.dst, key.dst_port));
+        let (local, remote) = match direction {
+            Direction::Outbound => (source, destination),
+            Direction::Inbound => (destination, source),
+        };
+        Self { at, protocol: key.protocol, local, remote }
+    }
 }
 
 /// FLOW-05: a session of a firewall.
@@ -112,7 +128,7 @@ pub(crate) struct World<'a> {
     pub(crate) network: &'a Network,
     /// Answers what Azure leaves to a hash.
     pub(crate) decide: Decide<'a>,
-    /// Flow records of all NICs.
+    /// Flow records of all NICs and private endpoints.
     pub(crate) flows: Vec<FlowRecord>,
     /// Sessions of all firewalls.
     pub(crate) sessions: Vec<Session>,
@@ -139,6 +155,7 @@ impl<'a> World<'a> {
                 Next::Leave(nic) => self.leave(packet, nic),
                 Next::Arrive(nic, from) => self.arrive(packet, nic, from),
                 Next::Gateway(gateway, from) => self.at_gateway(packet, gateway, from),
+                Next::Endpoint(endpoint, from) => self.at_endpoint(packet, endpoint, from),
                 Next::Enter(from) => self.enter(packet, from),
                 Next::Delivered(at) => {
                     return Outcome::Delivered { at, source: packet.key.src, ttl: packet.ttl };

@@ -1,6 +1,6 @@
 //! The lab's gateways, sites and circuits.
 
-use vnetsim_model::{GatewayType, draft};
+use vnetsim_model::{GatewayType, PrivateEndpointPolicies, draft};
 
 use crate::lab::{Lab, ip, name, nets};
 
@@ -67,6 +67,49 @@ impl Lab {
         for gateway in gateways {
             self.connect(gateway, draft::ConnectionEnd::Circuit(name(circuit)), true);
         }
+    }
+
+    /// A private endpoint.
+    pub(crate) fn endpoint(&mut self, endpoint: &str, subnet: &str, address: &str) {
+        self.draft.private_endpoints.push(draft::PrivateEndpoint {
+            name: name(endpoint),
+            subnet: name(subnet),
+            private_ip_address: Some(ip(address).into()),
+            ..Default::default()
+        });
+    }
+
+    /// What applies to the private endpoints of a subnet.
+    pub(crate) fn endpoint_policies(&mut self, subnet: &str, policies: PrivateEndpointPolicies) {
+        self.the_subnet(subnet).private_endpoint_network_policies = Some(policies.into());
+    }
+
+    /// A route server in `vnet`, which needs a RouteServerSubnet.
+    pub(crate) fn route_server(&mut self, vnet: &str) -> &mut draft::RouteServer {
+        let new = draft::RouteServer { name: name("rs"), virtual_network: name(vnet), ..Default::default() };
+        self.draft.route_servers.push(new);
+        self.the_route_server()
+    }
+
+    pub(crate) fn the_route_server(&mut self) -> &mut draft::RouteServer {
+        self.draft.route_servers.last_mut().expect("a route server")
+    }
+
+    /// An appliance tells the route server of `prefixes`; `next_hop` names somebody else than itself.
+    pub(crate) fn tells(&mut self, appliance: &str, prefixes: &[&str], next_hop: Option<&str>) {
+        let route = draft::AdvertisedRoute {
+            address_prefixes: nets(prefixes),
+            next_hop_ip_address: next_hop.map(|text| ip(text).into()),
+            as_path: None,
+        };
+        let server = self.the_route_server();
+        let peer = draft::BgpConnection {
+            name: name(&format!("peer{}", server.bgp_connections.len())),
+            peer_ip: Some(ip(appliance).into()),
+            routes: vec![route],
+            ..Default::default()
+        };
+        server.bgp_connections.push(peer);
     }
 
     /// A tunnel between two gateways.

@@ -2,9 +2,11 @@
 
 mod chaining;
 mod edge;
+mod endpoints;
 mod filters;
 mod gateways;
 mod lab;
 mod lab_edge;
 mod peering;
+mod route_servers;
 mod tables;
