@@ -26,8 +26,6 @@ use crate::{
 pub const NOT_COMPARED: &[Feature] = &[
     Feature::Classic,
     Feature::SubnetPeering,
-    Feature::PrivateEndpoints,
-    Feature::RouteServers,
     Feature::Balancers,
     Feature::Policies,
     Feature::Mtu,
@@ -209,6 +207,10 @@ fn hop_by_oracle(hop: &OracleHop) -> Option<StoryHop> {
         }
         OracleHop::Nsg { nic, direction, nsg, rule, allowed } => {
             StoryHop::Nsg { at: Place::Nic(nic), direction, nsg, rule, allowed }
+        }
+        OracleHop::EndpointNsg { endpoint, nsg, rule, allowed } => {
+            let (at, direction) = (Place::PrivateEndpoint(endpoint), Direction::Inbound);
+            StoryHop::Nsg { at, direction, nsg, rule, allowed }
         }
         OracleHop::FlowHit { nic, direction } => StoryHop::FlowHit { nic, direction },
         OracleHop::Peering { receiver, sender, forwarded } => {
