@@ -3,10 +3,11 @@
 use std::net::IpAddr;
 
 use vnetsim_model::{ForwardedModel, VnetAccessModel};
-use vnetsim_types::{Direction, DropReason, IpNet, IpProtocol, NicId, Place, SubnetId, VnetId};
+use vnetsim_types::{Direction, DropReason, FlowKey, IpNet, IpProtocol, NicId, Place, SubnetId, VnetId};
 
 use crate::{
     answer::{NextHopType, OracleHop, RouteSource},
+    balancer::floats_to,
     choice::Question,
     nsg::decisions,
     resolve::usable,
@@ -34,11 +35,13 @@ impl World<'_> {
             return drop(DropReason::InsufficientInput); // FAB-08 to FAB-10: the host, not modelled
         }
         let sender = &self.network[nic];
-        let owned = sender.owns(packet.key.src) || sender.enable_ip_forwarding.value;
+        let floating = floats_to(self.network, nic, packet.key.src);
+        let owned = sender.owns(packet.key.src) || floating || sender.enable_ip_forwarding.value;
         if !owned || is_host(packet.key.src) {
             return drop(DropReason::SourceNotOwned); // FAB-12, FAB-08
         }
         self.filter(packet, nic, Direction::Outbound)?;
+        self.translate_back(packet, nic);
         self.route(packet, here, self.network[nic].subnet)
     }
 
@@ -86,7 +89,9 @@ impl World<'_> {
         self.cross(packet, from, self.network[nic].vnet, here)?;
         self.filter(packet, nic, Direction::Inbound)?;
         let receiver = &self.network[nic];
-        if !receiver.owns(packet.key.dst) && !receiver.enable_ip_forwarding.value {
+        let floating = floats_to(self.network, nic, packet.key.dst);
+        let owned = receiver.owns(packet.key.dst) || floating;
+        if !owned && !receiver.enable_ip_forwarding.value {
             return Err((here, DropReason::IpForwardingDisabled)); // FAB-13
         }
         self.guest(packet, nic)
@@ -144,12 +149,13 @@ impl World<'_> {
         nic: NicId,
         direction: Direction,
     ) -> Result<(), (Place, DropReason)> {
-        let record = FlowRecord::of(&packet.key, Place::Nic(nic), direction);
+        let key = self.judged_key(packet.key, nic, direction);
+        let record = FlowRecord::of(&key, Place::Nic(nic), direction);
         if self.flows.contains(&record) {
             packet.hops.push(OracleHop::FlowHit { nic, direction }); // NSG-13
             return Ok(());
         }
-        for decision in decisions(self.network, nic, direction, &packet.key) {
+        for decision in decisions(self.network, nic, direction, &key) {
             let (allowed, unknown) = (decision.allowed, decision.unknown);
             let (nsg, rule) = (decision.nsg, decision.rule);
             packet.hops.push(OracleHop::Nsg { nic, direction, nsg, rule, allowed });
@@ -162,6 +168,20 @@ impl World<'_> {
         }
         self.flows.push(record);
         Ok(())
+    }
+
+    /// U-15: under floating IP NSGs see the NIC's own address instead of the frontend's.
+    fn judged_key(&self, key: FlowKey, nic: NicId, direction: Direction) -> FlowKey {
+        let near = match direction {
+            Direction::Outbound => key.src,
+            Direction::Inbound => key.dst,
+        };
+        let own = self.network[nic].address_like(near).filter(|_| floats_to(self.network, nic, near));
+        match (own, direction) {
+            (Some(src), Direction::Outbound) => FlowKey { src, ..key },
+            (Some(dst), Direction::Inbound) => FlowKey { dst, ..key },
+            (None, _) => key,
+        }
     }
 
     /// FAB-05: multicast, limited broadcast, broadcast of a subnet of the sender's network.

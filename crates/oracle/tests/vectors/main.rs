@@ -1,5 +1,6 @@
 //! The document's own examples, asked of the oracle: Part 13 (V-xx), RT-35 and single rules.
 
+mod balancers;
 mod chaining;
 mod edge;
 mod endpoints;
