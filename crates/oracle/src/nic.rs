@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use vnetsim_model::{ForwardedModel, VnetAccessModel};
+use vnetsim_model::{ForwardedModel, PeeringLink, PeeringScope, VnetAccessModel};
 use vnetsim_types::{Direction, DropReason, FlowKey, IpNet, IpProtocol, NicId, Place, SubnetId, VnetId};
 
 use crate::{
@@ -131,6 +131,11 @@ impl World<'_> {
         if forwarded && !accepted {
             return Err((here, DropReason::ForwardedTrafficBlocked));
         }
+        // PEER-26: both subnets must take part, by the word of both links.
+        let (from, to) = (subnet_of(self.network, from), subnet_of(self.network, here));
+        if !joins(there, from, to) || !joins(back, to, from) {
+            return Err((here, DropReason::SubnetNotPeered));
+        }
         Ok(())
     }
 
@@ -192,6 +197,15 @@ impl World<'_> {
         let directed =
             prefixes.any(|prefix| matches!(prefix.value, IpNet::V4(v4) if IpAddr::V4(v4.broadcast()) == dst));
         within_listed(dst, &["224.0.0.0/4", "255.255.255.255/32", "ff00::/8"]) || directed
+    }
+}
+
+/// PEER-24, PEER-25: `link` joins `own` subnet of its network with the `remote` one.
+fn joins(link: &PeeringLink, own: Option<SubnetId>, remote: Option<SubnetId>) -> bool {
+    let lists = |list: &[SubnetId], subnet: Option<SubnetId>| subnet.is_some_and(|s| list.contains(&s));
+    match &link.scope {
+        PeeringScope::Complete => true,
+        PeeringScope::Subnets { local, remote: far } => lists(local, own) && lists(far, remote),
     }
 }
 

@@ -10,4 +10,5 @@ mod lab;
 mod lab_edge;
 mod peering;
 mod route_servers;
+mod subnets;
 mod tables;
