@@ -2,12 +2,12 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use vnetsim_model::{IpConfiguration, LbSku};
-use vnetsim_types::{DropReason, FlowKey, NicId, Place};
+use vnetsim_model::{Frontend, IpConfiguration, LbSku};
+use vnetsim_types::{DropReason, FlowKey, LbId, NicId, Place};
 
 use crate::{
     topology::{is_private, runs},
-    world::{EdgeTranslation, Fate, Next, Packet, World},
+    world::{Balanced, EdgeTranslation, Fate, Next, Packet, World},
 };
 
 impl World<'_> {
@@ -24,7 +24,7 @@ impl World<'_> {
     }
 
     /// ADDR-18: a reply to something that went out, or a packet to somebody's public address.
-    fn enter_from_internet(&self, packet: &mut Packet) -> Fate {
+    fn enter_from_internet(&mut self, packet: &mut Packet) -> Fate {
         let here = Place::Internet;
         let reply_to = self.edge.iter().find(|edge| edge.outside.reversed() == packet.key);
         if let Some(edge) = reply_to {
@@ -39,15 +39,39 @@ impl World<'_> {
             packet.key.dst = private;
             return Ok(Next::Arrive(nic, here));
         }
-        // Public frontends and the gateways' own addresses exist, but are not modelled as destinations.
-        let mut frontends = self.network.load_balancers().iter().flat_map(|lb| &lb.frontends);
-        let frontend = frontends.any(|frontend| frontend.vnet.is_none() && frontend.address == dst);
+        if let Some((lb, frontend)) = self.public_frontend(dst) {
+            return self.enter_public_frontend(packet, lb, frontend);
+        }
+        // What a gateway does with packets for itself is not modelled.
         let mut instances = self.network.gateways().iter().flat_map(|gateway| &gateway.instances);
-        let gateway = instances.any(|instance| instance.public_address == Some(dst));
-        match frontend || gateway {
+        match instances.any(|instance| instance.public_address == Some(dst)) {
             true => Err((here, DropReason::InsufficientInput)),
             false => Err((here, DropReason::NoPublicAddress)),
         }
+    }
+
+    /// LB-15: a Standard balancer is closed to the outside until an NSG opens it.
+    fn enter_public_frontend(&mut self, packet: &mut Packet, lb: LbId, frontend: u32) -> Fate {
+        let next = self.enter_frontend(packet, Place::Internet, lb, frontend)?;
+        if let Next::Arrive(backend, _) = next {
+            let receiver = &self.network[backend];
+            let filtered = receiver.nsg.is_some() || self.network[receiver.subnet].nsg.is_some();
+            if self.network[lb].sku == LbSku::Standard && !filtered {
+                return Err((Place::Nic(backend), DropReason::NsgDeny));
+            }
+        }
+        Ok(next)
+    }
+
+    /// The public frontend with that address.
+    fn public_frontend(&self, address: IpAddr) -> Option<(LbId, u32)> {
+        for (ix, balancer) in self.network.load_balancers().iter().enumerate() {
+            let of = |frontend: &Frontend| frontend.vnet.is_none() && frontend.address == address;
+            if let Some(frontend) = balancer.frontends.iter().position(of) {
+                return Some((LbId::new(ix), frontend as u32));
+            }
+        }
+        None
     }
 
     /// The NIC and private address behind a public address of an ipConfiguration.
@@ -69,6 +93,12 @@ impl World<'_> {
             return drop(DropReason::NoSuchDestination); // RT-25
         }
         let Place::Nic(nic) = from else { return drop(DropReason::SourceNotTranslatable) };
+        // LB-03: an answer that a balancer's backend gave to somebody outside.
+        let answered = |balanced: &&Balanced| balanced.outer.reversed() == packet.key;
+        let public = |balanced: &&Balanced| self.public_frontend(balanced.outer.dst).is_some();
+        if self.balanced.iter().filter(answered).any(|balanced| public(&balanced)) {
+            return Ok(Next::Delivered(Place::Internet));
+        }
         let configs = &self.network[nic].ip_configurations;
         let Some(config) = configs.iter().find(|config| config.address == packet.key.src) else {
             return drop(DropReason::SourceNotTranslatable); // OUT-08

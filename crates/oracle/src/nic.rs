@@ -2,11 +2,12 @@
 
 use std::net::IpAddr;
 
-use vnetsim_model::{ForwardedModel, VnetAccessModel};
-use vnetsim_types::{Direction, DropReason, IpNet, IpProtocol, NicId, Place, SubnetId, VnetId};
+use vnetsim_model::{ForwardedModel, PeeringLink, PeeringScope, VnetAccessModel};
+use vnetsim_types::{Direction, DropReason, FlowKey, IpNet, IpProtocol, NicId, Place, SubnetId, VnetId};
 
 use crate::{
     answer::{NextHopType, OracleHop, RouteSource},
+    balancer::floats_to,
     choice::Question,
     nsg::decisions,
     resolve::usable,
@@ -34,11 +35,13 @@ impl World<'_> {
             return drop(DropReason::InsufficientInput); // FAB-08 to FAB-10: the host, not modelled
         }
         let sender = &self.network[nic];
-        let owned = sender.owns(packet.key.src) || sender.enable_ip_forwarding.value;
+        let floating = floats_to(self.network, nic, packet.key.src);
+        let owned = sender.owns(packet.key.src) || floating || sender.enable_ip_forwarding.value;
         if !owned || is_host(packet.key.src) {
             return drop(DropReason::SourceNotOwned); // FAB-12, FAB-08
         }
         self.filter(packet, nic, Direction::Outbound)?;
+        self.translate_back(packet, nic);
         self.route(packet, here, self.network[nic].subnet)
     }
 
@@ -86,7 +89,9 @@ impl World<'_> {
         self.cross(packet, from, self.network[nic].vnet, here)?;
         self.filter(packet, nic, Direction::Inbound)?;
         let receiver = &self.network[nic];
-        if !receiver.owns(packet.key.dst) && !receiver.enable_ip_forwarding.value {
+        let floating = floats_to(self.network, nic, packet.key.dst);
+        let owned = receiver.owns(packet.key.dst) || floating;
+        if !owned && !receiver.enable_ip_forwarding.value {
             return Err((here, DropReason::IpForwardingDisabled)); // FAB-13
         }
         self.guest(packet, nic)
@@ -126,6 +131,11 @@ impl World<'_> {
         if forwarded && !accepted {
             return Err((here, DropReason::ForwardedTrafficBlocked));
         }
+        // PEER-26: both subnets must take part, by the word of both links.
+        let (from, to) = (subnet_of(self.network, from), subnet_of(self.network, here));
+        if !joins(there, from, to) || !joins(back, to, from) {
+            return Err((here, DropReason::SubnetNotPeered));
+        }
         Ok(())
     }
 
@@ -144,12 +154,13 @@ impl World<'_> {
         nic: NicId,
         direction: Direction,
     ) -> Result<(), (Place, DropReason)> {
-        let record = FlowRecord::of(&packet.key, Place::Nic(nic), direction);
+        let key = self.judged_key(packet.key, nic, direction);
+        let record = FlowRecord::of(&key, Place::Nic(nic), direction);
         if self.flows.contains(&record) {
             packet.hops.push(OracleHop::FlowHit { nic, direction }); // NSG-13
             return Ok(());
         }
-        for decision in decisions(self.network, nic, direction, &packet.key) {
+        for decision in decisions(self.network, nic, direction, &key) {
             let (allowed, unknown) = (decision.allowed, decision.unknown);
             let (nsg, rule) = (decision.nsg, decision.rule);
             packet.hops.push(OracleHop::Nsg { nic, direction, nsg, rule, allowed });
@@ -164,6 +175,20 @@ impl World<'_> {
         Ok(())
     }
 
+    /// U-15: under floating IP NSGs see the NIC's own address instead of the frontend's.
+    fn judged_key(&self, key: FlowKey, nic: NicId, direction: Direction) -> FlowKey {
+        let near = match direction {
+            Direction::Outbound => key.src,
+            Direction::Inbound => key.dst,
+        };
+        let own = self.network[nic].address_like(near).filter(|_| floats_to(self.network, nic, near));
+        match (own, direction) {
+            (Some(src), Direction::Outbound) => FlowKey { src, ..key },
+            (Some(dst), Direction::Inbound) => FlowKey { dst, ..key },
+            (None, _) => key,
+        }
+    }
+
     /// FAB-05: multicast, limited broadcast, broadcast of a subnet of the sender's network.
     fn is_cast(&self, dst: IpAddr, nic: NicId) -> bool {
         let vnet = self.network[nic].vnet;
@@ -172,6 +197,15 @@ impl World<'_> {
         let directed =
             prefixes.any(|prefix| matches!(prefix.value, IpNet::V4(v4) if IpAddr::V4(v4.broadcast()) == dst));
         within_listed(dst, &["224.0.0.0/4", "255.255.255.255/32", "ff00::/8"]) || directed
+    }
+}
+
+/// PEER-24, PEER-25: `link` joins `own` subnet of its network with the `remote` one.
+fn joins(link: &PeeringLink, own: Option<SubnetId>, remote: Option<SubnetId>) -> bool {
+    let lists = |list: &[SubnetId], subnet: Option<SubnetId>| subnet.is_some_and(|s| list.contains(&s));
+    match &link.scope {
+        PeeringScope::Complete => true,
+        PeeringScope::Subnets { local, remote: far } => lists(local, own) && lists(far, remote),
     }
 }
 

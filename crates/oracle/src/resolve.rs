@@ -9,7 +9,7 @@ use crate::{
     answer::NextHopType,
     route_server::branch_to_branch,
     routes::{Row, Via},
-    topology::{connected_links, in_own_space, is_global, owner, runs, vnet_of, within},
+    topology::{connected_links, in_own_space, owner, runs, vnet_of, within},
     world::{Fate, Next, Packet, World},
 };
 
@@ -26,12 +26,12 @@ impl World<'_> {
                 _ => drop(DropReason::InsufficientInput),
             },
             NextHopType::VirtualAppliance => match row.route.next_hop_ip {
-                Some(ip) => self.to_appliance(packet, from, vnet, ip),
+                Some(ip) => self.hand_to_appliance(packet, from, vnet, ip),
                 None => drop(DropReason::NextHopUnreachable),
             },
             NextHopType::VirtualNetworkGateway => match (row.via, row.route.next_hop_ip) {
                 (Via::RouteServer, Some(ip)) if usable(self.network, from, row) => {
-                    self.to_appliance(packet, from, vnet, ip)
+                    self.hand_to_appliance(packet, from, vnet, ip)
                 }
                 (Via::RouteServer, _) => drop(DropReason::GatewayUnavailable),
                 _ => self.to_gateway(packet, from, vnet, row),
@@ -56,13 +56,12 @@ impl World<'_> {
             }
             Some(AddressOwner::Gateway(gateway)) => self.deliver_to_gateway(packet, from, gateway),
             Some(AddressOwner::PrivateEndpoint(endpoint)) => Ok(Next::Endpoint(endpoint, from)),
-            // Not modelled yet.
-            Some(AddressOwner::Frontend(..)) => Err((from, DropReason::InsufficientInput)),
+            Some(AddressOwner::Frontend(lb, frontend)) => self.enter_frontend(packet, from, lb, frontend),
         }
     }
 
     /// RT-16 to RT-21: the owner of the next-hop address; the packet stays as it is.
-    fn to_appliance(&self, packet: &mut Packet, from: Place, vnet: VnetId, ip: IpAddr) -> Fate {
+    fn hand_to_appliance(&mut self, packet: &mut Packet, from: Place, vnet: VnetId, ip: IpAddr) -> Fate {
         let Some(there) = self.adjacent_vnet(vnet, ip) else {
             return Err((from, DropReason::NextHopNotDirectlyConnected)); // RT-18, RT-20, U-05
         };
@@ -76,11 +75,7 @@ impl World<'_> {
             // RT-19: nobody there who forwards.
             Some(AddressOwner::Nic(_) | AddressOwner::PrivateEndpoint(_) | AddressOwner::RouteServer(_))
             | None => Err((from, DropReason::NextHopUnreachable)),
-            Some(AddressOwner::Frontend(lb, frontend)) => {
-                let global = is_global(self.network, vnet, there);
-                let backend = self.balance(packet, lb, frontend, global).map_err(|reason| (from, reason))?;
-                Ok(Next::Arrive(backend, from))
-            }
+            Some(AddressOwner::Frontend(lb, frontend)) => self.pass_frontend(packet, from, lb, frontend),
         }
     }
 

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use vnetsim_model::Network;
 use vnetsim_types::{
-    Direction, DropReason, FlowKey, GatewayId, IpProtocol, NicId, Place, PrivateEndpointId, VmId,
+    Direction, DropReason, FlowKey, GatewayId, IpProtocol, LbId, NicId, Place, PrivateEndpointId, VmId,
 };
 
 use crate::{
@@ -111,6 +111,21 @@ pub(crate) struct Translation {
     pub(crate) after: FlowKey,
 }
 
+/// A flow that a load balancer gave to a backend (LB-03, LB-04).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Balanced {
+    /// The balancer.
+    pub(crate) lb: LbId,
+    /// Number of the frontend.
+    pub(crate) frontend: u32,
+    /// The backend.
+    pub(crate) nic: NicId,
+    /// As the packet came.
+    pub(crate) outer: FlowKey,
+    /// As the backend gets it; equal to `outer` when nothing was translated.
+    pub(crate) inner: FlowKey,
+}
+
 /// What Azure's edge did to a packet that left for the internet (Part 5.3).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct EdgeTranslation {
@@ -134,6 +149,8 @@ pub(crate) struct World<'a> {
     pub(crate) sessions: Vec<Session>,
     /// Translations of all appliances.
     pub(crate) translations: Vec<Translation>,
+    /// Flows that balancers gave to backends.
+    pub(crate) balanced: Vec<Balanced>,
     /// Translations at the edge.
     pub(crate) edge: Vec<EdgeTranslation>,
 }
@@ -141,8 +158,9 @@ pub(crate) struct World<'a> {
 impl<'a> World<'a> {
     /// Nothing has happened yet.
     pub(crate) fn new(network: &'a Network, decide: Decide<'a>) -> Self {
-        let (flows, sessions, translations, edge) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { network, decide, flows, sessions, translations, edge }
+        let (flows, sessions, translations) = (Vec::new(), Vec::new(), Vec::new());
+        let (balanced, edge) = (Vec::new(), Vec::new());
+        Self { network, decide, flows, sessions, translations, balanced, edge }
     }
 
     /// Carries `packet` from `start` to its end.

@@ -1,5 +1,6 @@
 //! The document's own examples, asked of the oracle: Part 13 (V-xx), RT-35 and single rules.
 
+mod balancers;
 mod chaining;
 mod edge;
 mod endpoints;
@@ -9,4 +10,5 @@ mod lab;
 mod lab_edge;
 mod peering;
 mod route_servers;
+mod subnets;
 mod tables;
