@@ -24,6 +24,8 @@ pub enum Feature {
     /// Balancers beyond one HA-ports or port rule as next hop: probes, NAT, outbound rules, floating IP, IPv6,
     /// and their frontends as destinations.
     Balancers,
+    /// Outbound connections by the frontends of balancers.
+    Outbound,
     /// Rules of firewalls.
     Policies,
     /// Sizes of packets.
@@ -70,6 +72,12 @@ impl Plan {
                 self.vnets.iter_mut().for_each(|vnet| vnet.server_subnet = false);
             }
             Feature::Balancers => self.simple_balancers(),
+            Feature::Outbound => {
+                for balancer in &mut self.balancers {
+                    balancer.outbound = None;
+                    balancer.rules.iter_mut().for_each(|rule| rule.no_snat = true);
+                }
+            }
             Feature::Policies => self.machines.iter_mut().for_each(|machine| machine.policy.clear()),
             Feature::Mtu => {
                 self.switches[7] = 0;
