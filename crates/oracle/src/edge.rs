@@ -1,13 +1,13 @@
-//! The edge between the fabric and the internet (Part 5.3).
+//! The edge between the fabric and the internet, inbound (ADDR-18, LB-15).
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
-use vnetsim_model::{Frontend, IpConfiguration, LbSku};
-use vnetsim_types::{DropReason, FlowKey, LbId, NicId, Place};
+use vnetsim_model::{Frontend, LbSku};
+use vnetsim_types::{DropReason, LbId, NicId, Place};
 
 use crate::{
-    topology::{is_private, runs},
-    world::{Balanced, EdgeTranslation, Fate, Next, Packet, World},
+    topology::runs,
+    world::{EdgeTranslation, Fate, Next, Packet, World},
 };
 
 impl World<'_> {
@@ -36,7 +36,9 @@ impl World<'_> {
             if !runs(self.network, nic) {
                 return Err((here, DropReason::NoSuchDestination));
             }
+            let outside = packet.key;
             packet.key.dst = private;
+            self.invited.push(EdgeTranslation { nic, inside: packet.key, outside });
             return Ok(Next::Arrive(nic, here));
         }
         if let Some((lb, frontend)) = self.public_frontend(dst) {
@@ -64,7 +66,7 @@ impl World<'_> {
     }
 
     /// The public frontend with that address.
-    fn public_frontend(&self, address: IpAddr) -> Option<(LbId, u32)> {
+    pub(crate) fn public_frontend(&self, address: IpAddr) -> Option<(LbId, u32)> {
         for (ix, balancer) in self.network.load_balancers().iter().enumerate() {
             let of = |frontend: &Frontend| frontend.vnet.is_none() && frontend.address == address;
             if let Some(frontend) = balancer.frontends.iter().position(of) {
@@ -86,52 +88,19 @@ impl World<'_> {
         None
     }
 
-    /// RT-25, OUT-01, OUT-08: out to the internet with a translated source.
-    pub(crate) fn leave_for_internet(&mut self, packet: &mut Packet, from: Place) -> Fate {
-        let drop = |reason| Err((from, reason));
-        if is_private(packet.key.dst) {
-            return drop(DropReason::NoSuchDestination); // RT-25
+    /// `packet` has left Azure's edge: for somebody outside, or for a public address of this network.
+    pub(crate) fn outside(&mut self, packet: &mut Packet) -> Fate {
+        let dst = packet.key.dst;
+        let answers = self.edge.iter().any(|edge| edge.outside.reversed() == packet.key);
+        let mut gateways = self.network.gateways().iter().flat_map(|gateway| &gateway.instances);
+        let mut nat = self.network.subnets().iter().flat_map(|subnet| &subnet.nat_gateway);
+        let ours = self.public_owner(dst).is_some()
+            || self.public_frontend(dst).is_some()
+            || gateways.any(|instance| instance.public_address == Some(dst))
+            || nat.any(|address| *address == dst);
+        match answers || ours {
+            true => self.enter_from_internet(packet),
+            false => Ok(Next::Delivered(Place::Internet)),
         }
-        let Place::Nic(nic) = from else { return drop(DropReason::SourceNotTranslatable) };
-        // LB-03: an answer that a balancer's backend gave to somebody outside.
-        let answered = |balanced: &&Balanced| balanced.outer.reversed() == packet.key;
-        let public = |balanced: &&Balanced| self.public_frontend(balanced.outer.dst).is_some();
-        if self.balanced.iter().filter(answered).any(|balanced| public(&balanced)) {
-            return Ok(Next::Delivered(Place::Internet));
-        }
-        let configs = &self.network[nic].ip_configurations;
-        let Some(config) = configs.iter().find(|config| config.address == packet.key.src) else {
-            return drop(DropReason::SourceNotTranslatable); // OUT-08
-        };
-        let Some(public) = self.outbound_address(packet, nic, config) else {
-            return drop(DropReason::NoOutboundPath);
-        };
-        let inside = packet.key;
-        let outside = FlowKey { src: public, ..inside };
-        self.edge.push(EdgeTranslation { nic, inside, outside });
-        packet.key = outside;
-        Ok(Next::Delivered(Place::Internet))
-    }
-
-    /// OUT-01, U-16: the first method there is; `None` when there is none or it does not carry the protocol.
-    fn outbound_address(&self, packet: &Packet, nic: NicId, config: &IpConfiguration) -> Option<IpAddr> {
-        let src = packet.key.src;
-        let subnet = &self.network[self.network[nic].subnet];
-        let same_family = |address: &IpAddr| address.is_ipv4() == src.is_ipv4();
-        if let Some(nat) = subnet.nat_gateway.iter().copied().find(same_family) {
-            return packet.key.protocol.has_ports().then_some(nat); // OUT-05: TCP and UDP only
-        }
-        if let Some(public) = config.public_address.filter(same_family) {
-            return Some(public); // OUT-03
-        }
-        // OUT-07: an address nobody knows. IPv4 only: there is no default outbound access for IPv6 [GK].
-        let default_access = subnet.default_outbound_access.value && !self.behind_standard_lb(nic);
-        (default_access && src.is_ipv4()).then_some(Ipv4Addr::UNSPECIFIED.into())
-    }
-
-    /// LB-15: members of a pool of a Standard balancer have no default outbound access.
-    fn behind_standard_lb(&self, nic: NicId) -> bool {
-        let mut standard = self.network.load_balancers().iter().filter(|lb| lb.sku == LbSku::Standard);
-        standard.any(|lb| lb.pools.iter().any(|pool| pool.contains(&nic)))
     }
 }

@@ -18,6 +18,7 @@ mod learned;
 mod nic;
 mod nsg;
 mod onprem;
+mod outbound;
 mod propagation;
 mod resolve;
 mod route_server;

@@ -126,12 +126,12 @@ pub(crate) struct Balanced {
     pub(crate) inner: FlowKey,
 }
 
-/// What Azure's edge did to a packet that left for the internet (Part 5.3).
+/// What Azure's edge did to a packet that left for the internet, or came from there (Part 5.3).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct EdgeTranslation {
-    /// The NIC that sent it.
+    /// The NIC that sent it, or got it.
     pub(crate) nic: NicId,
-    /// As the NIC sent it.
+    /// As the NIC sent it, or got it.
     pub(crate) inside: FlowKey,
     /// As the internet sees it.
     pub(crate) outside: FlowKey,
@@ -151,16 +151,18 @@ pub(crate) struct World<'a> {
     pub(crate) translations: Vec<Translation>,
     /// Flows that balancers gave to backends.
     pub(crate) balanced: Vec<Balanced>,
-    /// Translations at the edge.
+    /// Translations of packets that left at the edge.
     pub(crate) edge: Vec<EdgeTranslation>,
+    /// Translations of packets that came from outside to the public address of a NIC.
+    pub(crate) invited: Vec<EdgeTranslation>,
 }
 
 impl<'a> World<'a> {
     /// Nothing has happened yet.
     pub(crate) fn new(network: &'a Network, decide: Decide<'a>) -> Self {
         let (flows, sessions, translations) = (Vec::new(), Vec::new(), Vec::new());
-        let (balanced, edge) = (Vec::new(), Vec::new());
-        Self { network, decide, flows, sessions, translations, balanced, edge }
+        let (balanced, edge, invited) = (Vec::new(), Vec::new(), Vec::new());
+        Self { network, decide, flows, sessions, translations, balanced, edge, invited }
     }
 
     /// Carries `packet` from `start` to its end.

@@ -110,6 +110,17 @@ impl Lab {
         });
     }
 
+    /// An outbound rule for the balancer's pool.
+    pub(crate) fn outbound_rule(&mut self, lb: &str) {
+        self.the_balancer(lb).outbound_rules.push(draft::OutboundRule {
+            span: Default::default(),
+            name: name("out"),
+            frontends: vec![name("front")],
+            backend_pool: name("pool"),
+            allocated_outbound_ports: None,
+        });
+    }
+
     /// The ports on which a guest listens.
     pub(crate) fn listens(&mut self, vm: &str, ports: &[&str]) {
         let ports = ports.iter().map(|text| text.parse::<ProtoPort>().expect("a port").into());

@@ -8,6 +8,7 @@ mod filters;
 mod gateways;
 mod lab;
 mod lab_edge;
+mod outbound;
 mod peering;
 mod route_servers;
 mod subnets;
