@@ -24,8 +24,6 @@ use crate::{
 
 /// What is left out of comparisons, because the oracle does not know it yet.
 pub const NOT_COMPARED: &[Feature] = &[
-    Feature::Classic,
-    Feature::Outbound,
     Feature::Policies,
     Feature::Mtu,
     Feature::Protocols,
