@@ -1,48 +1,179 @@
-//! Load balancers: which rule takes a packet, and which backend (Part 5.2).
+//! Load balancers: which rule takes a packet, which backend, and the translation there and back (Part 5.2).
 
-use vnetsim_model::{LbProtocol, LbRule, LbSku, LbTarget};
-use vnetsim_types::{DropReason, FlowKey, IpProtocol, LbId, NicId};
+use std::net::IpAddr;
+
+use vnetsim_model::{Era, LbProtocol, LbRule, LbSku, LbTarget, LoadBalancer, Network};
+use vnetsim_types::{
+    Direction, DropReason, FlowKey, IpProtocol, LbId, NicId, Place, ProtoPort, VmId, VnetId,
+};
 
 use crate::{
     answer::OracleHop,
     choice::Question,
-    topology::runs,
-    world::{Packet, World},
+    nsg::nsg_verdict,
+    tags::HOST,
+    topology::{is_global, runs, vnet_of},
+    world::{Balanced, Fate, Next, Packet, World},
 };
 
+/// Any port from which a health probe may come.
+const PROBE_PORT: u16 = 50_000;
+
 impl World<'_> {
-    /// RT-21, LB-02, LB-04, LB-08, LB-13: the backend of frontend number `frontend`.
-    pub(crate) fn balance(
-        &self,
+    /// LB-02, LB-03: `packet` is addressed to frontend number `frontend`.
+    pub(crate) fn enter_frontend(
+        &mut self,
         packet: &mut Packet,
+        from: Place,
         lb: LbId,
         frontend: u32,
-        global: bool,
-    ) -> Result<NicId, DropReason> {
+    ) -> Fate {
+        let outer = packet.key;
+        let (backend, rule) = self.balance(packet, from, lb, frontend).map_err(|reason| (from, reason))?;
+        // LB-12: a backend that calls itself; the two halves do not match in the guest.
+        let own = |vm: VmId| self.network[vm].nics.iter().any(|&nic| self.network[nic].owns(outer.src));
+        if self.network[backend].vm.is_some_and(own) {
+            return Err((from, DropReason::LoadBalancerHairpin));
+        }
+        let rule = &self.network[lb].rules[rule];
+        if !rule.floating_ip {
+            let port = if rule.backend_port == 0 { outer.dst_port } else { rule.backend_port };
+            let dst = self.network[backend].address_like(outer.dst).unwrap_or(outer.dst);
+            packet.key = FlowKey { dst, dst_port: port, ..outer };
+        }
+        self.remember(Balanced { lb, frontend, nic: backend, outer, inner: packet.key });
+        Ok(Next::Arrive(backend, from))
+    }
+
+    /// RT-21: frontend number `frontend` is the next hop; the packet stays as it is.
+    pub(crate) fn pass_frontend(
+        &mut self,
+        packet: &mut Packet,
+        from: Place,
+        lb: LbId,
+        frontend: u32,
+    ) -> Fate {
+        let (backend, _) = self.balance(packet, from, lb, frontend).map_err(|reason| (from, reason))?;
+        let (outer, inner) = (packet.key, packet.key);
+        self.remember(Balanced { lb, frontend, nic: backend, outer, inner });
+        Ok(Next::Arrive(backend, from))
+    }
+
+    fn remember(&mut self, balanced: Balanced) {
+        if !self.balanced.contains(&balanced) {
+            self.balanced.push(balanced);
+        }
+    }
+
+    /// LB-02, LB-04, LB-08, LB-13: the backend, and the position of the rule that says so.
+    fn balance(
+        &self,
+        packet: &mut Packet,
+        from: Place,
+        lb: LbId,
+        frontend: u32,
+    ) -> Result<(NicId, usize), DropReason> {
         let balancer = &self.network[lb];
-        // LB-13 first: over global peering a Basic frontend is not there at all.
-        if global && balancer.sku == LbSku::Basic {
+        // LB-13 first: what cannot be reached over global peering is not there at all.
+        if self.is_out_of_reach(balancer, frontend, vnet_of(self.network, from)) {
             return Err(DropReason::GlobalPeeringBasicLb);
         }
-        let of_frontend = |rule: &&LbRule| rule.frontend == frontend as usize;
-        let mut rules = balancer.rules.iter().filter(of_frontend);
-        let Some(rule) = rules.find(|rule| lb_rule_matches(rule, &packet.key)) else {
+        let takes = |rule: &LbRule| rule.frontend == frontend as usize && lb_rule_matches(rule, &packet.key);
+        let Some(position) = balancer.rules.iter().position(takes) else {
             return Err(DropReason::NoLoadBalancerRule);
         };
+<<<<<<< HEAD
         let members: Vec<NicId> = match rule.target {
             LbTarget::Pool(pool) => balancer.pools[pool].iter().map(|(nic, _)| *nic).collect(),
             LbTarget::Nic(nic) => vec![nic],
         };
         let healthy: Vec<NicId> = members.into_iter().filter(|&nic| runs(self.network, nic)).collect();
         let Some(&first) = healthy.first() else {
+=======
+        let rule = &balancer.rules[position];
+        let mut healthy = members(balancer, rule);
+        healthy.retain(|&nic| is_healthy(self.network, balancer, rule, nic));
+        if healthy.is_empty() {
+>>>>>>> testkit
             return Err(DropReason::NoHealthyBackend);
-        };
+        }
         let ambiguous = healthy.len() > 1;
-        let question = Question::Backend { lb, allowed: &healthy };
-        let backend = if ambiguous { healthy[self.choose(packet, question)] } else { first };
-        packet.hops.push(OracleHop::LoadBalancer { lb, backend, ambiguous });
-        Ok(backend)
+        let allowed = match self.backend_of(lb, frontend, rule, &packet.key) {
+            Some(nic) if healthy.contains(&nic) => vec![nic],
+            _ => healthy,
+        };
+        // Asked even when only one is left: the real one decides anew for each packet, and must agree.
+        let question = Question::Backend { lb, allowed: &allowed };
+        let chosen = if ambiguous { self.choose(packet, question) } else { 0 };
+        packet.hops.push(OracleHop::LoadBalancer { lb, backend: allowed[chosen], ambiguous });
+        Ok((allowed[chosen], position))
     }
+
+    /// LB-13, ERA-05: no Basic frontend is reached over global peering, in 2017 none at all.
+    fn is_out_of_reach(&self, balancer: &LoadBalancer, frontend: u32, from: Option<VnetId>) -> bool {
+        let home = balancer.frontends[frontend as usize].vnet;
+        let global = matches!((from, home), (Some(a), Some(b)) if is_global(self.network, a, b));
+        let basic = balancer.sku == LbSku::Basic || self.network.semantics().era == Era::Y2017;
+        global && basic
+    }
+
+    /// LB-04: the backend that a flow has already. LB-10: with HA ports also that of the opposite direction, where
+    /// the members have one ipConfiguration each.
+    fn backend_of(&self, lb: LbId, frontend: u32, rule: &LbRule, key: &FlowKey) -> Option<NicId> {
+        let single = |nic: &NicId| self.network[*nic].ip_configurations.len() == 1;
+        let symmetric =
+            rule.protocol == LbProtocol::All && members(&self.network[lb], rule).iter().all(single);
+        let mut known = self.balanced.iter().filter(|b| (b.lb, b.frontend) == (lb, frontend));
+        let same = |b: &&Balanced| b.outer == *key || (symmetric && b.outer == key.reversed());
+        known.find(same).map(|b| b.nic)
+    }
+
+    /// LB-03: what a backend answers gets the frontend's address as source again, at the backend's host.
+    pub(crate) fn translate_back(&self, packet: &mut Packet, nic: NicId) {
+        let answer = packet.key.reversed();
+        if let Some(balanced) = self.balanced.iter().find(|b| b.nic == nic && b.inner == answer) {
+            packet.key = balanced.outer.reversed();
+        }
+    }
+}
+
+/// LB-01, LB-16: a pool, or the one NIC of an inbound NAT rule.
+fn members(balancer: &LoadBalancer, rule: &LbRule) -> Vec<NicId> {
+    match rule.target {
+        LbTarget::Pool(pool) => balancer.pools[pool].clone(),
+        LbTarget::Nic(nic) => vec![nic],
+    }
+}
+
+/// LB-07, LB-08: the machine runs and, where the rule has a probe with a port, the probe comes through: NSGs let
+/// 168.63.129.16 reach it (NSG-17, FAB-10), and something listens.
+fn is_healthy(network: &Network, balancer: &LoadBalancer, rule: &LbRule, nic: NicId) -> bool {
+    if !runs(network, nic) {
+        return false;
+    }
+    let Some(port) = rule.probe.and_then(|probe| balancer.probes[probe].port) else { return true };
+    let host: IpAddr = HOST.parse().expect("an address written in the source");
+    let frontend = balancer.frontends[rule.frontend].address;
+    let Some(dst) = network[nic].address_like(host).or(network[nic].address_like(frontend)) else {
+        return false;
+    };
+    let key = FlowKey { protocol: IpProtocol::TCP, src: host, dst, src_port: PROBE_PORT, dst_port: port };
+    let wanted = ProtoPort { protocol: IpProtocol::TCP, port };
+    let listens = network[nic].vm.is_some_and(|vm| match &network[vm].guest.listen {
+        Some(ports) => ports.contains(&wanted),
+        None => true,
+    });
+    listens && nsg_verdict(network, nic, Direction::Inbound, &key).allowed
+}
+
+/// LB-11: `ip` is the frontend of a rule with floating IP whose target `nic` is; its guest owns that address.
+pub(crate) fn floats_to(network: &Network, nic: NicId, ip: IpAddr) -> bool {
+    network.load_balancers().iter().any(|balancer| {
+        balancer.rules.iter().any(|rule| {
+            let frontend = balancer.frontends[rule.frontend].address == ip;
+            rule.floating_ip && frontend && members(balancer, rule).contains(&nic)
+        })
+    })
 }
 
 /// LB-02, LB-09: All with port 0 covers everything (U-07), else protocol and port must match.

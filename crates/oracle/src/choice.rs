@@ -1,5 +1,7 @@
 //! What Azure leaves to a hash, the oracle asks: it names who is allowed, the asked one picks.
 
+use std::net::IpAddr;
+
 use vnetsim_types::{FlowKey, GatewayId, LbId, NicId, Place, SiteId, SubnetId};
 
 use crate::answer::OracleRoute;
@@ -29,6 +31,13 @@ pub enum Question<'a> {
         /// Sites and gateways at their ends.
         allowed: &'a [Place],
     },
+    /// OUT-04, OUT-05: one of several shared public addresses; asked once per flow.
+    Address {
+        /// The sender.
+        nic: NicId,
+        /// Addresses of the NAT gateway, or of the balancer's frontends.
+        allowed: &'a [IpAddr],
+    },
     /// U-32: the gateway that a site with several connections sends to.
     Entrance {
         /// The site.
@@ -45,6 +54,7 @@ impl Question<'_> {
             Self::Route { allowed, .. } => allowed.len(),
             Self::Tunnel { allowed, .. } => allowed.len(),
             Self::Entrance { allowed, .. } => allowed.len(),
+            Self::Address { allowed, .. } => allowed.len(),
         }
     }
 }

@@ -1,12 +1,12 @@
-//! The edge between the fabric and the internet (Part 5.3).
+//! The edge between the fabric and the internet, inbound (ADDR-18, LB-15).
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
-use vnetsim_model::{IpConfiguration, LbSku};
-use vnetsim_types::{DropReason, FlowKey, NicId, Place};
+use vnetsim_model::{Frontend, LbSku};
+use vnetsim_types::{DropReason, LbId, NicId, Place};
 
 use crate::{
-    topology::{is_private, runs},
+    topology::runs,
     world::{EdgeTranslation, Fate, Next, Packet, World},
 };
 
@@ -18,14 +18,13 @@ impl World<'_> {
             Place::Internet => self.enter_from_internet(packet),
             // A gateway that answers (FE-17).
             Place::Gateway(gateway) => self.route(packet, from, self.network[gateway].subnet),
-            Place::Nic(_) | Place::PrivateEndpoint(_) | Place::Platform => {
-                Err((from, DropReason::InsufficientInput))
-            }
+            Place::PrivateEndpoint(endpoint) => self.leave_endpoint(packet, endpoint),
+            Place::Nic(_) | Place::Platform => Err((from, DropReason::InsufficientInput)),
         }
     }
 
     /// ADDR-18: a reply to something that went out, or a packet to somebody's public address.
-    fn enter_from_internet(&self, packet: &mut Packet) -> Fate {
+    fn enter_from_internet(&mut self, packet: &mut Packet) -> Fate {
         let here = Place::Internet;
         let reply_to = self.edge.iter().find(|edge| edge.outside.reversed() == packet.key);
         if let Some(edge) = reply_to {
@@ -37,18 +36,44 @@ impl World<'_> {
             if !runs(self.network, nic) {
                 return Err((here, DropReason::NoSuchDestination));
             }
+            let outside = packet.key;
             packet.key.dst = private;
+            self.invited.push(EdgeTranslation { nic, inside: packet.key, outside });
             return Ok(Next::Arrive(nic, here));
         }
-        // Public frontends and the gateways' own addresses exist, but are not modelled as destinations.
-        let mut frontends = self.network.load_balancers().iter().flat_map(|lb| &lb.frontends);
-        let frontend = frontends.any(|frontend| frontend.vnet.is_none() && frontend.address == dst);
+        if let Some((lb, frontend)) = self.public_frontend(dst) {
+            return self.enter_public_frontend(packet, lb, frontend);
+        }
+        // What a gateway does with packets for itself is not modelled.
         let mut instances = self.network.gateways().iter().flat_map(|gateway| &gateway.instances);
-        let gateway = instances.any(|instance| instance.public_address == Some(dst));
-        match frontend || gateway {
+        match instances.any(|instance| instance.public_address == Some(dst)) {
             true => Err((here, DropReason::InsufficientInput)),
             false => Err((here, DropReason::NoPublicAddress)),
         }
+    }
+
+    /// LB-15: a Standard balancer is closed to the outside until an NSG opens it.
+    fn enter_public_frontend(&mut self, packet: &mut Packet, lb: LbId, frontend: u32) -> Fate {
+        let next = self.enter_frontend(packet, Place::Internet, lb, frontend)?;
+        if let Next::Arrive(backend, _) = next {
+            let receiver = &self.network[backend];
+            let filtered = receiver.nsg.is_some() || self.network[receiver.subnet].nsg.is_some();
+            if self.network[lb].sku == LbSku::Standard && !filtered {
+                return Err((Place::Nic(backend), DropReason::NsgDeny));
+            }
+        }
+        Ok(next)
+    }
+
+    /// The public frontend with that address.
+    pub(crate) fn public_frontend(&self, address: IpAddr) -> Option<(LbId, u32)> {
+        for (ix, balancer) in self.network.load_balancers().iter().enumerate() {
+            let of = |frontend: &Frontend| frontend.vnet.is_none() && frontend.address == address;
+            if let Some(frontend) = balancer.frontends.iter().position(of) {
+                return Some((LbId::new(ix), frontend as u32));
+            }
+        }
+        None
     }
 
     /// The NIC and private address behind a public address of an ipConfiguration.
@@ -63,12 +88,21 @@ impl World<'_> {
         None
     }
 
-    /// RT-25, OUT-01, OUT-08: out to the internet with a translated source.
-    pub(crate) fn leave_for_internet(&mut self, packet: &mut Packet, from: Place) -> Fate {
-        let drop = |reason| Err((from, reason));
-        if is_private(packet.key.dst) {
-            return drop(DropReason::NoSuchDestination); // RT-25
+    /// `packet` has left Azure's edge: for somebody outside, or for a public address of this network.
+    pub(crate) fn outside(&mut self, packet: &mut Packet) -> Fate {
+        let dst = packet.key.dst;
+        let answers = self.edge.iter().any(|edge| edge.outside.reversed() == packet.key);
+        let mut gateways = self.network.gateways().iter().flat_map(|gateway| &gateway.instances);
+        let mut nat = self.network.subnets().iter().flat_map(|subnet| &subnet.nat_gateway);
+        let ours = self.public_owner(dst).is_some()
+            || self.public_frontend(dst).is_some()
+            || gateways.any(|instance| instance.public_address == Some(dst))
+            || nat.any(|address| *address == dst);
+        match answers || ours {
+            true => self.enter_from_internet(packet),
+            false => Ok(Next::Delivered(Place::Internet)),
         }
+<<<<<<< HEAD
         let Place::Nic(nic) = from else { return drop(DropReason::SourceNotTranslatable) };
         let configs = &self.network[nic].ip_configurations;
         let Some(config) = configs.iter().find(|config| config.address == packet.key.src) else {
@@ -104,5 +138,7 @@ impl World<'_> {
     fn behind_standard_lb(&self, nic: NicId) -> bool {
         let mut standard = self.network.load_balancers().iter().filter(|lb| lb.sku == LbSku::Standard);
         standard.any(|lb| lb.pools.iter().any(|pool| pool.iter().any(|(member, _)| *member == nic)))
+=======
+>>>>>>> testkit
     }
 }

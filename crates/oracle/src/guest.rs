@@ -7,6 +7,7 @@ use vnetsim_types::{DropReason, FlowKey, IpProtocol, NicId, Place, ProtoPort, Vm
 
 use crate::{
     answer::OracleHop,
+    balancer::floats_to,
     topology::{in_own_space, is_private},
     world::{Fate, Kind, Next, Packet, Session, Translation, World},
 };
@@ -24,7 +25,9 @@ impl World<'_> {
             packet.key = translation.before.reversed();
             return self.forward(packet, nic, vm, true);
         }
-        let own = self.network[vm].nics.iter().any(|&own| self.network[own].owns(packet.key.dst));
+        let dst = packet.key.dst;
+        let own = self.network[vm].nics.iter().any(|&own| self.network[own].owns(dst));
+        let own = own || floats_to(self.network, nic, dst);
         if own { self.socket(packet, nic, vm) } else { self.forward(packet, nic, vm, false) }
     }
 

@@ -1,18 +1,20 @@
-//! Rows that a subnet learns from the gateways that serve its network (RT-06, RT-14, FE-04 to FE-06).
+//! Rows that a subnet learns from the gateways and route servers that serve its network (RT-06, FE-04 to FE-06).
 
 use std::net::IpAddr;
 
-use vnetsim_model::{Gateway, GatewayType, Network};
-use vnetsim_types::{GatewayId, IpNet, SubnetId};
+use vnetsim_model::{Gateway, GatewayType, HubRoutingPreference, Network};
+use vnetsim_types::{IpNet, SubnetId};
 
 use crate::{
     answer::{NextHopType, RouteSource},
     propagation::Propagation,
-    routes::{Row, Via, system_row, table},
+    route_server::{appliance_routes, hubs_of, preference},
+    routes::{Row, Via, system_row},
     topology::gateways_serving,
 };
 
 /// One way to a prefix, before the best ones are chosen.
+#[derive(PartialEq, Eq)]
 struct Way {
     prefix: IpNet,
     via: Via,
@@ -23,9 +25,6 @@ struct Way {
 
 /// The learned rows of `subnet`: of each prefix the best ways, one row per next hop.
 pub(crate) fn learned_rows(network: &Network, subnet: SubnetId) -> Vec<Row> {
-    if table(network, subnet).is_some_and(|table| table.disable_bgp_route_propagation.value) {
-        return Vec::new(); // RT-14
-    }
     let ways = ways(network, subnet);
     let mut rows = Vec::new();
     for way in &ways {
@@ -38,9 +37,10 @@ pub(crate) fn learned_rows(network: &Network, subnet: SubnetId) -> Vec<Row> {
 }
 
 fn ways(network: &Network, subnet: SubnetId) -> Vec<Way> {
-    let propagation = Propagation::of(network);
+    let vnet = network[subnet].vnet;
+    let (propagation, preference) = (Propagation::of(network), preference(network, vnet));
     let mut ways: Vec<Way> = Vec::new();
-    for gateway in gateways_serving(network, network[subnet].vnet) {
+    for gateway in gateways_serving(network, vnet) {
         for route in propagation.known(gateway) {
             let via = Via::Gateway(gateway);
             // Two tunnels of one gateway to one prefix are one row: the gateway chooses between them (U-32).
@@ -48,17 +48,32 @@ fn ways(network: &Network, subnet: SubnetId) -> Vec<Way> {
                 continue;
             }
             let next_hops = addresses(&network[gateway], route.bgp);
-            let rank = rank(network, gateway, route.length);
+            let express = network[gateway].kind == GatewayType::ExpressRoute;
+            let rank = rank(preference, express, route.length);
             ways.push(Way { prefix: route.prefix, via, next_hops, rank });
+        }
+    }
+    for hub in hubs_of(network, vnet) {
+        for route in appliance_routes(network, hub) {
+            let (prefix, next_hops) = (route.prefix, vec![route.next_hop]);
+            let new =
+                Way { prefix, via: Via::RouteServer, next_hops, rank: rank(preference, false, route.length) };
+            // Appliances behind one balancer name the same next hop.
+            if !ways.contains(&new) {
+                ways.push(new);
+            }
         }
     }
     ways
 }
 
-/// FE-06, GW-13: ExpressRoute first, then the shorter path.
-fn rank(network: &Network, gateway: GatewayId, length: usize) -> (usize, usize) {
-    let express = network[gateway].kind == GatewayType::ExpressRoute;
-    (usize::from(!express), length)
+/// FE-06, GW-13: ExpressRoute first, then the shorter path, unless a route server prefers something else.
+fn rank(preference: HubRoutingPreference, express: bool, length: usize) -> (usize, usize) {
+    match preference {
+        HubRoutingPreference::ExpressRoute => (usize::from(!express), length),
+        HubRoutingPreference::VpnGateway => (usize::from(express), length),
+        HubRoutingPreference::AsPath => (length, usize::from(!express)),
+    }
 }
 
 /// RT-06: the public address of a gateway with one instance and configured routes, else the private address of

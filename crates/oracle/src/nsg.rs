@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 
 use vnetsim_model::{Access, AddressSpec, Network, Nsg, PortRange, RuleProtocol, SecurityRule};
-use vnetsim_types::{AsgId, Direction, FlowKey, IpProtocol, NicId, NsgId, Span};
+use vnetsim_types::{AsgId, Direction, FlowKey, IpProtocol, NicId, NsgId, Span, SubnetId};
 
-use crate::{answer::NsgVerdict, tags::tag_holds};
+use crate::{answer::NsgVerdict, endpoint::is_member, tags::tag_holds};
 
 /// What one attached NSG said.
 #[derive(Clone, Debug)]
@@ -40,7 +40,7 @@ pub(crate) fn decisions(network: &Network, nic: NicId, direction: Direction, key
     };
     let mut decisions = Vec::new();
     for nsg in order.into_iter().flatten() {
-        let decision = decide(network, nic, &network[nsg], direction, key);
+        let decision = decide(network, network[nic].subnet, &network[nsg], direction, key);
         let go_on = decision.allowed;
         decisions.push(decision);
         if !go_on {
@@ -50,14 +50,21 @@ pub(crate) fn decisions(network: &Network, nic: NicId, direction: Direction, key
     decisions
 }
 
-/// NSG-03: the first rule that matches, by priority; the default rules come last.
-fn decide(network: &Network, nic: NicId, nsg: &Nsg, direction: Direction, key: &FlowKey) -> Decision {
+/// NSG-03: the first rule that matches, by priority; the default rules come last. Tags and groups mean what they
+/// mean at `subnet`.
+pub(crate) fn decide(
+    network: &Network,
+    subnet: SubnetId,
+    nsg: &Nsg,
+    direction: Direction,
+    key: &FlowKey,
+) -> Decision {
     let mut rules: Vec<SecurityRule> = nsg.rules.clone();
     rules.extend(default_rules());
     rules.retain(|rule| rule.direction == direction);
     rules.sort_by_key(|rule| rule.priority);
     for rule in &rules {
-        let matches = rule_matches(network, nic, rule, key);
+        let matches = rule_matches(network, subnet, rule, key);
         if matches == Some(false) {
             continue;
         }
@@ -69,12 +76,12 @@ fn decide(network: &Network, nic: NicId, nsg: &Nsg, direction: Direction, key: &
 }
 
 /// `None` when every field that can be decided matches and one cannot be decided.
-fn rule_matches(network: &Network, nic: NicId, rule: &SecurityRule, key: &FlowKey) -> Option<bool> {
+fn rule_matches(network: &Network, subnet: SubnetId, rule: &SecurityRule, key: &FlowKey) -> Option<bool> {
     let fields = [
         Some(protocol_matches(rule.protocol, key.protocol)),
         Some(ports_match(rule, key)),
-        address_matches(network, nic, &rule.source, key.src),
-        address_matches(network, nic, &rule.destination, key.dst),
+        address_matches(network, subnet, &rule.source, key.src),
+        address_matches(network, subnet, &rule.destination, key.dst),
     ];
     if fields.contains(&Some(false)) {
         return Some(false);
@@ -106,21 +113,22 @@ fn has_port(ranges: &[PortRange], port: u16) -> bool {
     ranges.iter().any(|range| range.from <= port && port <= range.to)
 }
 
-/// One side of a rule, with the meaning tags and groups have at `nic`; `None` when it cannot be known.
-fn address_matches(network: &Network, nic: NicId, spec: &AddressSpec, ip: IpAddr) -> Option<bool> {
+/// One side of a rule, with the meaning tags and groups have at `subnet`; `None` when it cannot be known.
+fn address_matches(network: &Network, subnet: SubnetId, spec: &AddressSpec, ip: IpAddr) -> Option<bool> {
     match spec {
         AddressSpec::Any => Some(true),
         AddressSpec::Prefixes(prefixes) => Some(prefixes.iter().any(|prefix| prefix.contains(&ip))),
-        AddressSpec::Tag(tag) => tag_holds(network, network[nic].subnet, tag, ip),
-        AddressSpec::Asgs(groups) => Some(asg_holds(network, nic, groups, ip)),
+        AddressSpec::Tag(tag) => tag_holds(network, subnet, tag, ip),
+        AddressSpec::Asgs(groups) => Some(asg_holds(network, subnet, groups, ip)),
     }
 }
 
-/// NSG-20, NSG-21: an address of a member ipConfiguration in the NIC's own network.
-fn asg_holds(network: &Network, nic: NicId, groups: &[AsgId], ip: IpAddr) -> bool {
-    let same_network = network.nics().iter().filter(|other| other.vnet == network[nic].vnet);
-    let mut configs = same_network.flat_map(|other| &other.ip_configurations);
+/// NSG-20, NSG-21: an address of a member, an ipConfiguration or a private endpoint, in the subnet's own network.
+fn asg_holds(network: &Network, subnet: SubnetId, groups: &[AsgId], ip: IpAddr) -> bool {
+    let same_network = network.nics().iter().filter(|nic| nic.vnet == network[subnet].vnet);
+    let mut configs = same_network.flat_map(|nic| &nic.ip_configurations);
     configs.any(|config| config.address == ip && config.asgs.iter().any(|asg| groups.contains(asg)))
+        || is_member(network, subnet, groups, ip)
 }
 
 /// NSG-07.

@@ -7,6 +7,7 @@ use crate::{
     answer::{OracleHop, RouteSource},
     choice::Question,
     propagation::{Node, Propagation, live_connections},
+    resolve::usable,
     routes::{Row, Via},
     topology::{gateways_serving, within},
     world::{Fate, Next, Packet, World},
@@ -45,7 +46,7 @@ impl World<'_> {
         match from {
             Place::Gateway(here) if here == gateway => self.beyond(packet, gateway),
             // There is no transit between two gateways of one network (GW-13).
-            Place::Gateway(_) => unavailable,
+            Place::Gateway(_) if !usable(self.network, from, row) => unavailable,
             _ => Ok(Next::Gateway(gateway, from)),
         }
     }
@@ -89,7 +90,12 @@ impl World<'_> {
     }
 
     /// FE-17: a VPN gateway answers ping. What else a gateway does with packets for itself is not modelled.
-    pub(crate) fn to_gateway_itself(&mut self, packet: &mut Packet, from: Place, gateway: GatewayId) -> Fate {
+    pub(crate) fn deliver_to_gateway(
+        &mut self,
+        packet: &mut Packet,
+        from: Place,
+        gateway: GatewayId,
+    ) -> Fate {
         let here = Place::Gateway(gateway);
         if self.network[gateway].kind != GatewayType::Vpn || !packet.key.protocol.is_icmp() {
             return Err((from, DropReason::InsufficientInput));

@@ -1,4 +1,4 @@
-//! Who learns which prefix from whom (Part 6): gateways over tunnels and circuits.
+//! Who learns which prefix from whom (Part 6): gateways over tunnels and circuits, and through route servers.
 //!
 //! Routes travel in rounds, like rumours, until nobody learns anything new. No route comes back to somebody whom
 //! it has passed, and only the shortest ones are passed on.
@@ -8,7 +8,10 @@ use std::net::IpAddr;
 use vnetsim_model::{Connection, ConnectionEnd, GatewayType, Network, SiteKind};
 use vnetsim_types::{GatewayId, IpNet, SiteId, VnetId};
 
-use crate::topology::{connected_links, exchanged, lends_to, overlap};
+use crate::{
+    route_server::{appliance_routes, branch_to_branch},
+    topology::{connected_links, exchanged, lends_to, overlap},
+};
 
 /// A gateway or a site on a route's way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -144,8 +147,29 @@ impl<'a> Propagation<'a> {
         if self.network[gateway].kind == GatewayType::Vpn {
             all.extend(self.passed_on(gateway).into_iter().map(|route| via(route, from)));
         }
+        all.extend(self.other_branches(gateway).into_iter().map(|route| via(route, from)));
         all.retain(|route| !route.passed.contains(&listener));
         all
+    }
+
+    /// GW-13: with a route server that joins branches, also what the other gateway of the network and the
+    /// appliances know.
+    fn other_branches(&self, gateway: GatewayId) -> Vec<Learned> {
+        let vnet = self.network[gateway].vnet;
+        if !branch_to_branch(self.network, vnet) {
+            return Vec::new();
+        }
+        let mut all = Vec::new();
+        for (other, _) in self.network.gateways_of(vnet).filter(|(other, _)| *other != gateway) {
+            let routes = self.passed_on(other).into_iter();
+            let node = Node::Gateway(other);
+            all.extend(routes.map(|route| Learned { length: route.length + 1, ..via(route, node) }));
+        }
+        for route in appliance_routes(self.network, vnet) {
+            let (prefix, length, from) = (route.prefix, route.length, Node::Gateway(gateway));
+            all.push(Learned { prefix, from, length, bgp: true, passed: Vec::new() });
+        }
+        self.without_own_and_default(vnet, all)
     }
 
     /// The gateway's own network, and those that borrow it.
@@ -160,10 +184,14 @@ impl<'a> Propagation<'a> {
         all
     }
 
-    /// GW-09, GW-10, FE-02: never a default route, and nothing learned by BGP that overlaps the own network.
+    /// What `gateway` knows and may pass on.
     fn passed_on(&self, gateway: GatewayId) -> Vec<Learned> {
-        let own = &self.network[self.network[gateway].vnet].address_space;
-        let mut all = self.known(gateway);
+        self.without_own_and_default(self.network[gateway].vnet, self.known(gateway))
+    }
+
+    /// GW-09, GW-10, FE-02: never a default route, and nothing learned by BGP that overlaps the own network.
+    fn without_own_and_default(&self, vnet: VnetId, mut all: Vec<Learned>) -> Vec<Learned> {
+        let own = &self.network[vnet].address_space;
         all.retain(|route| route.prefix.prefix_len() > 0);
         all.retain(|route| !route.bgp || !own.iter().any(|block| overlap(&block.value, &route.prefix)));
         all

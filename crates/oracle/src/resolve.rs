@@ -2,13 +2,14 @@
 
 use std::net::IpAddr;
 
-use vnetsim_model::{AddressOwner, GatewayType};
+use vnetsim_model::{AddressOwner, GatewayType, Network};
 use vnetsim_types::{DropReason, Place, VnetId};
 
 use crate::{
     answer::NextHopType,
+    route_server::branch_to_branch,
     routes::{Row, Via},
-    topology::{connected_links, in_own_space, is_global, owner, runs, vnet_of, within},
+    topology::{connected_links, in_own_space, owner, runs, vnet_of, within},
     world::{Fate, Next, Packet, World},
 };
 
@@ -25,11 +26,21 @@ impl World<'_> {
                 _ => drop(DropReason::InsufficientInput),
             },
             NextHopType::VirtualAppliance => match row.route.next_hop_ip {
-                Some(ip) => self.to_appliance(packet, from, vnet, ip),
+                Some(ip) => self.hand_to_appliance(packet, from, vnet, ip),
                 None => drop(DropReason::NextHopUnreachable),
             },
-            NextHopType::VirtualNetworkGateway => self.to_gateway(packet, from, vnet, row),
+            NextHopType::VirtualNetworkGateway => match (row.via, row.route.next_hop_ip) {
+                (Via::RouteServer, Some(ip)) if usable(self.network, from, row) => {
+                    self.hand_to_appliance(packet, from, vnet, ip)
+                }
+                (Via::RouteServer, _) => drop(DropReason::GatewayUnavailable),
+                _ => self.to_gateway(packet, from, vnet, row),
+            },
             NextHopType::Internet => self.leave_for_internet(packet, from),
+            NextHopType::InterfaceEndpoint => match row.via {
+                Via::Endpoint(endpoint) => Ok(Next::Endpoint(endpoint, from)),
+                _ => drop(DropReason::InsufficientInput),
+            },
             // RT-07: the endpoint is not modelled yet.
             NextHopType::VirtualNetworkServiceEndpoint => drop(DropReason::InsufficientInput),
         }
@@ -43,16 +54,14 @@ impl World<'_> {
             Some(AddressOwner::Nic(_) | AddressOwner::RouteServer(_)) | None => {
                 Err((from, DropReason::NoSuchDestination))
             }
-            Some(AddressOwner::Gateway(gateway)) => self.to_gateway_itself(packet, from, gateway),
-            // Not modelled yet.
-            Some(AddressOwner::Frontend(..) | AddressOwner::PrivateEndpoint(_)) => {
-                Err((from, DropReason::InsufficientInput))
-            }
+            Some(AddressOwner::Gateway(gateway)) => self.deliver_to_gateway(packet, from, gateway),
+            Some(AddressOwner::PrivateEndpoint(endpoint)) => Ok(Next::Endpoint(endpoint, from)),
+            Some(AddressOwner::Frontend(lb, frontend)) => self.enter_frontend(packet, from, lb, frontend),
         }
     }
 
     /// RT-16 to RT-21: the owner of the next-hop address; the packet stays as it is.
-    fn to_appliance(&self, packet: &mut Packet, from: Place, vnet: VnetId, ip: IpAddr) -> Fate {
+    fn hand_to_appliance(&mut self, packet: &mut Packet, from: Place, vnet: VnetId, ip: IpAddr) -> Fate {
         let Some(there) = self.adjacent_vnet(vnet, ip) else {
             return Err((from, DropReason::NextHopNotDirectlyConnected)); // RT-18, RT-20, U-05
         };
@@ -66,11 +75,7 @@ impl World<'_> {
             // RT-19: nobody there who forwards.
             Some(AddressOwner::Nic(_) | AddressOwner::PrivateEndpoint(_) | AddressOwner::RouteServer(_))
             | None => Err((from, DropReason::NextHopUnreachable)),
-            Some(AddressOwner::Frontend(lb, frontend)) => {
-                let global = is_global(self.network, vnet, there);
-                let backend = self.balance(packet, lb, frontend, global).map_err(|reason| (from, reason))?;
-                Ok(Next::Arrive(backend, from))
-            }
+            Some(AddressOwner::Frontend(lb, frontend)) => self.pass_frontend(packet, from, lb, frontend),
         }
     }
 
@@ -85,5 +90,16 @@ impl World<'_> {
             family && within(ip, &link.remote_address_space)
         });
         holding.map(|link| link.remote.value)
+    }
+}
+
+/// GW-13: a gateway uses what it has learned itself; what the other gateway of its network or an appliance knows
+/// only with a route server that joins branches. Everybody else uses every row.
+pub(crate) fn usable(network: &Network, from: Place, row: &Row) -> bool {
+    let Place::Gateway(here) = from else { return true };
+    match row.via {
+        Via::Gateway(gateway) if gateway == here => true,
+        Via::Gateway(_) | Via::RouteServer => branch_to_branch(network, network[here].vnet),
+        Via::Nothing | Via::Peer(_) | Via::Endpoint(_) => true,
     }
 }

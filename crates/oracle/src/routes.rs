@@ -5,10 +5,11 @@ use std::net::IpAddr;
 use vnetsim_model::{
     BgpVsPeering, DeploymentModel, Network, NoneRoutesOnDefaultOverride, RouteTable, UserNextHop, UserRoute,
 };
-use vnetsim_types::{GatewayId, IpNet, SubnetId, VnetId};
+use vnetsim_types::{GatewayId, IpNet, PrivateEndpointId, SubnetId, VnetId};
 
 use crate::{
     answer::{NextHopType, OracleRoute, RouteSource},
+    endpoint::endpoint_rows,
     learned::learned_rows,
     topology::{connected_links, exchanged, is_global, net},
 };
@@ -23,6 +24,8 @@ pub(crate) struct Row {
     pub(crate) route: OracleRoute,
     /// What the row leads to beyond that.
     pub(crate) via: Via,
+    /// RT-08: a user route took the place of this row of a private endpoint.
+    pub(crate) displaced: bool,
     /// RT-13: 0 for an explicit prefix, more for ever broader tags.
     tag_rank: u8,
 }
@@ -36,13 +39,17 @@ pub(crate) enum Via {
     Peer(VnetId),
     /// The gateway that taught a learned row.
     Gateway(GatewayId),
+    /// A private endpoint.
+    Endpoint(PrivateEndpointId),
+    /// A route server taught a learned row; packets go to its next-hop address.
+    RouteServer,
 }
 
 /// Every row that Azure lists for `subnet`, Active and Invalid.
 ///
 /// In the order system (own space, peerings, service endpoints, internet, None), learned, user.
 pub fn effective_routes(network: &Network, subnet: SubnetId) -> Vec<OracleRoute> {
-    let mut all = rows(network, subnet);
+    let mut all = rows(network, subnet, true);
     // RT-32: classic tables show neither peerings nor service endpoints; the traffic takes them all the same.
     if network[network[subnet].vnet].deployment_model == DeploymentModel::Classic {
         all.retain(|row| !matches!(row.via, Via::Peer(_)) && !is_service_endpoint(row));
@@ -63,7 +70,15 @@ pub fn choose_routes(network: &Network, subnet: SubnetId, dst: IpAddr) -> Vec<Or
 
 /// [`choose_routes`] with the facts behind the rows.
 pub(crate) fn choose_rows(network: &Network, subnet: SubnetId, dst: IpAddr) -> Vec<Row> {
-    let mut candidates = rows(network, subnet);
+    choose_among(rows(network, subnet, true), dst)
+}
+
+/// [`choose_rows`] as if the subnet had no route table.
+pub(crate) fn choose_system_rows(network: &Network, subnet: SubnetId, dst: IpAddr) -> Vec<Row> {
+    choose_among(rows(network, subnet, false), dst)
+}
+
+fn choose_among(mut candidates: Vec<Row>, dst: IpAddr) -> Vec<Row> {
     // RT-11: rows beaten on their own prefix do not take part.
     candidates.retain(|row| row.route.active && row.route.prefix.contains(&dst));
     // RT-07: a destination of a service endpoint cannot be drawn away by a user route, however long;
@@ -77,13 +92,18 @@ pub(crate) fn choose_rows(network: &Network, subnet: SubnetId, dst: IpAddr) -> V
     candidates
 }
 
-/// All rows of `subnet` with their states.
-fn rows(network: &Network, subnet: SubnetId) -> Vec<Row> {
+/// All rows of `subnet` with their states; with the route table that it has, or as if it had none.
+fn rows(network: &Network, subnet: SubnetId, with_table: bool) -> Vec<Row> {
+    let table = table(network, subnet).filter(|_| with_table);
     let own = own_rows(network, subnet);
     let peering = peering_rows(network, subnet);
-    let endpoint = service_endpoint_rows(network, subnet);
-    let user = user_rows(network, subnet);
-    let mut learned = learned_rows(network, subnet);
+    let mut endpoint = service_endpoint_rows(network, subnet);
+    endpoint.extend(endpoint_rows(network, subnet, table));
+    let user = user_rows(table);
+    let mut learned = match table {
+        Some(table) if table.disable_bgp_route_propagation.value => Vec::new(), // RT-14
+        _ => learned_rows(network, subnet),
+    };
     if network.semantics().bgp_vs_peering == BgpVsPeering::SystemWins {
         // RT-12, FE-03, GW-10: not even listed.
         let system: Vec<&Row> = own.iter().chain(&peering).chain(&endpoint).collect();
@@ -170,9 +190,9 @@ fn none_rows(network: &Network, own: &[Row], peering: &[Row], learned: &[Row], u
     prefixes.into_iter().map(|prefix| system_row(prefix, NextHopType::None)).collect()
 }
 
-/// RT-09, RT-13: the routes of the subnet's table, one row per prefix.
-fn user_rows(network: &Network, subnet: SubnetId) -> Vec<Row> {
-    let routes = table(network, subnet).map_or(&[][..], |table| &table.routes);
+/// RT-09, RT-13: the routes of a table, one row per prefix.
+fn user_rows(table: Option<&RouteTable>) -> Vec<Row> {
+    let routes = table.map_or(&[][..], |table| &table.routes);
     let mut rows = Vec::new();
     for route in routes {
         rows.extend(route.prefixes.iter().map(|&prefix| user_row(route, prefix)));
@@ -219,15 +239,16 @@ fn mark_invalid(rows: &mut [Row]) {
             let equal = learned(&rows[other]) && learned(&rows[ix]);
             same && !equal && (strength(&rows[other]), other) < (strength(&rows[ix]), ix)
         });
-        rows[ix].route.active = !beaten;
+        rows[ix].route.active = !beaten && !rows[ix].displaced;
     }
 }
 
-/// Order among equal prefixes, best first: service endpoint (RT-07), user (RT-13 among them),
-/// learned, system.
+/// Order among equal prefixes, best first: service endpoint (RT-07) and private endpoint (RT-08) where no user
+/// route may displace it, user (RT-13 among them), learned, system.
 fn strength(row: &Row) -> (u8, u8) {
+    let private_endpoint = matches!(row.via, Via::Endpoint(_)) && !row.displaced;
     match row.route.source {
-        RouteSource::Default if is_service_endpoint(row) => (0, 0),
+        RouteSource::Default if is_service_endpoint(row) || private_endpoint => (0, 0),
         RouteSource::User => (1, row.tag_rank),
         RouteSource::VirtualNetworkGateway => (2, 0),
         RouteSource::Default => (3, 0),
@@ -251,5 +272,5 @@ pub(crate) fn table(network: &Network, subnet: SubnetId) -> Option<&RouteTable> 
 pub(crate) fn system_row(prefix: IpNet, next_hop_type: NextHopType) -> Row {
     let source = RouteSource::Default;
     let route = OracleRoute { prefix, source, next_hop_type, next_hop_ip: None, active: true, name: None };
-    Row { route, via: Via::Nothing, tag_rank: 0 }
+    Row { route, via: Via::Nothing, displaced: false, tag_rank: 0 }
 }

@@ -7,6 +7,7 @@ use vnetsim_types::SubnetId;
 
 use crate::{
     propagation::Propagation,
+    route_server::{appliance_routes, hubs_of},
     routes::table,
     topology::{connected_links, exchanged, gateways_serving, in_own_space, net, within, within_listed},
 };
@@ -55,7 +56,8 @@ fn virtual_network(network: &Network, subnet: SubnetId, ip: IpAddr) -> bool {
 /// NSG-16 with FE-21: public space that is not VirtualNetwork for another reason than being on-premises.
 fn internet(network: &Network, subnet: SubnetId, ip: IpAddr) -> bool {
     let public = match ip {
-        IpAddr::V4(_) => !within_listed(ip, &NOT_PUBLIC),
+        // The oracle's stand-in for the address of default outbound access, which nobody knows (OUT-07).
+        IpAddr::V4(_) => ip.is_unspecified() || !within_listed(ip, &NOT_PUBLIC),
         IpAddr::V6(_) => net("2000::/3").contains(&ip),
     };
     public && !virtual_network_without_sites(network, subnet, ip)
@@ -77,13 +79,17 @@ fn virtual_network_without_sites(network: &Network, subnet: SubnetId, ip: IpAddr
 }
 
 /// NSG-15 (3): what the gateways owned or borrowed know, VNets behind tunnels included, propagated or not (U-12).
+/// What route servers learned counts like it: its rows say VirtualNetworkGateway, too (FE-05).
 fn on_premises(network: &Network, subnet: SubnetId, ip: IpAddr) -> bool {
+    let vnet = network[subnet].vnet;
     let propagation = Propagation::of(network);
-    let gateways = gateways_serving(network, network[subnet].vnet);
-    gateways.into_iter().any(|gateway| {
+    let by_gateway = gateways_serving(network, vnet).into_iter().any(|gateway| {
         let known = propagation.known(gateway);
         known.iter().any(|route| route.prefix.contains(&ip))
-    })
+    });
+    let hubs = hubs_of(network, vnet).into_iter();
+    let mut by_appliance = hubs.flat_map(|hub| appliance_routes(network, hub));
+    by_gateway || by_appliance.any(|route| route.prefix.contains(&ip))
 }
 
 /// NSG-15 (5).

@@ -209,9 +209,19 @@ fn lb18_symmetric_choice_passes_and_asymmetric_choice_does_not() {
     assert!(packets[0].hops.contains(&choice));
     assert_eq!(talk(&network, "vm1", "vm2", "icmp").packets.len(), 2); // U-07
 
-    let by_port = |key: &vnetsim_types::FlowKey, _, healthy: &[_]| healthy[usize::from(key.dst_port != 443)];
+    // LB-10: whatever the hash is, the answer goes to the same appliance.
+    let by_port = |key: &vnetsim_types::FlowKey, _, allowed: &[_]| {
+        allowed[usize::from(key.dst_port != 443) % allowed.len()]
+    };
     let packets = conversation_with(&network, &traffic(&network, "vm1", "vm2", "tcp/443"), &by_port).packets;
+    assert_complete(&packets);
+
+    // LB-18: not when S2 names the other one itself.
+    let mut lab = balanced(LbSku::Standard, (LbProtocol::All, 0));
+    lab.table("S2/snet", &["10.20.0.0/16 VirtualAppliance 10.10.0.5"]);
+    let network = lab.build();
     let expected = dropped(Place::Nic(nic(&network, "nva-b")), DropReason::NvaNoSession);
+    let packets = tcp(&network, "vm1", "vm2");
     assert_eq!((packets.len(), last(&packets)), (2, expected));
 }
 

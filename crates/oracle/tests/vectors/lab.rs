@@ -129,6 +129,16 @@ impl Lab {
         self.link(b, a);
     }
 
+    /// Peers some subnets of two networks (PEER-24).
+    pub(crate) fn peer_subnets(&mut self, a: (&str, &[&str]), b: (&str, &[&str])) {
+        for (own, far) in [(a, b), (b, a)] {
+            let link = self.link(own.0, far.0);
+            link.peer_complete_vnets = Some(false.into());
+            link.local_subnet_names = own.1.iter().map(|text| name(text)).collect();
+            link.remote_subnet_names = far.1.iter().map(|text| name(text)).collect();
+        }
+    }
+
     /// A route table on `subnet`; each route is `prefix type [address]`, its name is the prefix.
     pub(crate) fn table(&mut self, subnet: &str, routes: &[&str]) -> &mut draft::RouteTable {
         let table = format!("rt-{subnet}");

@@ -1,6 +1,7 @@
-//! The lab's gateways, sites and circuits.
+//! The lab's gateways, sites, circuits, route servers, balancers and private endpoints.
 
-use vnetsim_model::{GatewayType, draft};
+use vnetsim_model::{GatewayType, LbProtocol, LbSku, PrivateEndpointPolicies, draft};
+use vnetsim_types::ProtoPort;
 
 use crate::lab::{Lab, ip, name, nets};
 
@@ -67,6 +68,106 @@ impl Lab {
         for gateway in gateways {
             self.connect(gateway, draft::ConnectionEnd::Circuit(name(circuit)), true);
         }
+    }
+
+    /// A balancer with one public frontend, one pool and one rule.
+    pub(crate) fn public_balancer(&mut self, lb: &str, sku: LbSku, address: &str, rule: (LbProtocol, u64)) {
+        self.public_address(&format!("pip-{lb}"), address);
+        self.balancer(lb, sku, "", "0.0.0.0", rule);
+        self.the_balancer(lb).frontends[0] = draft::Frontend {
+            name: name("front"),
+            public_ip_address: Some(name(&format!("pip-{lb}"))),
+            ..Default::default()
+        };
+    }
+
+    pub(crate) fn the_balancer(&mut self, lb: &str) -> &mut draft::LoadBalancer {
+        self.draft.load_balancers.iter_mut().find(|b| b.name.value == lb).expect("a balancer")
+    }
+
+    /// The first rule of a balancer.
+    pub(crate) fn the_rule(&mut self, lb: &str) -> &mut draft::LoadBalancingRule {
+        &mut self.the_balancer(lb).rules[0]
+    }
+
+    /// Gives the balancer's rule a TCP probe.
+    pub(crate) fn probe(&mut self, lb: &str, port: u64) {
+        let probe = draft::Probe { name: name("probe"), protocol: None, port: Some(port.into()) };
+        self.the_balancer(lb).probes.push(probe);
+        self.the_rule(lb).probe = Some(name("probe"));
+    }
+
+    /// An inbound NAT rule.
+    pub(crate) fn nat_rule(&mut self, lb: &str, ports: (u64, u64), nic: &str) {
+        self.the_balancer(lb).inbound_nat_rules.push(draft::InboundNatRule {
+            span: Default::default(),
+            name: name(&format!("nat-{nic}")),
+            frontend: name("front"),
+            protocol: LbProtocol::Tcp.into(),
+            frontend_port: ports.0.into(),
+            backend_port: ports.1.into(),
+            network_interface: name(nic),
+        });
+    }
+
+    /// An outbound rule for the balancer's pool.
+    pub(crate) fn outbound_rule(&mut self, lb: &str) {
+        self.the_balancer(lb).outbound_rules.push(draft::OutboundRule {
+            span: Default::default(),
+            name: name("out"),
+            frontends: vec![name("front")],
+            backend_pool: name("pool"),
+            allocated_outbound_ports: None,
+        });
+    }
+
+    /// The ports on which a guest listens.
+    pub(crate) fn listens(&mut self, vm: &str, ports: &[&str]) {
+        let ports = ports.iter().map(|text| text.parse::<ProtoPort>().expect("a port").into());
+        self.the_vm(vm).guest.get_or_insert_default().listen = Some(ports.collect());
+    }
+
+    /// A private endpoint.
+    pub(crate) fn endpoint(&mut self, endpoint: &str, subnet: &str, address: &str) {
+        self.draft.private_endpoints.push(draft::PrivateEndpoint {
+            name: name(endpoint),
+            subnet: name(subnet),
+            private_ip_address: Some(ip(address).into()),
+            ..Default::default()
+        });
+    }
+
+    /// What applies to the private endpoints of a subnet.
+    pub(crate) fn endpoint_policies(&mut self, subnet: &str, policies: PrivateEndpointPolicies) {
+        self.the_subnet(subnet).private_endpoint_network_policies = Some(policies.into());
+    }
+
+    /// A route server in `vnet`, which needs a RouteServerSubnet.
+    pub(crate) fn route_server(&mut self, vnet: &str) -> &mut draft::RouteServer {
+        let new = draft::RouteServer { name: name("rs"), virtual_network: name(vnet), ..Default::default() };
+        self.draft.route_servers.push(new);
+        self.the_route_server()
+    }
+
+    pub(crate) fn the_route_server(&mut self) -> &mut draft::RouteServer {
+        self.draft.route_servers.last_mut().expect("a route server")
+    }
+
+    /// An appliance tells the route server of `prefixes`; `next_hop` names somebody else than itself.
+    pub(crate) fn tells(&mut self, appliance: &str, prefixes: &[&str], next_hop: Option<&str>) {
+        let route = draft::AdvertisedRoute {
+            address_prefixes: nets(prefixes),
+            next_hop_ip_address: next_hop.map(|text| ip(text).into()),
+            as_path: None,
+        };
+        let server = self.the_route_server();
+        let peer = draft::BgpConnection {
+            name: name(&format!("peer{}", server.bgp_connections.len())),
+            peer_ip: Some(ip(appliance).into()),
+            routes: vec![route],
+            ..Default::default()
+        };
+        server.bgp_connections.push(peer);
     }
 
     /// A tunnel between two gateways.

@@ -1,10 +1,15 @@
 //! The document's own examples, asked of the oracle: Part 13 (V-xx), RT-35 and single rules.
 
+mod balancers;
 mod chaining;
 mod edge;
+mod endpoints;
 mod filters;
 mod gateways;
 mod lab;
 mod lab_edge;
+mod outbound;
 mod peering;
+mod route_servers;
+mod subnets;
 mod tables;
