@@ -29,7 +29,7 @@ impl World<'_> {
         frontend: u32,
     ) -> Fate {
         let outer = packet.key;
-        let (backend, rule) = self.balance(packet, from, lb, frontend).map_err(|reason| (from, reason))?;
+        let (backend, rule) = self.balance(packet, from, lb, frontend)?;
         // LB-12: a backend that calls itself; the two halves do not match in the guest.
         let own = |vm: VmId| self.network[vm].nics.iter().any(|&nic| self.network[nic].owns(outer.src));
         if self.network[backend].vm.is_some_and(own) {
@@ -38,7 +38,8 @@ impl World<'_> {
         let rule = &self.network[lb].rules[rule];
         if !rule.floating_ip {
             let port = if rule.backend_port == 0 { outer.dst_port } else { rule.backend_port };
-            let dst = self.network[backend].address_like(outer.dst).unwrap_or(outer.dst);
+            let all = member_addresses(self.network, &self.network[lb], rule);
+            let dst = all.into_iter().find(|(nic, _)| *nic == backend).map_or(outer.dst, |(_, ip)| ip);
             packet.key = FlowKey { dst, dst_port: port, ..outer };
         }
         self.remember(Balanced { lb, frontend, nic: backend, outer, inner: packet.key });
@@ -53,7 +54,7 @@ impl World<'_> {
         lb: LbId,
         frontend: u32,
     ) -> Fate {
-        let (backend, _) = self.balance(packet, from, lb, frontend).map_err(|reason| (from, reason))?;
+        let (backend, _) = self.balance(packet, from, lb, frontend)?;
         let (outer, inner) = (packet.key, packet.key);
         self.remember(Balanced { lb, frontend, nic: backend, outer, inner });
         Ok(Next::Arrive(backend, from))
@@ -72,30 +73,28 @@ impl World<'_> {
         from: Place,
         lb: LbId,
         frontend: u32,
-    ) -> Result<(NicId, usize), DropReason> {
+    ) -> Result<(NicId, usize), (Place, DropReason)> {
+        let drop = |reason| Err((from, reason));
         let balancer = &self.network[lb];
         // LB-13 first: what cannot be reached over global peering is not there at all.
         if self.is_out_of_reach(balancer, frontend, vnet_of(self.network, from)) {
-            return Err(DropReason::GlobalPeeringBasicLb);
+            return drop(DropReason::GlobalPeeringBasicLb);
         }
         let takes = |rule: &LbRule| rule.frontend == frontend as usize && lb_rule_matches(rule, &packet.key);
         let Some(position) = balancer.rules.iter().position(takes) else {
-            return Err(DropReason::NoLoadBalancerRule);
+            return drop(DropReason::NoLoadBalancerRule);
         };
-<<<<<<< HEAD
-        let members: Vec<NicId> = match rule.target {
-            LbTarget::Pool(pool) => balancer.pools[pool].iter().map(|(nic, _)| *nic).collect(),
-            LbTarget::Nic(nic) => vec![nic],
-        };
-        let healthy: Vec<NicId> = members.into_iter().filter(|&nic| runs(self.network, nic)).collect();
-        let Some(&first) = healthy.first() else {
-=======
         let rule = &balancer.rules[position];
-        let mut healthy = members(balancer, rule);
+        let mut healthy = members(self.network, balancer, rule);
         healthy.retain(|&nic| is_healthy(self.network, balancer, rule, nic));
         if healthy.is_empty() {
->>>>>>> testkit
-            return Err(DropReason::NoHealthyBackend);
+            return drop(DropReason::NoHealthyBackend);
+        }
+        if balancer.frontends[frontend as usize].vnet != vnet_of(self.network, from) {
+            self.narrow_path(packet, from)?;
+        }
+        if packet.fragments && rule.protocol == LbProtocol::All {
+            return drop(DropReason::FragmentUnsupported); // FAB-21
         }
         let ambiguous = healthy.len() > 1;
         let allowed = match self.backend_of(lb, frontend, rule, &packet.key) {
@@ -121,8 +120,8 @@ impl World<'_> {
     /// the members have one ipConfiguration each.
     fn backend_of(&self, lb: LbId, frontend: u32, rule: &LbRule, key: &FlowKey) -> Option<NicId> {
         let single = |nic: &NicId| self.network[*nic].ip_configurations.len() == 1;
-        let symmetric =
-            rule.protocol == LbProtocol::All && members(&self.network[lb], rule).iter().all(single);
+        let symmetric = rule.protocol == LbProtocol::All
+            && members(self.network, &self.network[lb], rule).iter().all(single);
         let mut known = self.balanced.iter().filter(|b| (b.lb, b.frontend) == (lb, frontend));
         let same = |b: &&Balanced| b.outer == *key || (symmetric && b.outer == key.reversed());
         known.find(same).map(|b| b.nic)
@@ -137,12 +136,20 @@ impl World<'_> {
     }
 }
 
-/// LB-01, LB-16: a pool, or the one NIC of an inbound NAT rule.
-fn members(balancer: &LoadBalancer, rule: &LbRule) -> Vec<NicId> {
-    match rule.target {
+/// LB-01, LB-16: a pool, or the one NIC of an inbound NAT rule; of the frontend's family.
+fn members(network: &Network, balancer: &LoadBalancer, rule: &LbRule) -> Vec<NicId> {
+    member_addresses(network, balancer, rule).into_iter().map(|(nic, _)| nic).collect()
+}
+
+/// The members, and the address of the ipConfiguration that makes each one.
+fn member_addresses(network: &Network, balancer: &LoadBalancer, rule: &LbRule) -> Vec<(NicId, IpAddr)> {
+    let configurations = match rule.target {
         LbTarget::Pool(pool) => balancer.pools[pool].clone(),
-        LbTarget::Nic(nic) => vec![nic],
-    }
+        LbTarget::Nic(nic) => vec![(nic, 0)],
+    };
+    let v6 = balancer.frontends[rule.frontend].address.is_ipv6();
+    let all = configurations.into_iter().map(|(nic, ix)| (nic, network[nic].ip_configurations[ix].address));
+    all.filter(|(_, address)| address.is_ipv6() == v6).collect()
 }
 
 /// LB-07, LB-08: the machine runs and, where the rule has a probe with a port, the probe comes through: NSGs let
@@ -171,7 +178,7 @@ pub(crate) fn floats_to(network: &Network, nic: NicId, ip: IpAddr) -> bool {
     network.load_balancers().iter().any(|balancer| {
         balancer.rules.iter().any(|rule| {
             let frontend = balancer.frontends[rule.frontend].address == ip;
-            rule.floating_ip && frontend && members(balancer, rule).contains(&nic)
+            rule.floating_ip && frontend && members(network, balancer, rule).contains(&nic)
         })
     })
 }

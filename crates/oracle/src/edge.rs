@@ -19,13 +19,15 @@ impl World<'_> {
             // A gateway that answers (FE-17).
             Place::Gateway(gateway) => self.route(packet, from, self.network[gateway].subnet),
             Place::PrivateEndpoint(endpoint) => self.leave_endpoint(packet, endpoint),
-            Place::Nic(_) | Place::Platform => Err((from, DropReason::InsufficientInput)),
+            Place::Platform => self.leave_platform(packet),
+            Place::Nic(_) => Err((from, DropReason::InsufficientInput)),
         }
     }
 
     /// ADDR-18: a reply to something that went out, or a packet to somebody's public address.
     fn enter_from_internet(&mut self, packet: &mut Packet) -> Fate {
         let here = Place::Internet;
+        self.narrow_path(packet, here)?;
         let reply_to = self.edge.iter().find(|edge| edge.outside.reversed() == packet.key);
         if let Some(edge) = reply_to {
             packet.key = edge.inside.reversed();
@@ -102,43 +104,5 @@ impl World<'_> {
             true => self.enter_from_internet(packet),
             false => Ok(Next::Delivered(Place::Internet)),
         }
-<<<<<<< HEAD
-        let Place::Nic(nic) = from else { return drop(DropReason::SourceNotTranslatable) };
-        let configs = &self.network[nic].ip_configurations;
-        let Some(config) = configs.iter().find(|config| config.address == packet.key.src) else {
-            return drop(DropReason::SourceNotTranslatable); // OUT-08
-        };
-        let Some(public) = self.outbound_address(packet, nic, config) else {
-            return drop(DropReason::NoOutboundPath);
-        };
-        let inside = packet.key;
-        let outside = FlowKey { src: public, ..inside };
-        self.edge.push(EdgeTranslation { nic, inside, outside });
-        packet.key = outside;
-        Ok(Next::Delivered(Place::Internet))
-    }
-
-    /// OUT-01, U-16: the first method there is; `None` when there is none or it does not carry the protocol.
-    fn outbound_address(&self, packet: &Packet, nic: NicId, config: &IpConfiguration) -> Option<IpAddr> {
-        let src = packet.key.src;
-        let subnet = &self.network[self.network[nic].subnet];
-        let same_family = |address: &IpAddr| address.is_ipv4() == src.is_ipv4();
-        if let Some(nat) = subnet.nat_gateway.iter().copied().find(same_family) {
-            return packet.key.protocol.has_ports().then_some(nat); // OUT-05: TCP and UDP only
-        }
-        if let Some(public) = config.public_address.filter(same_family) {
-            return Some(public); // OUT-03
-        }
-        // OUT-07: an address nobody knows. IPv4 only: there is no default outbound access for IPv6 [GK].
-        let default_access = subnet.default_outbound_access.value && !self.behind_standard_lb(nic);
-        (default_access && src.is_ipv4()).then_some(Ipv4Addr::UNSPECIFIED.into())
-    }
-
-    /// LB-15: members of a pool of a Standard balancer have no default outbound access.
-    fn behind_standard_lb(&self, nic: NicId) -> bool {
-        let mut standard = self.network.load_balancers().iter().filter(|lb| lb.sku == LbSku::Standard);
-        standard.any(|lb| lb.pools.iter().any(|pool| pool.iter().any(|(member, _)| *member == nic)))
-=======
->>>>>>> testkit
     }
 }
