@@ -9,7 +9,7 @@ use vnetsim_types::{AsgId, At, Problem, SubnetId, VnetId};
 
 use super::Checker;
 use crate::{
-    IpConfiguration, Nic,
+    AddressSpec, IpConfiguration, Network, Nic, SecurityRule,
     draft::{self, Draft},
 };
 
@@ -84,6 +84,7 @@ impl Checker {
 
     /// NSG-21: all members of an ASG, private endpoints among them, are in one virtual network.
     pub(super) fn asg_members(&mut self) {
+        let mut found = Vec::new();
         let mut members = Vec::new();
         for nic in &self.network.nics {
             let asgs = nic.ip_configurations.iter().flat_map(|config| &config.asgs);
@@ -93,7 +94,6 @@ impl Checker {
             members.extend(endpoint.asgs.iter().map(|asg| (*asg, endpoint.vnet, &endpoint.name)));
         }
         let mut home: BTreeMap<AsgId, VnetId> = BTreeMap::new();
-        let mut found = Vec::new();
         for (asg, vnet, member) in members {
             if *home.entry(asg).or_insert(vnet) != vnet {
                 let what = format!(
@@ -106,6 +106,37 @@ impl Checker {
                 );
             }
         }
+        let rules = self.network.nsgs.iter().flat_map(|nsg| &nsg.rules);
+        found.extend(rules.filter_map(|rule| groups_apart(&self.network, rule, &home)));
         self.problems.append(&mut found);
     }
+
+    /// NSG-21 for a rule that comes later.
+    pub(crate) fn rule_groups(&mut self, rule: &SecurityRule) {
+        let nics = self.network.nics.iter();
+        let members = nics.flat_map(|nic| nic.ip_configurations.iter().map(move |c| (nic.vnet, &c.asgs)));
+        let endpoints = self.network.private_endpoints.iter().map(|e| (e.vnet, &e.asgs));
+        let all = members.chain(endpoints).flat_map(|(vnet, asgs)| asgs.iter().map(move |asg| (*asg, vnet)));
+        let home: BTreeMap<AsgId, VnetId> = all.collect();
+        let problem = groups_apart(&self.network, rule, &home);
+        self.problems.extend(problem);
+    }
+}
+
+/// NSG-21: the groups on both sides of a rule share one virtual network.
+fn groups_apart(network: &Network, rule: &SecurityRule, home: &BTreeMap<AsgId, VnetId>) -> Option<Problem> {
+    let groups = |side: &AddressSpec| match side {
+        AddressSpec::Asgs(asgs) => asgs.clone(),
+        _ => Vec::new(),
+    };
+    let all: Vec<AsgId> = groups(&rule.source).into_iter().chain(groups(&rule.destination)).collect();
+    let mut homes = all.iter().filter_map(|asg| Some((*asg, *home.get(asg)?)));
+    let (first, vnet) = homes.next()?;
+    let (other, _) = homes.find(|(_, other)| *other != vnet)?;
+    let what = format!(
+        "rule `{}` names `{}` and `{}`, whose members are in different virtual networks",
+        rule.name.value, network[first].name.value, network[other].name.value
+    );
+    let problem = Problem::error("ASG_ACROSS_VNETS", rule.name.span, what);
+    Some(problem.help("the groups of both sides share one virtual network (NSG-21)"))
 }

@@ -4,7 +4,7 @@ use vnetsim_types::{At, Direction, IpNet, Problem};
 
 use super::Checker;
 use crate::{
-    AddressSpec, Nsg, PortRange, SecurityRule,
+    AddressSpec, Era, Nsg, PortRange, RuleProtocol, SecurityRule,
     draft::{self, Draft},
     limits::RULE_PRIORITIES,
 };
@@ -47,6 +47,13 @@ impl Checker {
                     .help("priorities go from 100 to 4096 (NSG-02)"),
             );
         }
+        let protocol = rule.protocol.value;
+        let of_2017 = matches!(protocol, RuleProtocol::Any | RuleProtocol::Tcp | RuleProtocol::Udp);
+        if self.network.semantics.era == Era::Y2017 && !of_2017 {
+            let what = format!("rule `{}` is for {}", rule.name.value, protocol.text());
+            let problem = Problem::error("BAD_VALUE", rule.protocol.span, what);
+            self.problem(problem.help("in 2017 a rule is for Tcp, Udp or * (ERA-12)"));
+        }
         let (source, source_ports) = self.side(rule, &rule.source);
         let (destination, destination_ports) = self.side(rule, &rule.destination);
         Some(SecurityRule {
@@ -54,7 +61,7 @@ impl Checker {
             priority: priority?,
             direction: rule.direction.value,
             access: rule.access.value,
-            protocol: rule.protocol.value,
+            protocol,
             source: source?,
             source_ports,
             destination: destination?,

@@ -46,7 +46,8 @@ impl Network {
 
     /// NSG-02, NSG-03, NSG-27.
     pub(super) fn put_security_rule(&mut self, id: NsgId, said: &draft::SecurityRule) -> Result<(), Refusal> {
-        let Some(rule) = self.checked(|checker| checker.rule(said))? else { return Ok(()) };
+        let checked = self.checked(|checker| checker.rule(said).inspect(|rule| checker.rule_groups(rule)))?;
+        let Some(rule) = checked else { return Ok(()) };
         let nsg = &mut self.nsgs[id.ix()];
         nsg.rules.retain(|other| !other.name.value.eq_ignore_ascii_case(&rule.name.value));
         let key = (rule.direction, rule.priority);
