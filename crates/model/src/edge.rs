@@ -184,6 +184,13 @@ pub struct Gateway {
     pub deleted: bool,
 }
 
+impl Gateway {
+    /// The Basic SKU: no gateway transit (GW-07), no coexistence (GW-13).
+    pub fn is_basic(&self) -> bool {
+        self.sku.as_ref().is_some_and(|sku| sku.eq_ignore_ascii_case("Basic"))
+    }
+}
+
 /// One instance of a gateway.
 #[derive(Clone, Debug)]
 pub struct GatewayInstance {
