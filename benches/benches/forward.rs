@@ -4,7 +4,7 @@
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use vnetsim_benches::{forward, packet, scenario};
 use vnetsim_compile::compile;
-use vnetsim_dataplane::{Packet, Switch};
+use vnetsim_dataplane::{Meter, Packet, Switch};
 use vnetsim_sim::Change;
 use vnetsim_types::NoObserver;
 
@@ -21,13 +21,14 @@ fn benches(c: &mut Criterion) {
     group.throughput(Throughput::Elements(1));
     group.bench_function("flow hit", |b| {
         let mut switches = vec![Switch::default(); network.vnets().len()];
-        let mut frame = packet(tables, from, to, 50_000);
-        b.iter(|| assert!(forward(tables, &mut switches, from, &mut frame)));
+        let (mut frame, mut meter) = (packet(tables, from, to, 50_000), Meter::default());
+        b.iter(|| assert!(forward(tables, &mut switches, &mut meter, from, &mut frame)));
     });
     group.bench_function("flow miss", |b| {
         let fresh = || (vec![Switch::default(); network.vnets().len()], packet(tables, from, to, 50_000));
+        let mut meter = Meter::default();
         let first = |(mut switches, mut frame): (Vec<Switch>, Packet)| {
-            assert!(forward(tables, &mut switches, from, &mut frame));
+            assert!(forward(tables, &mut switches, &mut meter, from, &mut frame));
         };
         b.iter_batched(fresh, first, criterion::BatchSize::SmallInput);
     });
@@ -38,7 +39,7 @@ fn benches(c: &mut Criterion) {
     let timeline: Vec<Change> = scenario
         .timeline
         .iter()
-        .map(|op| Change { at: op.at, operation: op.operation.clone(), span: op.span })
+        .map(|op| Change { at: op.at, name: None, operation: op.operation.clone(), span: op.span })
         .collect();
     c.bench_function("run/hub-and-spoke", |b| {
         b.iter(|| vnetsim_sim::run(network.clone(), &scenario.traffic, &timeline, &mut NoObserver));

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use vnetsim_dataplane::{Context, FABRIC_MAC, LegEnd, Packet, Switch, Tables};
+use vnetsim_dataplane::{Context, FABRIC_MAC, LegEnd, Meter, Packet, Switch, Tables};
 use vnetsim_packet::{Endpoints, TcpFlags, tcp};
 use vnetsim_scenario::{Scenario, load};
 use vnetsim_types::{FileId, NicId, NoObserver, PacketId, PacketTag, Part, SimTime, TrafficId};
@@ -23,6 +23,7 @@ pub fn packet(tables: &Tables, from: NicId, to: NicId, source_port: u16) -> Pack
         src: src.addresses[0].0,
         dst: dst.addresses[0].0,
         ttl: 64,
+        dont_fragment: true,
     };
     let frame = tcp(&ends, source_port, 443, TcpFlags::SYN, 1, 0, 0).expect("a small frame");
     let tag = PacketTag { traffic: TrafficId(0), conversation: 0, part: Part::Request };
@@ -30,9 +31,15 @@ pub fn packet(tables: &Tables, from: NicId, to: NicId, source_port: u16) -> Pack
 }
 
 /// One leg: the packet leaves `from` and arrives at the next NIC. False when it was dropped.
-pub fn forward(tables: &Tables, switches: &mut [Switch], from: NicId, packet: &mut Packet) -> bool {
+pub fn forward(
+    tables: &Tables,
+    switches: &mut [Switch],
+    meter: &mut Meter,
+    from: NicId,
+    packet: &mut Packet,
+) -> bool {
     let mut observer = NoObserver;
-    let mut cx = Context { now: SimTime::ZERO, tables, observer: &mut observer };
+    let mut cx = Context { now: SimTime::ZERO, tables, observer: &mut observer, meter };
     let vnet = tables.nics[from.ix()].vnet;
     let Ok(leg) = switches[vnet.ix()].egress(&mut cx, from, packet) else { return false };
     let LegEnd::Nic(to) = leg.end else { return false };

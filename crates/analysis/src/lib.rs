@@ -2,8 +2,8 @@
 //!
 //! [`play`] runs a scenario with a trace, [`judge`] holds it against its expectations,
 //! [`effective_rows`] lists routes as Azure's tools do,
-//! [`bill`] adds up what peerings cost, [`readings`] finds the verdicts that depend on a disputed point. Called by `cli`. Must never forward a packet itself or
-//! print.
+//! [`bill`] adds up what peerings cost, [`readings`] finds the verdicts that depend on a disputed point. Called by
+//! `cli`. Must never forward a packet itself or print.
 
 mod bill;
 mod judge;

@@ -57,7 +57,7 @@ fn other_readings(
         let there = vnetsim_sim::run(network, traffic, timeline, &mut NoObserver);
         for (ix, (a, b)) in report.traffic.iter().zip(&there.traffic).enumerate() {
             if outcomes(a) != outcomes(b) {
-                let (traffic, ours) = (TrafficId::new(ix), ours.text_of(switch));
+                let (traffic, ours) = (TrafficId::new(ix), ours.text_of(switch).unwrap_or_default());
                 found.push(Reading { traffic, switch, point, ours, other, outcomes: outcomes(b) });
             }
         }

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use vnetsim_model::{ConnectionEnd, GatewayType, HubRoutingPreference, Network, SiteKind};
+use vnetsim_model::{BgpPeer, BgpRoute, ConnectionEnd, GatewayType, HubRoutingPreference, Network, SiteKind};
 use vnetsim_types::{GatewayId, IpNet, RouteServerId, SiteId, VnetId};
 
 /// Where a gateway has a prefix from.
@@ -78,16 +78,23 @@ impl<'a> Propagation<'a> {
         }
         for (_, connection, end) in self.network.connections_of(gateway).filter(|(_, c, _)| c.up) {
             match end {
-                ConnectionEnd::Site(site) => self.from_site(&mut table, gateway, site, connection.bgp),
+                ConnectionEnd::Site(site) => self.site_teaches(&mut table, gateway, site, connection.bgp),
                 ConnectionEnd::Gateway(other) => {
-                    self.from_gateway(&mut table, gateway, other, connection.bgp);
+                    self.gateway_teaches(&mut table, gateway, other, connection.bgp);
                 }
             }
         }
         if let Some(server) = self.branch_server(gateway) {
             for peer in running_peers(self.network, server) {
-                for route in &self.network[server].peers[peer].routes {
-                    self.add(&mut table, gateway, route.prefix.value, Taught::Hub, route.as_path.len() + 1, &[]);
+                for route in accepted(&self.network[server].peers[peer]) {
+                    self.add(
+                        &mut table,
+                        gateway,
+                        route.prefix.value,
+                        Taught::Hub,
+                        route.as_path.len() + 1,
+                        &[],
+                    );
                 }
             }
             for sibling in self.siblings(gateway) {
@@ -101,7 +108,7 @@ impl<'a> Propagation<'a> {
         table
     }
 
-    fn from_site(&self, table: &mut Table, gateway: GatewayId, site: SiteId, bgp: bool) {
+    fn site_teaches(&self, table: &mut Table, gateway: GatewayId, site: SiteId, bgp: bool) {
         let end = ConnectionEnd::Site(site);
         let known = &self.network[site];
         for prefix in &known.prefixes {
@@ -121,7 +128,7 @@ impl<'a> Propagation<'a> {
     }
 
     /// GW-05, GW-09: a neighbour's network, and over BGP what the neighbour knows itself.
-    fn from_gateway(&self, table: &mut Table, gateway: GatewayId, other: GatewayId, bgp: bool) {
+    fn gateway_teaches(&self, table: &mut Table, gateway: GatewayId, other: GatewayId, bgp: bool) {
         let end = ConnectionEnd::Gateway(gateway);
         if bgp {
             self.take(table, gateway, other, end, 1);
@@ -188,7 +195,7 @@ impl<'a> Propagation<'a> {
         let network = self.network;
         let home = network[gateway].vnet;
         let mut all: Vec<IpNet> = network[home].address_space.iter().map(|p| p.value).collect();
-        for (_, link) in network.connected_links_of(home) {
+        for (_, link) in network.connected_links_of(home).filter(|_| network[gateway].is_lent()) {
             let borrower = network.borrowed_gateway_link(link.remote.value);
             if borrower.is_some_and(|(_, back)| back.remote.value == home) {
                 all.extend(crate::peered_prefixes(network, link));
@@ -240,13 +247,14 @@ impl<'a> Propagation<'a> {
         all
     }
 
-    /// What `site` is told by BGP, with the gateway that tells it; `None` when no connection of it uses BGP.
+    /// What `site` is told by BGP or at connect time, with the gateway that tells it; `None` when nothing tells it anything.
     pub(crate) fn told(&self, site: SiteId) -> Option<Vec<(IpNet, GatewayId)>> {
         let end = ConnectionEnd::Site(site);
         let mut told: Option<Vec<(IpNet, GatewayId)>> = None;
-        let circuit = self.network[site].kind == SiteKind::Circuit;
+        // GW-20: clients get routes when they connect, though not to each other.
+        let always = self.network[site].kind != SiteKind::LocalNetworkGateway;
         for connection in self.network.connections().iter().filter(|c| !c.deleted && c.up && c.end == end) {
-            if connection.bgp || circuit {
+            if connection.bgp || always {
                 let exports = self.exports(connection.gateway, end);
                 told.get_or_insert_default()
                     .extend(exports.into_iter().map(|(prefix, _)| (prefix, connection.gateway)));
@@ -262,7 +270,7 @@ impl<'a> Propagation<'a> {
         let network = self.network;
         let Some(lender) = lender(network, vnet) else { return Vec::new() };
         let mut offers: Vec<Learned> = Vec::new();
-        for (id, gateway) in network.gateways_of(lender) {
+        for (id, gateway) in network.gateways_of(lender).filter(|(_, g)| lender == vnet || g.is_lent()) {
             for ((prefix, from), path) in &self.tables[id.ix()] {
                 let Taught::Beyond(end) = from else { continue };
                 let printed = self.printed(id, *end);
@@ -279,7 +287,7 @@ impl<'a> Propagation<'a> {
         for (id, server) in network.route_servers_of(lender) {
             preference = server.preference;
             for peer in running_peers(network, id).filter(|_| !gateway_subnet || server.branch_to_branch) {
-                offers.extend(server.peers[peer].routes.iter().map(|route| Learned {
+                offers.extend(accepted(&server.peers[peer]).map(|route| Learned {
                     prefix: route.prefix.value,
                     hop: Hop::Appliance(id, peer),
                     length: route.as_path.len(),
@@ -321,6 +329,12 @@ fn running_peers(network: &Network, server: RouteServerId) -> impl Iterator<Item
     };
     let peers = network[server].peers.iter().enumerate();
     peers.filter(move |(_, peer)| runs(peer.address)).map(|(ix, _)| ix)
+}
+
+/// What a route server takes from an appliance: BGP drops what already passed its own autonomous system.
+fn accepted(peer: &BgpPeer) -> impl Iterator<Item = &BgpRoute> {
+    const AZURE: u32 = 65_515; // GW-12
+    peer.routes.iter().filter(|route| !route.as_path.contains(&AZURE))
 }
 
 /// The winners among `offers`, prefix by prefix: GW-13 and FE-06 without a route server, its preference with one.

@@ -11,10 +11,12 @@ use std::{
 use vnetsim_data::Data;
 use vnetsim_dataplane::{Appliance, NextHop};
 use vnetsim_model::{
-    AddressOwner, BgpVsPeering, DeploymentModel, GatewayType, Network, NoneRoutesOnDefaultOverride, UserNextHop,
+    AddressOwner, BgpVsPeering, DeploymentModel, Gateway, GatewayType, Network, NoneRoutesOnDefaultOverride,
+    UserNextHop, VpnType,
 };
 use vnetsim_types::{
-    GatewayId, IpNet, PeeringId, PrivateEndpointId, RouteIx, RouteServerId, RouteTableId, Span, SubnetId, VnetId,
+    GatewayId, IpNet, PeeringId, PrivateEndpointId, RouteIx, RouteServerId, RouteTableId, Span, SubnetId,
+    VnetId,
 };
 
 use crate::{
@@ -265,7 +267,8 @@ impl Rib<'_> {
         let network = self.network;
         let Some(table) = &network[self.subnet].route_table else { return };
         for route in &network[table.value].routes {
-            let (kind, hop) = self.user_next_hop(route.next_hop);
+            let default = route.prefixes.iter().any(|prefix| prefix.prefix_len() == 0);
+            let (kind, hop) = self.user_next_hop(route.next_hop, default);
             let line = self.rows.len() as u32;
             for prefix in &route.prefixes {
                 let origin = RouteOrigin::User {
@@ -285,25 +288,29 @@ impl Rib<'_> {
         }
     }
 
-    fn user_next_hop(&self, hop: UserNextHop) -> (NextHopType, NextHop) {
+    fn user_next_hop(&self, hop: UserNextHop, default: bool) -> (NextHopType, NextHop) {
         match hop {
             UserNextHop::VirtualAppliance(ip) => {
                 (NextHopType::VirtualAppliance, NextHop::Appliance(self.appliance(ip)))
             }
-            UserNextHop::VirtualNetworkGateway => (NextHopType::VirtualNetworkGateway, self.named_gateway()),
+            UserNextHop::VirtualNetworkGateway => (NextHopType::VirtualNetworkGateway, self.named_gateway(default)),
             UserNextHop::VnetLocal => (NextHopType::VnetLocal, NextHop::VnetLocal),
             UserNextHop::Internet => (NextHopType::Internet, NextHop::Internet),
             UserNextHop::None => (NextHopType::None, NextHop::None),
         }
     }
 
-    /// RT-27: a VPN gateway, and no ExpressRoute gateway beside it.
-    fn named_gateway(&self) -> NextHop {
+    /// RT-27: a VPN gateway, and no ExpressRoute gateway beside it; a default route needs a route-based one.
+    fn named_gateway(&self, default: bool) -> NextHop {
         let lender = lender(self.network, self.vnet);
         let gateways = lender.into_iter().flat_map(|vnet| self.network.gateways_of(vnet));
-        let all: Vec<GatewayId> = gateways.map(|(id, _)| id).collect();
+        let ours = gateways.filter(|(_, g)| lender == Some(self.vnet) || g.is_lent());
+        let all: Vec<GatewayId> = ours.map(|(id, _)| id).collect();
         let express = all.iter().any(|id| self.network[*id].kind == GatewayType::ExpressRoute);
-        match all.iter().find(|id| self.network[**id].kind == GatewayType::Vpn) {
+        let fits = |gateway: &Gateway| {
+            gateway.kind == GatewayType::Vpn && !(default && gateway.vpn_type == VpnType::PolicyBased)
+        };
+        match all.iter().find(|id| fits(&self.network[**id])) {
             Some(vpn) if !express => NextHop::Gateway(*vpn),
             _ => NextHop::GatewayUnavailable,
         }

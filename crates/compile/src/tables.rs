@@ -7,11 +7,12 @@ use std::{
 
 use vnetsim_data::Data;
 use vnetsim_dataplane::{
-    Beyond, EndpointTable, GatewayTable, LinkTable, Lpm, NextHop, NicTable, Owner, PublicOwner, Settings, SiteTable,
-    SubnetTable, Tables, VnetTable,
+    Beyond, EndpointTable, GatewayTable, LinkTable, Lpm, NextHop, NicTable, Owner, PublicOwner, Settings,
+    SiteTable, SubnetTable, Tables, VnetTable,
 };
 use vnetsim_model::{
-    AddressOwner, ConnectionEnd, ForwardedModel, Network, NsgLiveFlows, PeeringScope, TtlGateway, VnetAccessModel,
+    AddressOwner, ConnectionEnd, Era, FabricFragment, ForwardedModel, Network, NsgLiveFlows, PeeringScope,
+    TtlGateway, VnetAccessModel,
 };
 use vnetsim_types::{
     AclIx, GatewayId, IpNet, LbId, NicId, NsgId, PeeringId, RouteIx, SimTime, SiteId, SubnetId, VnetId,
@@ -72,8 +73,16 @@ fn settings(network: &Network) -> Settings {
         forwarded_field: semantics.forwarded_model == ForwardedModel::Field,
         gateway_lowers_ttl: semantics.ttl_gateway == TtlGateway::Decrement,
         flush_flows: semantics.nsg_live_flows == NsgLiveFlows::Flush,
-        fragment_at_1400: false,
+        fragment_at_1400: semantics.fabric_fragment == FabricFragment::At1400,
+        nat_connections_max: nat_connections_max(semantics.era),
     }
+}
+
+/// OUT-05; without a figure there is no limit.
+fn nat_connections_max(era: Era) -> u32 {
+    let limits = Data::current().limits(era.text());
+    let figure = limits.map(|limits| limits.nat_gateway_connections_per_ip_and_destination.value);
+    figure.and_then(|figure| u32::try_from(figure).ok()).unwrap_or(u32::MAX)
 }
 
 fn subnets(sources: &rib::Sources<'_>, several: &mut Several, out: &mut Compiled) -> Vec<SubnetTable> {

@@ -27,7 +27,7 @@ pub use packet::{Entered, Leg, LegEnd, Origin, Packet, WayOut};
 pub use pipeline::{Context, FABRIC_MAC, Switch};
 pub use stages::{
     balance::{Backends, flow_hash},
-    mtu::path_mtu,
+    mtu::PATH_MTU,
     nsg::probe_passes,
     outbound::is_public,
     peering::Meter,

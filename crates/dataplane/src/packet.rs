@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use vnetsim_packet::{Headers, ParseError};
-use vnetsim_types::{GatewayId, NicId, PacketId, PacketTag, PrivateEndpointId, SiteId, SubnetId};
+use vnetsim_types::{GatewayId, NicId, PacketId, PacketTag, PrivateEndpointId, SimTime, SiteId, SubnetId};
 
 /// A frame in flight.
 #[derive(Clone, Debug)]
@@ -104,6 +104,10 @@ pub enum WayOut {
         first_port: u16,
         /// Number of ports.
         ports: u16,
+        /// Most connections to one address and port (OUT-05).
+        per_destination: u32,
+        /// How long a port rests after its connection ended (OUT-06).
+        hold: SimTime,
     },
     /// Back to what the sender of the request meant: an answer to a connection from outside.
     Answer(Entered),

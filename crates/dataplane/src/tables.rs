@@ -6,8 +6,8 @@
 use std::{collections::HashMap, net::IpAddr};
 
 use vnetsim_types::{
-    AclIx, AddrSet, FlowKey, GatewayId, IpNet, IpProtocol, LbId, NicId, PeeringId, PrivateEndpointId, RouteIx,
-    RuleIx, SimTime, SiteId, SubnetId, VmId, VnetId,
+    AclIx, AddrSet, FlowKey, GatewayId, IpNet, IpProtocol, LbId, NicId, PeeringId, PrivateEndpointId,
+    RouteIx, RuleIx, SimTime, SiteId, SubnetId, VmId, VnetId,
 };
 
 use crate::{Lpm, flow_hash};
@@ -62,6 +62,8 @@ pub struct Settings {
     pub flush_flows: bool,
     /// U-09 `at_1400`: the fabric fragments whatever is larger.
     pub fragment_at_1400: bool,
+    /// OUT-05: connections of one address of a NAT gateway to one address and port.
+    pub nat_connections_max: u32,
 }
 
 /// A virtual network.
@@ -316,8 +318,8 @@ pub struct BalancerRule {
     pub floating_ip: bool,
     /// How long an idle connection keeps its backend (LB-14).
     pub idle_timeout: SimTime,
-    /// Pool members, and whether the probe finds them up (LB-07).
-    pub members: Vec<(NicId, bool)>,
+    /// Pool members with the address that they are reached by, and whether the probe finds them up (LB-07).
+    pub members: Vec<(NicId, IpAddr, bool)>,
 }
 
 /// Fields that choose a backend (LB-05).

@@ -4,15 +4,17 @@
 //! simulator; must never make two different frames from the same arguments. Costs one allocation and
 //! one pass over the payload for its checksum.
 //!
-//! IPv4 packets have DF set and identification zero, as path MTU discovery makes them today.
+//! IPv4 packets have identification zero; DF is the sender's choice.
 
 use std::{fmt, net::IpAddr};
 
 use etherparse::{
-    IcmpEchoHeader, Icmpv4Header, Icmpv4Type, Icmpv6Header, Icmpv6Type, IpHeaders, Ipv4Header, Ipv6Header,
-    PacketBuilder, PacketBuilderStep, TcpHeader, UdpHeader, err::packet::BuildVecWriteError, icmpv4, icmpv6,
-    ip_number,
+    IcmpEchoHeader, Icmpv4Header, Icmpv4Type, Icmpv6Header, Icmpv6Type, IpHeaders, IpNumber, Ipv4Header,
+    Ipv6Header, PacketBuilder, PacketBuilderStep, TcpHeader, UdpHeader, err::packet::BuildVecWriteError,
+    icmpv4, icmpv6, ip_number,
 };
+
+use vnetsim_types::IpProtocol;
 
 use crate::{Mac, ParseError, TcpFlags, parse};
 
@@ -29,6 +31,8 @@ pub struct Endpoints {
     pub dst: IpAddr,
     /// Time to live, or hop limit.
     pub ttl: u8,
+    /// DF, which only IPv4 has.
+    pub dont_fragment: bool,
 }
 
 /// Why a frame cannot be built.
@@ -123,6 +127,18 @@ pub fn icmp_echo(
     icmp(ends, v4, v6, payload(payload_len)?)
 }
 
+/// A packet of a protocol whose header means nothing here (ESP, AH, GRE, ...), with `payload_len` bytes after
+/// the IP header.
+///
+/// # Errors
+///
+/// Mixed families, or too much payload.
+pub fn raw(ends: &Endpoints, protocol: IpProtocol, payload_len: usize) -> Result<Vec<u8>, BuildError> {
+    let payload = payload(payload_len)?;
+    let step = ip(ends, payload.len())?;
+    write(step.size(payload.len()), |frame| step.write_to_vec(frame, IpNumber(protocol.0), payload))
+}
+
 /// The error that a router sends when a packet's time to live ran out: ICMP type 11, ICMPv6 type 3.
 /// Quotes as much of the packet as the error may hold: 576 bytes in all for IPv4 (RFC 1812), 1280 for
 /// IPv6 (RFC 4443). Asking whether an error may be sent at all (never about an error) is up to the
@@ -189,7 +205,7 @@ fn ip(ends: &Endpoints, l4_len: usize) -> Result<PacketBuilderStep<IpHeaders>, B
                 time_to_live: ends.ttl,
                 source: src.octets(),
                 destination: dst.octets(),
-                dont_fragment: true,
+                dont_fragment: ends.dont_fragment,
                 ..Ipv4Header::default()
             };
             (IpHeaders::Ipv4(header, Default::default()), Ipv4Header::MIN_LEN)

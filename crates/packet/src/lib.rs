@@ -20,7 +20,9 @@ mod headers;
 mod parse;
 mod tcp_flags;
 
-pub use build::{BuildError, Endpoints, icmp_echo, icmp_fragmentation_needed, icmp_time_exceeded, tcp, udp};
+pub use build::{
+    BuildError, Endpoints, icmp_echo, icmp_fragmentation_needed, icmp_time_exceeded, raw, tcp, udp,
+};
 pub use edit::{EditError, set_destination, set_macs, set_source, set_ttl};
 pub use headers::{Fragment, Headers, IcmpErrorKind, L4};
 pub use parse::{ParseError, parse};

@@ -11,8 +11,8 @@ use common::{
 use etherparse::{Ipv6Extensions, ip_number};
 use vnetsim_packet::{
     BuildError, EditError, Fragment, IcmpErrorKind, L4, ParseError, TcpFlags, icmp_echo,
-    icmp_fragmentation_needed, icmp_time_exceeded, parse, set_destination, set_macs, set_source, set_ttl,
-    tcp, udp,
+    icmp_fragmentation_needed, icmp_time_exceeded, parse, raw, set_destination, set_macs, set_source,
+    set_ttl, tcp, udp,
 };
 use vnetsim_types::IpProtocol;
 
@@ -280,6 +280,16 @@ fn icmp_errors_about_odd_packets() {
 }
 
 /// Behind the fragment header of a later fragment there is only payload, whatever its number says.
+#[test]
+fn a_packet_of_any_other_protocol() {
+    for (src, dst) in [("10.0.0.1", "10.0.0.2"), ("fd00::1", "fd00::2")] {
+        let frame = raw(&ends(src, dst), IpProtocol(50), 20).unwrap();
+        let h = parse(&frame).unwrap();
+        assert_eq!((h.protocol, h.l4), (IpProtocol(50), L4::Other));
+        assert_eq!(&frame[usize::from(h.l4_offset)..], (0..20).collect::<Vec<u8>>());
+    }
+}
+
 #[test]
 fn the_extension_chain_of_a_later_fragment_ends() {
     let extensions = Ipv6Extensions { fragment: Some(fragment_header(48, true)), ..Default::default() };

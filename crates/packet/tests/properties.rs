@@ -144,7 +144,7 @@ proptest! {
         prop_assert_eq!((h.eth_src, h.eth_dst), (ends.src_mac, ends.dst_mac));
         prop_assert_eq!((h.src, h.dst, h.ttl), (ends.src, ends.dst, ends.ttl));
         prop_assert_eq!(frame.len(), 14 + usize::from(h.ip_len));
-        prop_assert!(h.dont_fragment);
+        prop_assert_eq!(h.dont_fragment, ends.dont_fragment || ends.src.is_ipv6());
     }
 
     #[test]

@@ -12,7 +12,14 @@ pub(crate) fn bill_text(lines: &[BillLine]) -> String {
     }
     let mut rows: Vec<Vec<String>> = lines.iter().map(row).collect();
     let total: f64 = lines.iter().filter_map(BillLine::usd).sum();
-    rows.push(vec!["total".to_owned(), String::new(), String::new(), String::new(), String::new(), usd(total)]);
+    rows.push(vec![
+        "total".to_owned(),
+        String::new(),
+        String::new(),
+        String::new(),
+        String::new(),
+        usd(total),
+    ]);
     format!("\n{}", table(&["Peering", "Kind", "Egress", "Ingress", "USD/GB", "USD"], &rows))
 }
 

@@ -21,6 +21,7 @@ pub fn data_text(sources: &[Source]) -> String {
 
 /// The same for machines.
 pub fn data_json(sources: &[Source]) -> Value {
-    let one = |s: &Source| json!({ "file": s.file, "date": s.date, "sources": s.sources, "builtin": s.builtin });
+    let one =
+        |s: &Source| json!({ "file": s.file, "date": s.date, "sources": s.sources, "builtin": s.builtin });
     crate::json::envelope("data", json!({ "files": sources.iter().map(one).collect::<Vec<_>>() }))
 }

@@ -40,9 +40,7 @@ pub fn readings_text(combinations: &[Combination], explainer: &Explainer<'_>) ->
 
 /// The same for machines.
 pub fn combinations_json(combinations: &[Combination], explainer: &Explainer<'_>) -> Value {
-    let switch = |(point, switch, value): &(&str, &str, &str)| {
-        json!({ "point": point, "switch": switch, "value": value })
-    };
+    let switch = |(point, switch, value): &(&str, &str, &str)| json!({ "point": point, "switch": switch, "value": value });
     let one = |c: &Combination| {
         json!({ "switches": c.changed.iter().map(switch).collect::<Vec<_>>(),
                 "verdict": outcomes_words(&c.outcomes, explainer) })
@@ -69,7 +67,9 @@ fn outcome_words(outcome: Outcome, explainer: &Explainer<'_>) -> String {
         Outcome::Dropped { reason, at, part } if part.is_forward() => {
             format!("{reason} at {}", explainer.place(at))
         }
-        Outcome::Dropped { reason, at, .. } => format!("{reason} at {}, on the way back", explainer.place(at)),
+        Outcome::Dropped { reason, at, .. } => {
+            format!("{reason} at {}, on the way back", explainer.place(at))
+        }
     }
 }
 

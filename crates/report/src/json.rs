@@ -10,7 +10,8 @@ use vnetsim_trace::{Diagnosis, Explainer, Hop, PacketExplanation};
 use vnetsim_types::{Direction, NsgLevel, Problem, Severity, Span, TrafficId};
 
 use crate::{
-    NextHopAnswer, NsgListing, RunAnswer, Sources, bill::bill_json, disputed::readings_json, trace::packet_name,
+    NextHopAnswer, NsgListing, RunAnswer, Sources, bill::bill_json, disputed::readings_json,
+    trace::packet_name,
 };
 
 /// Version of every envelope.

@@ -58,7 +58,8 @@ pub fn covers(row: &str, id: &str) -> bool {
 fn uncited_row(line: &'static str) -> Option<(&'static str, &'static str)> {
     let mut cells = line.strip_prefix('|')?.split('|').map(str::trim);
     let (id, why) = (cells.next()?, cells.next()?);
-    (id.contains('-') && !id.starts_with('-')).then_some((id, why))
+    let heading = id == "Rule" || id.starts_with('-');
+    (!heading && !id.is_empty()).then_some((id, why))
 }
 
 /// The table; `uncited` leaves out what a scenario shows.
@@ -67,7 +68,8 @@ pub fn rules_text(uses: &[RuleUse], uncited: bool) -> String {
     let rows: Vec<Vec<String>> = shown
         .map(|rule| {
             let why = rule.why_not.unwrap_or("not explained");
-            let what = if rule.scenarios.is_empty() { format!("none: {why}") } else { rule.scenarios.join(" ") };
+            let what =
+                if rule.scenarios.is_empty() { format!("none: {why}") } else { rule.scenarios.join(" ") };
             vec![rule.id.clone(), what]
         })
         .collect();

@@ -15,13 +15,7 @@ use crate::{
 const PLACE_COLUMN: std::ops::RangeInclusive<usize> = 14..=44;
 
 /// The first conversation of the first traffic entry of a run.
-pub fn trace_text(
-    played: &Played,
-    from: &str,
-    to: &str,
-    readings: &[Reading],
-    sources: &Sources,
-) -> String {
+pub fn trace_text(played: &Played, from: &str, to: &str, readings: &[Reading], sources: &Sources) -> String {
     let explainer = played.explainer();
     let group = played.report.traffic.first().and_then(|t| t.outcomes.first());
     let trace = group.and_then(|g| played.trace.conversation(TrafficId(0), g.first));

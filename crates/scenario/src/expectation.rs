@@ -1,20 +1,13 @@
-//! What a scenario expects of its run: public types, and how they are read.
+//! What a scenario expects of its run: the types for whoever judges it.
 //!
-//! Owns the properties of `expect`. The types are read by whoever judges a run; names stay text with their
-//! places and are known to exist. Must never judge a run.
+//! Names stay text with their places and are known to exist. Filled by `expect`. Must never judge a run.
 
-use std::net::IpAddr;
+use std::{fmt, net::IpAddr};
 
-use serde_json::{Value, json};
-use vnetsim_model::PeeringState;
-use vnetsim_types::{At, DropReason, Problem, SimTime, Span};
+use vnetsim_model::{PeeringState, PeeringSyncLevel};
+use vnetsim_types::{At, DropReason, SimTime, Span};
 
-use crate::{
-    decode::{Cx, Decode, List},
-    record::record,
-    values::{OneOf, Reference, named},
-    yaml::{Kind, Node},
-};
+use crate::values::named;
 
 /// One `expect` entry.
 #[derive(Clone, Debug)]
@@ -38,6 +31,42 @@ pub enum Subject {
     NextHop(NextHopExpectation),
     /// The state of a peering link.
     Peering(PeeringExpectation),
+    /// What became of a timeline entry.
+    Operation(OperationExpectation),
+    /// What a peering link costs.
+    Bill(BillExpectation),
+}
+
+/// A number that has to lie within bounds, both included.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Range<T> {
+    /// At least.
+    pub min: Option<T>,
+    /// At most.
+    pub max: Option<T>,
+}
+
+impl<T: PartialOrd + Copy> Range<T> {
+    pub(crate) fn exactly(number: T) -> Self {
+        Self { min: Some(number), max: Some(number) }
+    }
+
+    /// Is `number` within the bounds?
+    pub fn contains(&self, number: T) -> bool {
+        self.min.is_none_or(|min| min <= number) && self.max.is_none_or(|max| number <= max)
+    }
+}
+
+impl<T: fmt::Display + PartialEq> fmt::Display for Range<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.min, &self.max) {
+            (Some(min), Some(max)) if min == max => min.fmt(f),
+            (Some(min), Some(max)) => write!(f, "{min} to {max}"),
+            (Some(min), None) => write!(f, "at least {min}"),
+            (None, Some(max)) => write!(f, "at most {max}"),
+            (None, None) => f.write_str("any number"),
+        }
+    }
 }
 
 /// Expected fate of a traffic entry. `None` means that nothing is expected.
@@ -51,7 +80,7 @@ pub struct TrafficExpectation {
     pub drop_reason: Option<At<DropReason>>,
     /// Whether the forward packet or the reply dies.
     pub direction: Option<At<Leg>>,
-    /// The VM, NIC, gateway or site where it dies, or `internet`.
+    /// The VM, NIC, gateway, site or private endpoint where it dies, `internet`, or `Azure` for the platform.
     pub at: Option<At<String>>,
     /// VMs and gateways that forward the first forward packet, in order; empty means direct.
     /// A hop that is a list is one of several, as behind a load balancer.
@@ -67,15 +96,21 @@ pub struct TrafficExpectation {
     /// The route that decides at the first hop, or at the place of death.
     pub route: Option<RouteMatch>,
     /// Conversations that complete.
-    pub delivered: Option<At<u64>>,
+    pub delivered: Option<At<Range<u64>>>,
+    /// VMs that receive the first packets: all of these, and nobody else.
+    pub backend: Option<Vec<At<String>>>,
+    /// Switches of `rules` of which another value changes the fate: all of these, and no other.
+    pub depends_on: Option<Vec<At<String>>>,
 }
 
 impl TrafficExpectation {
-    fn is_empty(&self) -> bool {
+    /// True when it says nothing but the name.
+    pub(crate) fn is_empty(&self) -> bool {
         let fate =
             self.verdict.is_none() && self.direction.is_none() && self.at.is_none() && self.rule.is_none();
         let path = self.via.is_none() && self.reply_via.is_none() && self.route.is_none();
-        fate && path && self.ttl.is_none() && self.source.is_none() && self.delivered.is_none()
+        let counts = self.delivered.is_none() && self.backend.is_none() && self.depends_on.is_none();
+        fate && path && counts && self.ttl.is_none() && self.source.is_none()
     }
 }
 
@@ -115,9 +150,37 @@ pub struct PeeringExpectation {
     /// The link, as `vnet/link`.
     pub peering: At<String>,
     /// Its state.
-    pub peering_state: At<PeeringState>,
+    pub peering_state: Option<At<PeeringState>>,
+    /// Whose copy of an address space is out of date.
+    pub peering_sync_level: Option<At<PeeringSyncLevel>>,
+    /// Whether there is such a link at all.
+    pub exists: Option<At<bool>>,
     /// The moment of the timeline after which it holds; the end when `None`.
     pub after: Option<At<SimTime>>,
+}
+
+/// Expected answer of the control plane.
+#[derive(Clone, Debug)]
+pub struct OperationExpectation {
+    /// Name of the timeline entry.
+    pub operation: At<String>,
+    /// Accepted or refused; [`OperationResult::Refused`] also when only `errorCode` was said.
+    pub result: At<OperationResult>,
+    /// Azure's error code.
+    pub error_code: Option<At<String>>,
+}
+
+/// Expected cost of a link (PEER-39).
+#[derive(Clone, Debug)]
+pub struct BillExpectation {
+    /// The link, as `vnet/link`.
+    pub bill: At<String>,
+    /// Bytes that its network sends to the peer.
+    pub egress_bytes: Option<At<Range<u64>>>,
+    /// Bytes that its network receives from the peer.
+    pub ingress_bytes: Option<At<Range<u64>>>,
+    /// Both together, in US dollars.
+    pub cost_usd: Option<At<Range<f64>>>,
 }
 
 /// Properties of an effective route; those that are `None` match anything.
@@ -167,6 +230,16 @@ words! {
 }
 
 words! {
+    /// The control plane's answer.
+    OperationResult {
+        /// It was carried out.
+        Accepted = "accepted",
+        /// It was refused and changed nothing.
+        Refused = "refused",
+    }
+}
+
+words! {
     /// `source` of an effective route (DIAG-01).
     RouteSource {
         /// The platform, peerings included.
@@ -205,154 +278,9 @@ words! {
         VirtualAppliance = "VirtualAppliance",
         /// A service endpoint.
         VirtualNetworkServiceEndpoint = "VirtualNetworkServiceEndpoint",
+        /// A private endpoint.
+        InterfaceEndpoint = "InterfaceEndpoint",
         /// Drop.
         None = "None",
-    }
-}
-
-record! {
-    Route -> RouteMatch, Own "route" "addressPrefix", "Properties of an effective route; absent ones match anything.";
-    opt source: At<RouteSource> = "source", "Who made the route.";
-    opt state: At<RouteState> = "state", "Active or Invalid.";
-    opt address_prefix: At<String> = "addressPrefix", "As the table prints it; several prefixes joined by blanks.";
-    opt next_hop_type: At<NextHopType> = "nextHopType", "Where it leads.";
-    opt next_hop_ip_address: At<IpAddr> = "nextHopIpAddress", "To which address.";
-    opt name: At<String> = "name", "Name of the user-defined route.";
-    => |span, _place, _cx| Some(RouteMatch {
-        span, source, state, address_prefix, next_hop_type, next_hop_ip_address, name,
-    })
-}
-
-record! {
-    OfTraffic -> Expectation, Own "expectation on traffic" "traffic", "The fate of a traffic entry.";
-    req traffic: At<String> = "traffic", "Name of the traffic entry.";
-    opt verdict: At<Verdict> = "verdict", "Dropped is implied by dropReason.";
-    opt drop_reason: At<DropReason> = "dropReason", "Why it dies.";
-    opt direction: At<Leg> = "direction", "Whether the forward packet or the reply dies.";
-    opt at: Reference = "at", "The VM, NIC, gateway or site where it dies, or internet.";
-    opt via: List<OneOf> = "via",
-        "VMs and gateways that forward it, in order; [] means direct; a hop that is a list is one of several.";
-    opt reply_via: List<OneOf> = "replyVia", "The same for the reply.";
-    opt ttl: At<u8> = "ttl", "Time to live of the first forward packet as received.";
-    opt source: At<IpAddr> = "source", "Source address as received.";
-    opt rule: At<String> = "rule", "NSG rule that denies: nsg/rule.";
-    opt route: Route = "route", "The route that decides at the first hop, or at the place of death.";
-    opt delivered: At<u64> = "delivered", "Conversations that complete.";
-    opt because: At<String> = "because", "Justification, printed on failure.";
-    => |span, place, cx| {
-        let verdict = match (verdict, &drop_reason) {
-            (Some(said), Some(reason)) if said.value == Verdict::Delivered => {
-                cx.conflict(reason.span, "dropReason contradicts `verdict: Delivered`");
-                return None;
-            }
-            (None, Some(reason)) => Some(At::new(Verdict::Dropped, reason.span)),
-            (said, _) => said,
-        };
-        let expected = TrafficExpectation {
-            traffic, verdict, drop_reason, direction, at, via, reply_via, ttl, source, rule, route, delivered,
-        };
-        if expected.is_empty() {
-            return expects_nothing(place, "verdict, or another property", cx);
-        }
-        let subject = Subject::Traffic(Box::new(expected));
-        Some(Expectation { span, subject, because })
-    }
-}
-
-record! {
-    OfRoutes -> Expectation, Own "expectation on routes" "routes", "Effective routes.";
-    req routes: Reference = "routes", "A subnet as vnet/subnet, a VM or a NIC.";
-    list contains: Route = "contains", "Routes that are there.";
-    opt exactly: List<Route> = "exactly", "The whole table, in any order.";
-    list lacks: Route = "lacks", "Routes that are not there.";
-    opt after: At<SimTime> = "after", "The moment of the timeline after which it holds; the end when absent.";
-    opt because: At<String> = "because", "Justification, printed on failure.";
-    => |span, place, cx| {
-        if contains.is_empty() && exactly.is_none() && lacks.is_empty() {
-            return expects_nothing(place, "contains, exactly or lacks", cx);
-        }
-        let subject = Subject::Routes(RoutesExpectation { routes, contains, exactly, lacks, after });
-        Some(Expectation { span, subject, because })
-    }
-}
-
-record! {
-    Probe -> (At<String>, At<String>), Own "nextHop" "-", "From where to where.";
-    req from: Reference = "from", "A VM or a NIC.";
-    req to: Reference = "to", "An address, a VM or a NIC.";
-    => |_span, _place, _cx| Some((from, to))
-}
-
-record! {
-    OfNextHop -> Expectation, Own "expectation on a next hop" "-", "The next hop from a VM or NIC.";
-    req probe: Probe = "nextHop", "From where to where.";
-    opt next_hop_type: At<NextHopType> = "nextHopType", "Its type.";
-    opt next_hop_ip_address: At<IpAddr> = "nextHopIpAddress", "Its address.";
-    opt after: At<SimTime> = "after", "The moment of the timeline after which it holds; the end when absent.";
-    opt because: At<String> = "because", "Justification, printed on failure.";
-    => |span, place, cx| {
-        if next_hop_type.is_none() && next_hop_ip_address.is_none() {
-            return expects_nothing(place, "nextHopType or nextHopIpAddress", cx);
-        }
-        let (from, to) = probe;
-        let subject = Subject::NextHop(NextHopExpectation { from, to, next_hop_type, next_hop_ip_address, after });
-        Some(Expectation { span, subject, because })
-    }
-}
-
-record! {
-    OfPeering -> Expectation, Own "expectation on a peering" "peering", "The state of a link.";
-    req peering: Reference = "peering", "vnet/link.";
-    req peering_state: At<PeeringState> = "peeringState", "Initiated, Connected or Disconnected.";
-    opt after: At<SimTime> = "after", "The moment of the timeline after which it holds; the end when absent.";
-    opt because: At<String> = "because", "Justification, printed on failure.";
-    => |span, _place, _cx| {
-        let subject = Subject::Peering(PeeringExpectation { peering, peering_state, after });
-        Some(Expectation { span, subject, because })
-    }
-}
-
-fn expects_nothing(place: Span, what: &str, cx: &mut Cx) -> Option<Expectation> {
-    let message = format!("{} expects nothing", cx.object);
-    cx.fail(Problem::error("MISSING_PROPERTY", place, message).help(format!("add {what}")))
-}
-
-/// An `expect` entry: its subject decides what else may stand in it.
-pub(crate) struct ExpectEntry;
-
-const SUBJECTS: &[&str] = &["traffic", "routes", "nextHop", "peering"];
-
-impl Decode for ExpectEntry {
-    type Out = Expectation;
-    fn decode(node: &Node, cx: &mut Cx) -> Option<Expectation> {
-        let Kind::Map(entries) = &node.kind else {
-            let problem = cx.wrong_type(node, "a mapping that describes an expectation");
-            return cx.fail(problem);
-        };
-        let mut subjects = entries.iter().filter(|(key, _)| SUBJECTS.contains(&key.as_str()));
-        match (subjects.next(), subjects.next()) {
-            (Some((subject, _)), None) => match subject.as_str() {
-                "traffic" => OfTraffic::decode(node, cx),
-                "routes" => OfRoutes::decode(node, cx),
-                "nextHop" => OfNextHop::decode(node, cx),
-                _ => OfPeering::decode(node, cx),
-            },
-            (Some((first, _)), Some((second, _))) => {
-                let message =
-                    format!("an expectation has one subject, not `{}` and `{}`", first.value, second.value);
-                let problem = Problem::error("CONFLICTING_PROPERTIES", second.span, message);
-                cx.fail(problem.related(first.span, "first subject").help("write one entry for each"))
-            }
-            (None, _) => {
-                let place = entries.first().map_or(node.span, |(key, _)| key.span);
-                let problem = Problem::error("MISSING_PROPERTY", place, "expectation has no subject");
-                let near = entries.iter().map(|(key, _)| cx.near(&key.value, SUBJECTS.iter().copied()));
-                let help = near.into_iter().find(|help| !help.is_empty());
-                cx.fail(problem.help(help.unwrap_or("add traffic, routes, nextHop or peering".to_owned())))
-            }
-        }
-    }
-    fn schema() -> Value {
-        json!({ "oneOf": [OfTraffic::schema(), OfRoutes::schema(), OfNextHop::schema(), OfPeering::schema()] })
     }
 }

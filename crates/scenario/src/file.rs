@@ -1,20 +1,24 @@
-//! The top of a scenario file: rules, traffic and timeline, as said and not yet resolved.
+//! The top of a scenario file: rules and traffic, as said and not yet resolved.
 //!
-//! Owns the properties outside `network` and `expect`. Called by `load`, which resolves the names.
+//! Owns the properties outside `network`, `timeline` and `expect`. Called by `load`, which resolves the names.
+
+use std::net::IpAddr;
 
 use serde_json::{Value, json};
 use vnetsim_model::{
-    BgpVsPeering, Era, ForwardedModel, NoneRoutesOnDefaultOverride, NsgLiveFlows, SOURCE_PORT_DEFAULT,
-    Semantics, TtlGateway, VnetAccessModel,
-    draft::{self, Change, Ref},
+    BgpVsPeering, Era, FabricFragment, ForwardedModel, NoneRoutesOnDefaultOverride, NsgLiveFlows, Semantics,
+    TTL_DEFAULT, TtlGateway, VnetAccessModel,
+    draft::{self, Ref},
 };
-use vnetsim_types::{At, ProtoPort, SimTime, Span, limits::TRAFFIC_COUNT_MAX};
+use vnetsim_types::{At, IpProtocol, ProtoPort, SimTime, limits::TRAFFIC_COUNT_MAX};
 
 use crate::{
     decode::{Cx, Decode, List, Rows, Table},
-    expectation::{ExpectEntry, Expectation},
-    network::{Network, Peering, Said},
+    expect::ExpectEntry,
+    expectation::Expectation,
+    network::{Network, Said},
     record::record,
+    timeline::TimelineEntry,
     values::{Between, Reference},
     yaml::{Kind, Node},
 };
@@ -83,6 +87,7 @@ record! {
     opt none_routes: NoneRoutesOnDefaultOverride =
         "none_routes_on_default_override|noneRoutesOnDefaultOverride", "U-04.";
     opt ttl_gateway: TtlGateway = "ttl_gateway|ttlGateway", "U-08.";
+    opt fabric_fragment: FabricFragment = "fabric_fragment|fabricFragment", "U-09.";
     opt nsg_live_flows: NsgLiveFlows = "nsg_live_flows|nsgLiveFlows", "NSG-14.";
     => |_span, _place, _cx| {
         let base = Semantics::of(era.unwrap_or(Era::Modern));
@@ -93,6 +98,7 @@ record! {
             bgp_vs_peering: bgp_vs_peering.unwrap_or(base.bgp_vs_peering),
             none_routes_on_default_override: none_routes.unwrap_or(base.none_routes_on_default_override),
             ttl_gateway: ttl_gateway.unwrap_or(base.ttl_gateway),
+            fabric_fragment: fabric_fragment.unwrap_or(base.fabric_fragment),
             nsg_live_flows: nsg_live_flows.unwrap_or(base.nsg_live_flows),
         })
     }
@@ -120,11 +126,15 @@ pub(crate) struct Sent {
     pub(crate) from: Ref,
     pub(crate) to: Ref,
     pub(crate) protocol: ProtoPort,
-    pub(crate) source_port: u16,
+    pub(crate) source_port: Option<u16>,
     pub(crate) start: SimTime,
     pub(crate) interval: SimTime,
     pub(crate) count: u64,
     pub(crate) payload_bytes: u16,
+    pub(crate) one_way: bool,
+    pub(crate) dont_fragment: bool,
+    pub(crate) ttl: u8,
+    pub(crate) source_address: Option<At<IpAddr>>,
 }
 
 /// An IPv4 packet with a UDP or ICMP header holds no more.
@@ -135,15 +145,24 @@ record! {
     req name: At<String> = "name", "Unique in the file; expectations name it.";
     req from: Reference = "from", "A VM, a NIC or an address.";
     req to: Reference = "to", "A VM, a NIC or an address.";
-    req protocol: ProtoPort = "protocol", "tcp/443, udp/53 or icmp.";
-    opt source_port: Between<1, 65_535> = "sourcePort", "Of the first conversation; 50000 when absent.";
+    req protocol: ProtoPort = "protocol", "tcp/443, udp/53, icmp, esp, ah, gre, ipip or ip/NN.";
+    opt source_port: Between<1, 65_535> = "sourcePort",
+        "Of the first conversation; when absent one of 50000 and up that other entries do not start at.";
     opt start: SimTime = "start", "When the first conversation starts; 0s when absent.";
     opt count: Between<1, TRAFFIC_COUNT_MAX> = "count", "Number of conversations; 1 when absent.";
     opt interval: SimTime = "interval", "Time between the starts of two conversations; 10ms when absent.";
     opt rate: Between<1, 1_000_000_000> = "rate", "Conversations per second, instead of interval.";
-    opt size: Between<0, PAYLOAD_BYTES_MAX> = "size", "Payload bytes of each UDP datagram or ICMP echo; 0 when absent.";
+    opt size: Between<0, PAYLOAD_BYTES_MAX> = "size", "Payload bytes of each packet but those of TCP; 0 when absent.";
+    opt one_way: At<bool> = "oneWay", "Nobody answers; never with TCP.";
+    opt dont_fragment: bool = "dontFragment", "Sets DF; TCP always does.";
+    opt ttl: Between<1, 255> = "ttl", "First time to live of all packets; 64 when absent.";
+    opt source_address: At<IpAddr> = "sourceAddress", "A source address that need not be the sender's own.";
     => check |given, cx| [given.exclusive("rate", &["interval"], cx)]
-    => |_span, _place, _cx| {
+    => |_span, _place, cx| {
+        if let Some(one_way) = one_way.as_ref().filter(|o| o.value && protocol.protocol == IpProtocol::TCP) {
+            cx.conflict(one_way.span, "oneWay needs a protocol without handshake, such as udp/9000");
+            return None;
+        }
         // The types of the properties keep these within bounds.
         let short = |number: u64| u16::try_from(number).unwrap_or(u16::MAX);
         let by_rate = rate.map(|rate| SimTime(1_000_000_000 / rate));
@@ -152,96 +171,15 @@ record! {
             from,
             to,
             protocol,
-            source_port: source_port.map_or(SOURCE_PORT_DEFAULT, short),
+            source_port: source_port.map(short),
             start: start.unwrap_or_default(),
             interval: by_rate.or(interval).unwrap_or(SimTime::from_millis(10)),
             count: count.unwrap_or(1),
             payload_bytes: size.map_or(0, short),
+            one_way: one_way.is_some_and(|o| o.value),
+            dont_fragment: dont_fragment.unwrap_or(false),
+            ttl: ttl.map_or(TTL_DEFAULT, |ttl| u8::try_from(ttl).unwrap_or(u8::MAX)),
+            source_address,
         })
     }
-}
-
-record! {
-    SetRouteTable -> Change, Own "setRouteTable" "subnet", "Associates a subnet with a route table.";
-    req subnet: Reference = "subnet", "vnet/subnet.";
-    opt route_table: Reference = "routeTable", "The table; null or absent removes the association.";
-    => |_span, _place, _cx| Some(Change::SetRouteTable { subnet, route_table })
-}
-
-record! {
-    SetNsg -> Change, Own "setNetworkSecurityGroup" "subnet", "Associates a subnet with an NSG.";
-    req subnet: Reference = "subnet", "vnet/subnet.";
-    opt group: Reference = "networkSecurityGroup", "The group; null or absent removes the association.";
-    => |_span, _place, _cx| Some(Change::SetNetworkSecurityGroup { subnet, network_security_group: group })
-}
-
-/// `putPeering`: a peering, and the virtual network that gets it.
-pub(crate) struct PutPeering;
-
-const VNET_KEY: &str = "virtualNetwork";
-
-impl Decode for PutPeering {
-    type Out = Change;
-    fn decode(node: &Node, cx: &mut Cx) -> Option<Change> {
-        let Kind::Map(entries) = &node.kind else {
-            let problem = cx.wrong_type(node, "a mapping that describes a peering");
-            return cx.fail(problem);
-        };
-        let rest = entries.iter().filter(|(key, _)| key.value != VNET_KEY).cloned().collect();
-        let peering = Peering::decode(&Node { span: node.span, kind: Kind::Map(rest) }, cx);
-        cx.property = VNET_KEY;
-        let virtual_network = match node.get(VNET_KEY) {
-            Some(vnet) => Reference::decode(vnet, cx),
-            None => {
-                let place = entries.first().map_or(node.span, |(key, _)| key.span);
-                let problem = vnetsim_types::Problem::error(
-                    "MISSING_PROPERTY",
-                    place,
-                    "putPeering has no `virtualNetwork`",
-                );
-                cx.fail(problem.help("name the virtual network that gets the link"))
-            }
-        };
-        Some(Change::PutPeering { virtual_network: virtual_network?, peering: peering? })
-    }
-    fn schema() -> Value {
-        let mut schema = Peering::schema();
-        schema["properties"][VNET_KEY] = Reference::schema();
-        schema["required"] = json!([VNET_KEY]);
-        schema
-    }
-}
-
-record! {
-    TimelineEntry -> draft::TimelineEntry, Own "timeline entry" "-", "One change at a moment of virtual time.";
-    req at: At<SimTime> = "at", "When.";
-    opt put: PutPeering = "putPeering", "Creates a link, or updates the flags of the link of that name.";
-    opt delete: Reference = "deletePeering", "Deletes a link: vnet/link.";
-    opt sync: Reference = "syncPeering", "Refreshes a link's copy of the remote address space: vnet/link.";
-    opt start: Reference = "startVm", "Starts a VM.";
-    opt stop: Reference = "stopVm", "Stops a VM.";
-    opt table: SetRouteTable = "setRouteTable", "Associates a subnet with a route table, or with none.";
-    opt nsg: SetNsg = "setNetworkSecurityGroup", "Associates a subnet with an NSG, or with none.";
-    => |span, place, cx| {
-        let simple = [
-            delete.map(Change::DeletePeering),
-            sync.map(Change::SyncPeering),
-            start.map(Change::StartVm),
-            stop.map(Change::StopVm),
-        ];
-        let mut changes = [put, table, nsg].into_iter().chain(simple).flatten();
-        match (changes.next(), changes.next()) {
-            (Some(change), None) => Some(draft::TimelineEntry { span, at, change }),
-            (None, _) => missing_change(place, cx),
-            (Some(_), Some(_)) => {
-                cx.conflict(place, "an entry says one change; write one entry for each");
-                None
-            }
-        }
-    }
-}
-
-fn missing_change<T>(place: Span, cx: &mut Cx) -> Option<T> {
-    let problem = vnetsim_types::Problem::error("MISSING_PROPERTY", place, "timeline entry says no change");
-    cx.fail(problem.help("add one of putPeering, deletePeering, syncPeering, startVm, stopVm, setRouteTable, setNetworkSecurityGroup"))
 }

@@ -10,20 +10,25 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod decode;
+mod expect;
 mod expectation;
 mod file;
 mod gateways;
+mod hubs;
 mod load;
 mod load_balancers;
 mod machines;
 mod network;
 mod record;
 mod references;
+mod rights;
+mod timeline;
 mod values;
 mod yaml;
 
 pub use expectation::{
-    Expectation, Leg, NextHopExpectation, NextHopType, PeeringExpectation, RouteMatch, RouteSource,
-    RouteState, RoutesExpectation, Subject, TrafficExpectation, Verdict,
+    BillExpectation, Expectation, Leg, NextHopExpectation, NextHopType, OperationExpectation,
+    OperationResult, PeeringExpectation, Range, RouteMatch, RouteSource, RouteState, RoutesExpectation,
+    Subject, TrafficExpectation, Verdict,
 };
-pub use load::{Loaded, Scenario, TimelineOp, load, schema};
+pub use load::{Loaded, Scenario, TimelineOperation, load, schema};

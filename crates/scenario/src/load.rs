@@ -6,7 +6,7 @@
 use std::{collections::HashMap, net::IpAddr};
 
 use serde_json::{Value, json};
-use vnetsim_model::{Endpoint, Network, Operation, Traffic, check, draft};
+use vnetsim_model::{Endpoint, Network, Operation, SOURCE_PORT_DEFAULT, Traffic, check, draft};
 use vnetsim_types::{At, FileId, IpProtocol, Problem, ProtoPort, Severity, SimTime, Span};
 
 use crate::{
@@ -32,16 +32,18 @@ pub struct Scenario {
     /// `traffic`, in file order.
     pub traffic: Vec<Traffic>,
     /// `timeline`, ascending by time; entries of the same time in file order.
-    pub timeline: Vec<TimelineOp>,
+    pub timeline: Vec<TimelineOperation>,
     /// `expect`, in file order.
     pub expect: Vec<Expectation>,
 }
 
 /// One change of the network at a moment of virtual time.
 #[derive(Clone, Debug)]
-pub struct TimelineOp {
+pub struct TimelineOperation {
     /// When.
     pub at: SimTime,
+    /// What expectations call it.
+    pub name: Option<At<String>>,
     /// What.
     pub operation: Operation,
     /// The whole entry.
@@ -66,6 +68,7 @@ pub fn load(bytes: &[u8], file: FileId) -> Loaded {
     let mut problems = cx.problems;
     problems.sort_by_key(|problem| (problem.span.is_none(), problem.span.start));
     let failed = problems.iter().any(|problem| problem.severity == Severity::Error);
+    debug_assert!(failed || scenario.is_some(), "a decoder gave up without saying why");
     Loaded { scenario: scenario.filter(|_| !failed), problems }
 }
 
@@ -98,8 +101,11 @@ fn scenario(file: File, bytes: &[u8], cx: &mut Cx) -> Option<Scenario> {
     let network = checked.network.filter(|_| left_out.is_empty())?;
 
     let mut traffic = Vec::with_capacity(file.traffic.items.len());
-    traffic.extend(file.traffic.items.into_iter().filter_map(|sent| resolve_traffic(&network, sent, cx)));
+    for (ix, sent) in file.traffic.items.into_iter().enumerate() {
+        traffic.extend(resolve_traffic(&network, sent, source_port(ix), cx));
+    }
     let names = Names::of(&network, &file.timeline.items, file.timeline.complete);
+    unique_operations(&file.timeline.items, cx);
     let timeline = resolve_timeline(&network, &file.timeline.items, &names, cx);
     for expectation in &file.expect.items {
         names.check(expectation, cx);
@@ -126,9 +132,10 @@ fn may_follow(problem: &Problem, left_out: &[Option<String>], bytes: &[u8]) -> b
                 |name: &Option<String>| name.as_ref().is_none_or(|n| text.contains(&n.to_lowercase()));
             left_out.iter().any(may_be)
         }
-        "NO_GATEWAY_SUBNET" | "RemoteVnetHasNoGateways" | "AllowGatewayTransitRequired" => {
-            !left_out.is_empty()
-        }
+        "NO_GATEWAY_SUBNET"
+        | "NO_ROUTE_SERVER_SUBNET"
+        | "RemoteVnetHasNoGateways"
+        | "AllowGatewayTransitRequired" => !left_out.is_empty(),
         _ => false,
     }
 }
@@ -149,7 +156,14 @@ fn traffic_names(entries: &[Sent], cx: &mut Cx) -> Names {
     Names::of_traffic(entries.iter().map(|entry| entry.name.value.clone()))
 }
 
-fn resolve_traffic(network: &Network, sent: Sent, cx: &mut Cx) -> Option<Traffic> {
+/// Where entry number `ix` starts when it says nothing: entries between the same two ends must not be taken for one
+/// connection.
+fn source_port(ix: usize) -> u16 {
+    let (column, row) = (ix % 15, ix / 15 % 100);
+    SOURCE_PORT_DEFAULT + (column * 1_000 + row * 10) as u16
+}
+
+fn resolve_traffic(network: &Network, sent: Sent, source_port: u16, cx: &mut Cx) -> Option<Traffic> {
     // An end that is an address decides the family of the other end.
     let ends = match sent.to.value.parse::<IpAddr>() {
         Ok(to) => (end(network, &sent.from, Some(to), cx), end(network, &sent.to, None, cx)),
@@ -159,7 +173,17 @@ fn resolve_traffic(network: &Network, sent: Sent, cx: &mut Cx) -> Option<Traffic
             (from, to)
         }
     };
-    let (from, to) = (ends.0?, ends.1?);
+    let (mut from, to) = (ends.0?, ends.1?);
+    if let Some(said) = &sent.source_address {
+        if said.value.is_ipv4() != to.address.is_ipv4() {
+            let name = shown(&sent.name.value);
+            let message =
+                format!("traffic {name}: sourceAddress {} cannot send to {}", said.value, to.address);
+            let problem = Problem::error("BAD_VALUE", said.span, message);
+            return cx.fail(problem.help("source and destination must be of the same family"));
+        }
+        from.address = said.value;
+    }
     if from.address.is_ipv4() != to.address.is_ipv4() {
         let message =
             format!("traffic {}: {} cannot send to {}", shown(&sent.name.value), from.address, to.address);
@@ -176,11 +200,14 @@ fn resolve_traffic(network: &Network, sent: Sent, cx: &mut Cx) -> Option<Traffic
         from,
         to,
         protocol,
-        source_port: sent.source_port,
+        source_port: sent.source_port.unwrap_or(source_port),
         start: sent.start,
         interval: sent.interval,
         count: sent.count,
         payload_bytes: sent.payload_bytes,
+        one_way: sent.one_way,
+        dont_fragment: sent.dont_fragment,
+        ttl: sent.ttl,
     })
 }
 
@@ -191,18 +218,37 @@ fn end(network: &Network, name: &At<String>, like: Option<IpAddr>, cx: &mut Cx) 
     }
 }
 
+/// Names of timeline entries must differ: expectations mean one of them.
+fn unique_operations(entries: &[draft::TimelineEntry], cx: &mut Cx) {
+    let mut first: HashMap<String, Span> = HashMap::new();
+    for name in entries.iter().filter_map(|entry| entry.name.as_ref()) {
+        if let Some(span) = first.get(&name.value.to_ascii_lowercase()) {
+            let message = format!("two timeline entries are called {}", shown(&name.value));
+            let problem = Problem::error("DUPLICATE_NAME", name.span, message);
+            cx.problems.push(problem.related(*span, "first one here"));
+        } else {
+            first.insert(name.value.to_ascii_lowercase(), name.span);
+        }
+    }
+}
+
 fn resolve_timeline(
     network: &Network,
     entries: &[draft::TimelineEntry],
     names: &Names,
     cx: &mut Cx,
-) -> Vec<TimelineOp> {
+) -> Vec<TimelineOperation> {
     let mut timeline = Vec::with_capacity(entries.len());
     for entry in entries {
-        match Operation::resolve(network, &entry.change) {
+        match Operation::resolve(network, entry) {
             Ok(operation) => {
                 names.check_change(&entry.change, cx);
-                timeline.push(TimelineOp { at: entry.at.value, operation, span: entry.span });
+                timeline.push(TimelineOperation {
+                    name: entry.name.clone(),
+                    at: entry.at.value,
+                    operation,
+                    span: entry.span,
+                });
             }
             Err(mut problems) => cx.problems.append(&mut problems),
         }

@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 
 use serde_json::{Value, json};
-use vnetsim_model::{LbProtocol, LbSku, LoadDistribution, draft};
+use vnetsim_model::{LbProtocol, LbSku, LoadDistribution, ProbeProtocol, draft};
 use vnetsim_types::At;
 
 use crate::{
@@ -46,7 +46,12 @@ record! {
     list backend_pools: BackendPool = "backendAddressPools", "Its pools; ipConfigurations name the pools they are in.";
     list probes: Probe = "probes", "Its health probes.";
     list rules: LoadBalancingRule = "loadBalancingRules", "What it balances.";
-    => |span, _place, _cx| Some(draft::LoadBalancer { span, name, sku, frontends, backend_pools, probes, rules })
+    list inbound_nat_rules: InboundNatRule = "inboundNatRules", "Ports of a frontend that lead to one machine.";
+    list outbound_rules: OutboundRule = "outboundRules", "How pool members reach the internet.";
+    opt _nat_pools: Ignored = "inboundNatPools", "Scale sets are not simulated.";
+    => |span, _place, _cx| Some(draft::LoadBalancer {
+        span, name, sku, frontends, backend_pools, probes, rules, inbound_nat_rules, outbound_rules,
+    })
 }
 
 record! {
@@ -70,16 +75,54 @@ record! {
 }
 
 record! {
-    Probe -> At<String>, Arm "probe" "name", "A health probe. A backend is healthy while it runs and probes reach it.";
+    Probe -> draft::Probe, Arm "probe" "name",
+        "A health probe. A backend is healthy while it runs and probes reach it.";
     req name: At<String> = "name", "Unique in the balancer.";
-    opt _protocol: Ignored = "protocol", "Not simulated.";
-    opt _port: Ignored = "port", "Not simulated.";
+    opt protocol: At<ProbeProtocol> = "protocol", "Tcp, Http or Https.";
+    opt port: At<u64> = "port", "Asked for; without it a backend is healthy while it runs.";
     opt _interval: Ignored = "intervalInSeconds", "Not simulated.";
     opt _number: Ignored = "numberOfProbes", "Not simulated.";
     opt _threshold: Ignored = "probeThreshold", "Not simulated.";
     opt _path: Ignored = "requestPath", "Not simulated.";
     opt _rules: Ignored = "loadBalancingRules", "Read-only; the rules say it.";
-    => |_span, _place, _cx| Some(name)
+    => |_span, _place, _cx| Some(draft::Probe { name, protocol, port })
+}
+
+record! {
+    InboundNatRule -> draft::InboundNatRule, Arm "inbound NAT rule" "name", "A port of a frontend for one machine.";
+    req name: At<String> = "name", "Unique in the balancer.";
+    req frontend: LocalReference = "frontendIPConfiguration", "Name of a frontend.";
+    req protocol: At<LbProtocol> = "protocol", "Tcp, Udp or All.";
+    req frontend_port: At<u64> = "frontendPort", "Port at the frontend.";
+    req backend_port: At<u64> = "backendPort", "Port at the machine.";
+    opt nic: Reference = "networkInterface", "Shorthand: the NIC, or the VM whose primary NIC it is.";
+    opt configuration: Reference = "backendIPConfiguration", "ARM's place for the NIC: nic/ipConfiguration.";
+    opt _timeout: Ignored = "idleTimeoutInMinutes", "Means nothing to the simulator.";
+    opt _floating: Ignored = "enableFloatingIP", "Means nothing to the simulator.";
+    opt _reset: Ignored = "enableTcpReset", "Means nothing to the simulator.";
+    => check |given, cx| [
+        given.exclusive("networkInterface", &["backendIPConfiguration"], cx),
+        given.need("networkInterface", &["backendIPConfiguration"], cx),
+    ]
+    => |span, _place, _cx| {
+        let first = |path: String| path.split('/').next().unwrap_or_default().to_owned();
+        let network_interface = nic.or(configuration.map(|path| path.map(first)))?;
+        Some(draft::InboundNatRule {
+            span, name, frontend, protocol, frontend_port, backend_port, network_interface,
+        })
+    }
+}
+
+record! {
+    OutboundRule -> draft::OutboundRule, Arm "outbound rule" "name", "How pool members reach the internet.";
+    req name: At<String> = "name", "Unique in the balancer.";
+    list frontends: LocalReference = "frontendIPConfigurations", "Names of frontends.";
+    req backend_pool: LocalReference = "backendAddressPool", "Name of a pool.";
+    opt allocated_outbound_ports: At<u64> = "allocatedOutboundPorts", "Ports per member and frontend address.";
+    opt _protocol: Ignored = "protocol", "All protocols are translated.";
+    opt _timeout: Ignored = "idleTimeoutInMinutes", "Means nothing to the simulator.";
+    opt _reset: Ignored = "enableTcpReset", "Means nothing to the simulator.";
+    => |span, _place, _cx| Some(draft::OutboundRule { span, name, frontends, backend_pool, allocated_outbound_ports })
 }
 
 record! {
@@ -94,11 +137,11 @@ record! {
     opt load_distribution: At<LoadDistribution> = "loadDistribution", "What a backend is chosen by.";
     opt enable_floating_ip: At<bool> = "enableFloatingIP", "Keeps the frontend's address as destination.";
     opt _pools: Ignored = "backendAddressPools", "Read-only copy of backendAddressPool.";
-    opt _timeout: Ignored = "idleTimeoutInMinutes", "Not simulated.";
-    opt _reset: Ignored = "enableTcpReset", "Not simulated.";
-    opt _snat: Ignored = "disableOutboundSnat", "Not simulated.";
+    opt idle_timeout_in_minutes: At<u64> = "idleTimeoutInMinutes", "4 to 30.";
+    opt disable_outbound_snat: At<bool> = "disableOutboundSnat", "The rule gives its backends no way out.";
+    opt _reset: Ignored = "enableTcpReset", "Means nothing to the simulator.";
     => |span, _place, _cx| Some(draft::LoadBalancingRule {
         span, name, frontend, backend_pool, probe, protocol, frontend_port, backend_port, load_distribution,
-        enable_floating_ip,
+        enable_floating_ip, idle_timeout_in_minutes, disable_outbound_snat,
     })
 }

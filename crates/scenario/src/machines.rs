@@ -6,15 +6,15 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 use vnetsim_model::{
-    Role, Snat,
+    Access, Role, Snat,
     draft::{self, Ref},
 };
-use vnetsim_types::{At, ProtoPort, Span};
+use vnetsim_types::{At, IpNet, ProtoPort, Span};
 
 use crate::{
     decode::{Cx, Decode, List},
     record::{Fields, record},
-    values::{Ignored, PowerState, Reference, named},
+    values::{AnyPort, Ignored, PowerState, Reference, Several, named},
     yaml::{Kind, Node},
 };
 
@@ -37,7 +37,8 @@ record! {
     opt primary: At<bool> = "primary", "The first one is primary when none says so.";
     opt public_ip_address: Reference = "publicIPAddress", "Translated one to one.";
     list application_security_groups: Reference = "applicationSecurityGroups", "Groups that it belongs to.";
-    list backend_address_pools: Reference = "loadBalancerBackendAddressPools", "Pools that it belongs to: balancer/pool.";
+    list backend_address_pools: Reference = "loadBalancerBackendAddressPools",
+        "Pools that it belongs to: balancer/pool.";
     => |span, _place, _cx| Some(draft::IpConfiguration {
         span, name, subnet, private_ip_address, ipv6: version == Some(IpVersion::V6), primary, public_ip_address,
         application_security_groups, backend_address_pools,
@@ -156,7 +157,25 @@ record! {
     opt ip_forwarding: At<bool> = "ipForwarding", "The guest's own switch; on for routers and firewalls.";
     opt snat: At<Snat> = "snat", "Which forwarded packets get the appliance's own address as source.";
     opt listen: List<At<ProtoPort>> = "listen", "Ports that answer; every port when absent.";
-    => |span, _place, _cx| Some(draft::Guest { span, role, ip_forwarding, snat, listen })
+    list rules: PolicyRule = "rules", "Policy of a firewall, in order; what no rule names is denied.";
+    opt mtu: At<u64> = "mtu", "Largest IP packet that it sends, in bytes; 1500 when absent.";
+    => |span, _place, _cx| Some(draft::Guest { span, role, ip_forwarding, snat, listen, rules, mtu })
+}
+
+record! {
+    PolicyRule -> draft::PolicyRule, Own "policy rule" "name", "One rule of an appliance's own policy.";
+    req name: At<String> = "name", "A name.";
+    req access: At<Access> = "access", "Allow or Deny.";
+    opt source: Several<At<IpNet>> = "source", "CIDR blocks; any when absent.";
+    opt destination: Several<At<IpNet>> = "destination", "CIDR blocks; any when absent.";
+    opt ports: Several<At<AnyPort>> = "ports", "tcp/443, udp or icmp, destination ports; any when absent.";
+    => |_span, _place, _cx| Some(draft::PolicyRule {
+        name,
+        access,
+        source: source.unwrap_or_default(),
+        destination: destination.unwrap_or_default(),
+        ports: ports.unwrap_or_default(),
+    })
 }
 
 record! {

@@ -5,17 +5,19 @@
 
 use serde_json::{Value, json};
 use vnetsim_model::{
-    Access, PeeringState, RuleProtocol,
+    Access, DeploymentModel, PeeringState, PrivateEndpointPolicies, RuleProtocol,
     draft::{self, Draft, RuleSide},
 };
 use vnetsim_types::{At, Direction, IpNet};
 
 use crate::{
     decode::{Cx, Decode},
-    gateways::{Connection, LocalNetworkGateway, VirtualNetworkGateway},
+    gateways::{Connection, ExpressRouteCircuit, LocalNetworkGateway, VirtualNetworkGateway},
+    hubs::{PrivateEndpoint, RouteServer},
     load_balancers::LoadBalancer,
     machines::{NetworkInterface, VirtualMachine},
     record::record,
+    rights::{RoleAssignment, RoleDefinition, Subscription},
     values::{Ignored, Reference},
     yaml::{Kind, Node},
 };
@@ -43,7 +45,14 @@ record! {
     table gateways: VirtualNetworkGateway = "virtualNetworkGateways", "Microsoft.Network/virtualNetworkGateways.";
     table sites: LocalNetworkGateway = "localNetworkGateways",
         "Microsoft.Network/localNetworkGateways: on-premises sites.";
+    table circuits: ExpressRouteCircuit = "expressRouteCircuits",
+        "Microsoft.Network/expressRouteCircuits, with the site behind each.";
     table connections: Connection = "connections", "Microsoft.Network/connections.";
+    table servers: RouteServer = "routeServers|virtualHubs", "Microsoft.Network/virtualHubs of kind RouteServer.";
+    table endpoints: PrivateEndpoint = "privateEndpoints", "Microsoft.Network/privateEndpoints.";
+    table subscriptions: Subscription = "subscriptions", "Simulator extension: subscriptions of the networks.";
+    table roles: RoleDefinition = "roleDefinitions", "Simulator extension: custom roles.";
+    table assignments: RoleAssignment = "roleAssignments", "Simulator extension: who has which role where.";
     table tags: ServiceTag = "serviceTags", "Simulator extension: what service tags such as Storage stand for.";
     => |_span, _place, cx| {
         let (vms, inline_nics) = vms.items.into_iter().unzip::<_, _, Vec<_>, Vec<_>>();
@@ -61,7 +70,13 @@ record! {
             load_balancers: lbs.items,
             virtual_network_gateways: gateways.items,
             local_network_gateways: sites.items,
+            express_route_circuits: circuits.items,
             connections: connections.items,
+            route_servers: servers.items,
+            private_endpoints: endpoints.items,
+            subscriptions: subscriptions.items,
+            role_definitions: roles.items,
+            role_assignments: assignments.items,
             service_tags: tags.items,
         };
         Some(Said { draft, left_out: std::mem::take(&mut cx.left_out) })
@@ -83,12 +98,17 @@ record! {
     VirtualNetwork -> draft::VirtualNetwork, Arm "virtual network" "name", "A virtual network.";
     req name: At<String> = "name", "Unique among virtual networks.";
     opt location: At<String> = "location", "Region, such as koreacentral.";
+    opt subscription: Reference = "subscription",
+        "Simulator extension: its subscription; one that all such networks share when absent.";
+    opt deployment_model: At<DeploymentModel> = "deploymentModel",
+        "Simulator extension: ResourceManager or Classic.";
     req address_prefixes: AddressSpace = "addressSpace", "Its address space.";
     children subnets: Subnet = "subnets", "Its subnets.";
     children peerings: Peering = "virtualNetworkPeerings", "Its links to other virtual networks.";
     opt flow_timeout_in_minutes: At<u64> = "flowTimeoutInMinutes", "4 to 30.";
     => |span, _place, _cx| Some(draft::VirtualNetwork {
-        span, name, location, address_prefixes, subnets, peerings, flow_timeout_in_minutes,
+        span, name, location, subscription, deployment_model, address_prefixes, subnets, peerings,
+        flow_timeout_in_minutes,
     })
 }
 
@@ -100,15 +120,22 @@ record! {
     opt network_security_group: Reference = "networkSecurityGroup", "The NSG that filters at every NIC of it.";
     opt route_table: Reference = "routeTable", "Its route table.";
     opt nat_gateway: Reference = "natGateway", "Its NAT gateway.";
-    list service_endpoints: ServiceEndpoint = "serviceEndpoints", "Services reached directly, such as Microsoft.Storage.";
-    opt default_outbound_access: At<bool> = "defaultOutboundAccess", "Whether VMs without a public IP reach the internet.";
+    list service_endpoints: ServiceEndpoint = "serviceEndpoints",
+        "Services reached directly, such as Microsoft.Storage.";
+    opt default_outbound_access: At<bool> = "defaultOutboundAccess",
+        "Whether VMs without a public IP reach the internet.";
+    opt private_endpoint_network_policies: At<PrivateEndpointPolicies> = "privateEndpointNetworkPolicies",
+        "Whether NSGs and route tables apply to private endpoints.";
+    opt _link_policies: Ignored = "privateLinkServiceNetworkPolicies", "Means nothing to the simulator.";
+    opt _delegations: Ignored = "delegations", "Means nothing to the simulator.";
+    opt _configurations: Ignored = "ipConfigurations", "Read-only; the owners say it.";
     => check |given, cx| [
         given.exclusive("addressPrefix", &["addressPrefixes"], cx),
         given.need("addressPrefix", &["addressPrefixes"], cx),
     ]
     => |span, _place, _cx| Some(draft::Subnet {
         span, name, address_prefixes: either(prefix, prefixes), network_security_group, route_table, nat_gateway,
-        service_endpoints, default_outbound_access,
+        service_endpoints, default_outbound_access, private_endpoint_network_policies,
     })
 }
 
@@ -147,10 +174,20 @@ record! {
     opt use_remote_gateways: At<bool> = "useRemoteGateways", "Whether this network uses the peer's gateway.";
     opt peering_state: At<PeeringState> = "peeringState", "As an export shows it; computed when absent.";
     opt remote_address_space: AddressSpace = "remoteAddressSpace", "The synced copy of the peer's address space.";
+    opt peer_complete_vnets: At<bool> = "peerCompleteVnets", "false: only the named subnets are peered.";
+    list local_subnet_names: At<String> = "localSubnetNames", "Own subnets, for subnet peering.";
+    list remote_subnet_names: At<String> = "remoteSubnetNames", "The peer's subnets, for subnet peering.";
+    opt enable_only_ipv6_peering: At<bool> = "enableOnlyIPv6Peering", "Leaves out IPv4, for subnet peering.";
+    opt do_not_verify_remote_gateways: At<bool> = "doNotVerifyRemoteGateways",
+        "Accepts useRemoteGateways although there is no gateway yet.";
     opt _level: Ignored = "peeringSyncLevel", "Read-only; computed.";
+    opt _vnet_space: Ignored = "remoteVirtualNetworkAddressSpace", "Read-only; the remote network says it.";
+    opt _local_space: Ignored = "localAddressSpace", "Read-only; the network says it.";
+    opt _local_vnet_space: Ignored = "localVirtualNetworkAddressSpace", "Read-only; the network says it.";
     => |span, _place, _cx| Some(draft::Peering {
         span, name, remote_virtual_network, allow_virtual_network_access, allow_forwarded_traffic,
-        allow_gateway_transit, use_remote_gateways, peering_state, remote_address_space,
+        allow_gateway_transit, use_remote_gateways, peering_state, remote_address_space, peer_complete_vnets,
+        local_subnet_names, remote_subnet_names, enable_only_ipv6_peering, do_not_verify_remote_gateways,
     })
 }
 

@@ -6,7 +6,7 @@ use std::{fmt::Display, net::IpAddr, str::FromStr};
 
 use serde_json::{Value, json};
 use vnetsim_model as model;
-use vnetsim_types::{At, Direction, DropReason, IpNet, ProtoPort, SimTime};
+use vnetsim_types::{At, Direction, DropReason, IpNet, IpProtocol, ProtoPort, SimTime};
 
 use crate::{
     decode::{Cx, Decode, List, shown},
@@ -152,7 +152,7 @@ impl Decode for ProtoPort {
         parsed(node, cx, "a protocol such as tcp/443")
     }
     fn schema() -> Value {
-        json!({ "type": "string", "examples": ["tcp/443", "udp/53", "icmp"] })
+        json!({ "type": "string", "examples": ["tcp/443", "udp/53", "icmp", "esp", "ip/47"] })
     }
 }
 
@@ -170,6 +170,58 @@ impl Decode for DropReason {
     fn schema() -> Value {
         let names = DropReason::ALL.iter().flat_map(|reason| [reason.name(), reason.code()]);
         json!({ "enum": names.collect::<Vec<_>>() })
+    }
+}
+
+/// A number of dollars, with or without decimals.
+pub(crate) struct Decimal;
+
+impl Decode for Decimal {
+    type Out = f64;
+    fn decode(node: &Node, cx: &mut Cx) -> Option<f64> {
+        let text = cx.text(node, "a number")?;
+        let digits = text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+        text.parse().ok().filter(|number: &f64| digits && number.is_finite()).or_else(|| {
+            let problem = cx.bad("BAD_VALUE", node.span, &format!("{} is not a number", shown(text)));
+            cx.fail(problem.help("write it like 0.25"))
+        })
+    }
+    fn schema() -> Value {
+        json!({ "type": ["number", "string"], "pattern": "^[0-9]*\\.?[0-9]*$", "minimum": 0 })
+    }
+}
+
+/// One value, or a list of them.
+pub(crate) struct Several<T>(std::marker::PhantomData<T>);
+
+impl<T: Decode> Decode for Several<T> {
+    type Out = Vec<T::Out>;
+    fn decode(node: &Node, cx: &mut Cx) -> Option<Vec<T::Out>> {
+        match node.kind {
+            Kind::List(_) => List::<T>::decode(node, cx),
+            _ => T::decode(node, cx).map(|one| vec![one]),
+        }
+    }
+    fn schema() -> Value {
+        json!({ "anyOf": [T::schema(), List::<T>::schema()] })
+    }
+}
+
+/// A protocol of an appliance's policy; without a port, every port of it.
+pub(crate) struct AnyPort;
+
+impl Decode for AnyPort {
+    type Out = ProtoPort;
+    fn decode(node: &Node, cx: &mut Cx) -> Option<ProtoPort> {
+        let any = [("tcp", IpProtocol::TCP), ("udp", IpProtocol::UDP)];
+        let text = cx.text(node, "a protocol such as tcp/443")?;
+        match any.iter().find(|(name, _)| name.eq_ignore_ascii_case(text.trim())) {
+            Some((_, protocol)) => Some(ProtoPort { protocol: *protocol, port: 0 }),
+            None => ProtoPort::decode(node, cx),
+        }
+    }
+    fn schema() -> Value {
+        json!({ "type": "string", "examples": ["tcp/443", "udp", "icmp"] })
     }
 }
 
@@ -220,6 +272,14 @@ named! {
     model::NoneRoutesOnDefaultOverride = model::NoneRoutesOnDefaultOverride::ALL;
     model::TtlGateway = model::TtlGateway::ALL;
     model::NsgLiveFlows = model::NsgLiveFlows::ALL;
+    model::FabricFragment = model::FabricFragment::ALL;
+    model::DeploymentModel = model::DeploymentModel::ALL;
+    model::PeeringSyncLevel = model::PeeringSyncLevel::ALL;
+    model::PrivateEndpointPolicies = model::PrivateEndpointPolicies::ALL;
+    model::ProbeProtocol = model::ProbeProtocol::ALL;
+    model::VpnType = model::VpnType::ALL;
+    model::HubRoutingPreference = model::HubRoutingPreference::ALL;
+    model::Cloud = model::Cloud::ALL;
     Direction = &[("Inbound", Direction::Inbound), ("Outbound", Direction::Outbound)];
 }
 
@@ -261,22 +321,6 @@ impl Decode for PowerState {
 
 /// A reference to another object: its name or path, an ARM resource id, or a mapping with `id`.
 pub(crate) struct Reference;
-
-/// A reference, or a list of references of which one is meant.
-pub(crate) struct OneOf;
-
-impl Decode for OneOf {
-    type Out = Vec<At<String>>;
-    fn decode(node: &Node, cx: &mut Cx) -> Option<Vec<At<String>>> {
-        match node.kind {
-            Kind::List(_) => List::<Reference>::decode(node, cx),
-            _ => Reference::decode(node, cx).map(|one| vec![one]),
-        }
-    }
-    fn schema() -> Value {
-        json!({ "anyOf": [Reference::schema(), List::<Reference>::schema()] })
-    }
-}
 
 impl Decode for Reference {
     type Out = At<String>;

@@ -44,6 +44,8 @@ pub struct TrafficReport {
     pub started: u64,
     /// Groups of equal outcomes, in the order in which they first happened.
     pub outcomes: Vec<OutcomeGroup>,
+    /// Who received the first packets, and how many: more than one behind a load balancer.
+    pub receivers: BTreeMap<Place, u64>,
 }
 
 impl TrafficReport {
@@ -104,8 +106,17 @@ impl Books {
     }
 
     /// A packet reached the one it was for. Answers to it must be booked as sent before.
-    pub(crate) fn delivered<O: Observer>(&mut self, now: SimTime, tag: PacketTag, observer: &mut O) {
+    pub(crate) fn delivered<O: Observer>(
+        &mut self,
+        now: SimTime,
+        tag: PacketTag,
+        place: Place,
+        observer: &mut O,
+    ) {
         self.delivered += 1;
+        if tag.part == Part::Request {
+            *self.reports[tag.traffic.ix()].receivers.entry(place).or_default() += 1;
+        }
         self.landed(now, tag, observer);
     }
 

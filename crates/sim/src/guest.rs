@@ -31,8 +31,8 @@ pub(crate) enum Reaction {
 /// What the simulation knows of the conversation that a packet belongs to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Exchange {
-    /// Payload of answers.
-    pub(crate) payload_bytes: u16,
+    /// How its packets are made.
+    pub(crate) style: frames::Style,
     /// Who opened it.
     pub(crate) opener: Place,
     /// What its answer must look like.
@@ -227,7 +227,9 @@ fn policy_allows(rules: &[PolicyRule], key: &FlowKey) -> bool {
         let fits = |p: &ProtoPort| p.protocol == key.protocol && (p.port == 0 || p.port == key.dst_port);
         rule.ports.is_empty() || rule.ports.iter().any(fits)
     };
-    let matches = |rule: &&PolicyRule| within(&rule.source, key.src) && within(&rule.destination, key.dst) && port(rule);
+    let matches = |rule: &&PolicyRule| {
+        within(&rule.source, key.src) && within(&rule.destination, key.dst) && port(rule)
+    };
     rules.iter().find(matches).is_some_and(|rule| rule.access == Access::Allow)
 }
 
@@ -261,7 +263,7 @@ fn host<O: Observer>(
     let out = opener.filter(|_| packet.tag.part == Part::Reply);
     let out = out.unwrap_or_else(|| leaving_nic(network, machine, headers.src));
     let mac = cx.tables.nics[out.ix()].mac;
-    let answer = frames::answer(headers, packet.tag.part, exchange.payload_bytes, mac);
+    let answer = frames::answer(headers, packet.tag.part, exchange.style, mac);
     Reaction::Delivered(answer.map(|(part, frame)| (out, part, frame)))
 }
 

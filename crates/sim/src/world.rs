@@ -7,12 +7,13 @@ use std::{
 
 use vnetsim_compile::{Epoch, compile};
 use vnetsim_dataplane::{
-    Backends, Context, Edge, GatewayOut, Leg, LegEnd, Meter, Origin, Packet, Switch, at_gateway, from_gateway,
+    Backends, Context, Edge, FABRIC_MAC, GatewayOut, Leg, LegEnd, Meter, Origin, PATH_MTU, Packet, Switch,
+    at_gateway, from_gateway,
 };
 use vnetsim_model::{Network, Operation, Refusal, Traffic};
 use vnetsim_types::{
-    DropReason, FlowKey, GatewayId, NicId, Observer, PacketId, PacketTag, Part, Place, PrivateEndpointId, SimTime,
-    SiteId, Span, Step, TrafficId, limits,
+    DropReason, FlowKey, GatewayId, NicId, Observer, PacketId, PacketTag, Part, Place, PrivateEndpointId,
+    SimTime, SiteId, Span, Step, TrafficId, limits,
 };
 
 use crate::{
@@ -29,6 +30,8 @@ use crate::{
 pub struct Change {
     /// When.
     pub at: SimTime,
+    /// What the scenario calls it.
+    pub name: Option<String>,
     /// What.
     pub operation: Operation,
     /// Where the scenario says so.
@@ -40,6 +43,8 @@ pub struct Change {
 pub struct ChangeReport {
     /// When it ran.
     pub at: SimTime,
+    /// What the scenario calls it.
+    pub name: Option<String>,
     /// Accepted, or refused with a reason.
     pub result: Result<(), Refusal>,
     /// Where the scenario says so.
@@ -175,13 +180,14 @@ impl<'a, O: Observer> World<'a, O> {
         let change = &self.timeline[ix];
         let result = self.network.apply(&change.operation);
         if result.is_ok() {
-            if let Operation::SetRunning(vm, false) = change.operation {
+            if let Some(vm) = change.operation.stops_vm() {
                 self.guests[vm.ix()] = Guest::default(); // a stopped machine forgets its sessions
             }
             let compiled = compile(&self.network, self.epochs.len() as u32);
             self.epochs.push(Epoch { from: self.now, compiled, network: self.network.clone() });
         }
-        self.changes.push(ChangeReport { at: self.now, result, span: change.span });
+        let name = change.name.clone();
+        self.changes.push(ChangeReport { at: self.now, name, result, span: change.span });
     }
 
     /// Conversation number `conversation` of a traffic entry begins.
@@ -205,7 +211,7 @@ impl<'a, O: Observer> World<'a, O> {
     fn mac_of(&self, place: Place) -> vnetsim_packet::Mac {
         match place {
             Place::Nic(nic) => self.tables().nics[nic.ix()].mac,
-            _ => vnetsim_dataplane::FABRIC_MAC,
+            _ => FABRIC_MAC,
         }
     }
 
@@ -213,8 +219,8 @@ impl<'a, O: Observer> World<'a, O> {
         self.epochs.last().expect("the first epoch is always there").compiled.tables.clone()
     }
 
-    /// `from` makes a packet of `frame` and sends it.
-    fn send(&mut self, from: Place, tag: PacketTag, frame: Vec<u8>) {
+    /// `from` makes a packet of `frame`.
+    fn made(&mut self, from: Place, tag: PacketTag, frame: Vec<u8>) -> Packet {
         let id = PacketId(self.packets);
         self.packets += 1;
         let traced = O::ENABLED && self.observer.packet(id, tag);
@@ -224,14 +230,32 @@ impl<'a, O: Observer> World<'a, O> {
             let (key, ttl) = (packet.headers.flow_key(), packet.headers.ttl);
             self.observer.step(id, self.now, Step::Sent { from, key, ttl });
         }
+        packet
+    }
+
+    /// `from` makes a packet of `frame` and sends it.
+    fn send(&mut self, from: Place, tag: PacketTag, frame: Vec<u8>) {
+        let packet = self.made(from, tag, frame);
         match from {
-            Place::Nic(nic) => self.emit(nic, packet),
+            Place::Nic(nic) => self.guest_sends(nic, packet),
             Place::Site(site) => self.site_sends(site, packet),
             Place::Internet => self.internet_sends(packet),
             Place::Gateway(gateway) => self.gateway_sends(gateway, packet),
             Place::PrivateEndpoint(id) => self.endpoint_sends(id, packet),
             Place::Platform => self.platform_sends(packet),
         }
+    }
+
+    /// FAB-18: a guest's own stack sends nothing larger than its NIC takes; without DF it makes fragments.
+    fn guest_sends(&mut self, nic: NicId, mut packet: Packet) {
+        let mtu = self.network[nic].vm.map_or(u16::MAX, |vm| self.network[vm].guest.mtu);
+        if packet.headers.ip_len > mtu {
+            if self.traffic[packet.tag.traffic.ix()].dont_fragment {
+                return self.lost(packet, Place::Nic(nic), DropReason::MtuExceeded);
+            }
+            packet.fragmented = true;
+        }
+        self.emit(nic, packet);
     }
 
     /// A guest puts `packet` on `nic`.
@@ -241,16 +265,30 @@ impl<'a, O: Observer> World<'a, O> {
         if !port.up {
             return self.lost(packet, Place::Nic(nic), DropReason::SenderStopped);
         }
-        let mut cx = Context {
-            now: self.now,
-            tables: &tables,
-            observer: &mut *self.observer,
-            meter: &mut self.meter,
-        };
+        let mut cx =
+            Context { now: self.now, tables: &tables, observer: &mut *self.observer, meter: &mut self.meter };
         match self.switches[port.vnet.ix()].egress(&mut cx, nic, &mut packet) {
             Ok(leg) => self.travel(Node::Vnet(port.vnet.0), leg, packet),
-            Err(reason) => self.dropped(packet, Place::Nic(nic), reason),
+            Err(reason) => {
+                if reason == DropReason::MtuExceeded {
+                    self.tell_too_big(nic, &packet);
+                }
+                self.dropped(packet, Place::Nic(nic), reason);
+            }
         }
+    }
+
+    /// FAB-20: the host tells the guest the path's MTU, in the name of the subnet's gateway address.
+    fn tell_too_big(&mut self, nic: NicId, packet: &Packet) {
+        let src = packet.headers.src;
+        let subnet = &self.network[self.network[nic].subnet];
+        let gateway = subnet.prefixes.iter().find(|p| p.contains(&src)).and_then(|p| p.hosts().next());
+        let error = gateway
+            .filter(|_| packet.tag.part != Part::IcmpError)
+            .and_then(|from| frames::too_big(from, FABRIC_MAC, &packet.headers, &packet.frame, PATH_MTU));
+        let Some(frame) = error else { return };
+        let error = self.made(Place::Platform, PacketTag { part: Part::IcmpError, ..packet.tag }, frame);
+        self.enter_guest(nic, error);
     }
 
     fn travel(&mut self, node: Node, leg: Leg, packet: Packet) {
@@ -260,12 +298,8 @@ impl<'a, O: Observer> World<'a, O> {
 
     fn arrive(&mut self, leg: Leg, mut packet: Packet) {
         let tables = self.tables();
-        let mut cx = Context {
-            now: self.now,
-            tables: &tables,
-            observer: &mut *self.observer,
-            meter: &mut self.meter,
-        };
+        let mut cx =
+            Context { now: self.now, tables: &tables, observer: &mut *self.observer, meter: &mut self.meter };
         match leg.end {
             LegEnd::Nic(nic) => {
                 let vnet = tables.nics[nic.ix()].vnet;
@@ -317,12 +351,8 @@ impl<'a, O: Observer> World<'a, O> {
             return self.lost(packet, Place::Nic(nic), DropReason::NoSuchDestination);
         };
         let exchange = self.exchange(packet.tag);
-        let mut cx = Context {
-            now: self.now,
-            tables: &tables,
-            observer: &mut *self.observer,
-            meter: &mut self.meter,
-        };
+        let mut cx =
+            Context { now: self.now, tables: &tables, observer: &mut *self.observer, meter: &mut self.meter };
         match self.guests[vm.ix()].receive(&mut cx, &self.network, vm, nic, exchange, &mut packet) {
             Reaction::Delivered(answer) => {
                 let (place, answer) = match answer {
@@ -347,7 +377,7 @@ impl<'a, O: Observer> World<'a, O> {
     fn exchange(&self, tag: PacketTag) -> Exchange {
         let traffic = &self.traffic[tag.traffic.ix()];
         Exchange {
-            payload_bytes: traffic.payload_bytes,
+            style: frames::Style::of(traffic),
             opener: traffic.from.place,
             answer: frames::expected_answer(traffic, tag.conversation),
         }
@@ -375,7 +405,7 @@ impl<'a, O: Observer> World<'a, O> {
             self.observer.step(packet.id, self.now, step);
         }
         let mac = self.mac_of(place);
-        let answer = frames::answer(&headers, packet.tag.part, exchange.payload_bytes, mac);
+        let answer = frames::answer(&headers, packet.tag.part, exchange.style, mac);
         self.delivered(place, packet, answer);
     }
 
@@ -383,7 +413,7 @@ impl<'a, O: Observer> World<'a, O> {
         if let Some((part, frame)) = answer {
             self.send(place, PacketTag { part, ..packet.tag }, frame);
         }
-        self.books.delivered(self.now, packet.tag, self.observer);
+        self.books.delivered(self.now, packet.tag, place, self.observer);
     }
 
     /// GW-06: a site sends into Azure by the gateway that serves the destination, if its device knows it.
@@ -392,7 +422,8 @@ impl<'a, O: Observer> World<'a, O> {
         let table = &tables.sites[site.ix()];
         let dst = packet.headers.dst;
         let known = table.known.as_ref().is_none_or(|set| set.contains(dst));
-        let routed = table.routes.iter().find(|(prefix, _)| prefix.contains(&dst)).map(|(_, gateway)| *gateway);
+        let routed =
+            table.routes.iter().find(|(prefix, _)| prefix.contains(&dst)).map(|(_, gateway)| *gateway);
         match routed.or(table.untaught.first().copied()).filter(|_| known) {
             Some(gateway) => {
                 let leg = Leg { origin: Origin::Tunnel, end: LegEnd::Gateway(gateway) };
@@ -404,12 +435,8 @@ impl<'a, O: Observer> World<'a, O> {
 
     fn gateway_sends(&mut self, gateway: GatewayId, mut packet: Packet) {
         let tables = self.tables();
-        let mut cx = Context {
-            now: self.now,
-            tables: &tables,
-            observer: &mut *self.observer,
-            meter: &mut self.meter,
-        };
+        let mut cx =
+            Context { now: self.now, tables: &tables, observer: &mut *self.observer, meter: &mut self.meter };
         match from_gateway(&mut cx, &mut self.gateway_backends, gateway, &mut packet) {
             Ok(Some(leg)) => self.travel(Node::Gateway(gateway.0), leg, packet),
             Ok(None) => {}
@@ -420,12 +447,8 @@ impl<'a, O: Observer> World<'a, O> {
     fn endpoint_sends(&mut self, id: PrivateEndpointId, mut packet: Packet) {
         let tables = self.tables();
         let vnet = tables.endpoints[id.ix()].vnet;
-        let mut cx = Context {
-            now: self.now,
-            tables: &tables,
-            observer: &mut *self.observer,
-            meter: &mut self.meter,
-        };
+        let mut cx =
+            Context { now: self.now, tables: &tables, observer: &mut *self.observer, meter: &mut self.meter };
         match self.switches[vnet.ix()].egress_endpoint(&mut cx, id, &mut packet) {
             Ok(leg) => self.travel(Node::Vnet(vnet.0), leg, packet),
             Err(reason) => self.dropped(packet, Place::PrivateEndpoint(id), reason),
@@ -445,12 +468,8 @@ impl<'a, O: Observer> World<'a, O> {
 
     fn internet_sends(&mut self, mut packet: Packet) {
         let tables = self.tables();
-        let mut cx = Context {
-            now: self.now,
-            tables: &tables,
-            observer: &mut *self.observer,
-            meter: &mut self.meter,
-        };
+        let mut cx =
+            Context { now: self.now, tables: &tables, observer: &mut *self.observer, meter: &mut self.meter };
         match self.edge.enter(&mut cx, &mut packet) {
             Ok(nic) => {
                 let leg = Leg { origin: Origin::Internet, end: LegEnd::Nic(nic) };

@@ -120,7 +120,14 @@ impl FromStr for ProtoPort {
             "tcp" => IpProtocol::TCP,
             "udp" => IpProtocol::UDP,
             "icmp" | "icmpv6" | "ping" => IpProtocol::ICMP,
-            _ => return Err(format!("`{text}` is not a protocol; write tcp/443, udp/53 or icmp")),
+            "ipip" => IpProtocol(4),
+            "gre" => IpProtocol(47),
+            "esp" => IpProtocol::ESP,
+            "ah" => IpProtocol::AH,
+            "ip" => return numbered(text, port),
+            _ => {
+                return Err(format!("`{text}` is not a protocol; write tcp/443, udp/53, icmp, esp or ip/47"));
+            }
         };
         let port = match (protocol.has_ports(), port) {
             (true, Some(port)) => match port.trim().parse::<u16>() {
@@ -135,6 +142,19 @@ impl FromStr for ProtoPort {
     }
 }
 
+/// `ip/47`: a protocol by its number. Those that are written in another way, and IPv6 extension headers, are none.
+fn numbered(text: &str, number: Option<&str>) -> Result<ProtoPort, String> {
+    const EXTENSION_HEADERS: [u8; 9] = [0, 43, 44, 59, 60, 135, 139, 140, 253];
+    let parsed = number.and_then(|n| n.trim().parse::<u8>().ok()).map(IpProtocol);
+    match parsed {
+        Some(named) if named.has_ports() || named.is_icmp() => {
+            Err(format!("write {named} instead of `{text}`"))
+        }
+        Some(protocol) if !EXTENSION_HEADERS.contains(&protocol.0) => Ok(ProtoPort { protocol, port: 0 }),
+        _ => Err(format!("`{text}` is not a protocol; write its number, such as ip/47")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,7 +163,11 @@ mod tests {
     fn protocol_and_port_as_people_write_them() {
         assert_eq!("tcp/443".parse(), Ok(ProtoPort { protocol: IpProtocol::TCP, port: 443 }));
         assert_eq!("ICMP".parse(), Ok(ProtoPort { protocol: IpProtocol::ICMP, port: 0 }));
-        for text in ["tcp", "tcp/0", "tcp/65536", "icmp/8", "sctp/1", ""] {
+        assert_eq!("gre".parse(), Ok(ProtoPort { protocol: IpProtocol(47), port: 0 }));
+        assert_eq!("ip/47".parse(), Ok(ProtoPort { protocol: IpProtocol(47), port: 0 }));
+        for text in
+            ["ip", "ip/6", "ip/58", "ip/44", "ip/256", "tcp", "tcp/0", "tcp/65536", "icmp/8", "sctp/1", ""]
+        {
             assert!(text.parse::<ProtoPort>().is_err(), "{text}");
         }
     }

@@ -6,7 +6,11 @@ use crate::{NicTable, Packet};
 
 /// FAB-12.
 pub(crate) fn egress(port: &NicTable, packet: &Packet) -> Result<(), DropReason> {
-    if port.ip_forwarding || port.serves(packet.headers.src) { Ok(()) } else { Err(DropReason::SourceNotOwned) }
+    if port.ip_forwarding || port.serves(packet.headers.src) {
+        Ok(())
+    } else {
+        Err(DropReason::SourceNotOwned)
+    }
 }
 
 /// FAB-13.

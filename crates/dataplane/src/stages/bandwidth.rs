@@ -19,7 +19,12 @@ pub(crate) struct Buckets {
 
 impl Buckets {
     /// Charges `packet` to the VM of `port`.
-    pub(crate) fn charge(&mut self, now: SimTime, port: &NicTable, packet: &Packet) -> Result<(), DropReason> {
+    pub(crate) fn charge(
+        &mut self,
+        now: SimTime,
+        port: &NicTable,
+        packet: &Packet,
+    ) -> Result<(), DropReason> {
         let (Some(vm), Some(rate)) = (port.vm, port.egress_bits_per_s) else { return Ok(()) };
         let bits = u64::from(packet.headers.ip_len) * 8;
         let takes = SimTime((u128::from(bits) * 1_000_000_000 / u128::from(rate.max(1))) as u64);

@@ -5,8 +5,8 @@
 //! priority order.
 
 use vnetsim_types::{
-    AclIx, Direction, DropReason, FlowKey, IpProtocol, NicId, NsgLevel, Observer, Place, PrivateEndpointId, RuleIx,
-    Step,
+    AclIx, Direction, DropReason, FlowKey, IpProtocol, NicId, NsgLevel, Observer, Place, PrivateEndpointId,
+    RuleIx, Step,
 };
 
 use crate::{Acl, Addresses, Context, Entered, FlowTable, NicTable, Origin, Packet, Rule, Tables};
@@ -108,7 +108,9 @@ pub(crate) fn check_platform<O: Observer>(
 
 /// LB-07, NSG-17: whether the inbound rules at `port` let a probe of the host reach TCP port `probed`.
 pub fn probe_passes(tables: &Tables, port: &NicTable, probed: u16) -> bool {
-    let Some(own) = port.addresses.iter().map(|(own, _)| *own).find(|own| own.is_ipv4()) else { return false };
+    let Some(own) = port.addresses.iter().map(|(own, _)| *own).find(|own| own.is_ipv4()) else {
+        return false;
+    };
     let key = FlowKey {
         protocol: IpProtocol::TCP,
         src: super::filter::WIRE_SERVER,

@@ -95,7 +95,7 @@ fn to_appliance<O: Observer>(
         Appliance::Nic(_) | Appliance::Nobody => Err(DropReason::NextHopUnreachable),
         Appliance::NotAdjacent => Err(DropReason::NextHopNotDirectlyConnected),
         Appliance::Balancer { lb, frontend, global } => {
-            balance::choose(cx, memory, lb, frontend, global, packet).map(|(nic, _)| LegEnd::Nic(nic))
+            balance::choose(cx, memory, lb, frontend, global, packet).map(|((nic, _), _)| LegEnd::Nic(nic))
         }
         Appliance::Gateway(gateway) => Ok(LegEnd::Gateway(gateway)),
     }

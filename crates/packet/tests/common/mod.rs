@@ -22,6 +22,7 @@ pub(crate) fn ends(src: &str, dst: &str) -> Endpoints {
         src: src.parse().unwrap(),
         dst: dst.parse().unwrap(),
         ttl: 64,
+        dont_fragment: true,
     }
 }
 
@@ -165,8 +166,16 @@ pub(crate) fn any_ends() -> impl Strategy<Value = Endpoints> {
         any::<([u8; 4], [u8; 4])>().prop_map(|(a, b)| (IpAddr::from(a), IpAddr::from(b))),
         any::<([u8; 16], [u8; 16])>().prop_map(|(a, b)| (IpAddr::from(a), IpAddr::from(b))),
     ];
-    (any::<[u8; 6]>(), any::<[u8; 6]>(), addresses, any::<u8>())
-        .prop_map(|(src_mac, dst_mac, (src, dst), ttl)| Endpoints { src_mac, dst_mac, src, dst, ttl })
+    (any::<[u8; 6]>(), any::<[u8; 6]>(), addresses, any::<u8>(), any::<bool>()).prop_map(
+        |(src_mac, dst_mac, (src, dst), ttl, dont_fragment)| Endpoints {
+            src_mac,
+            dst_mac,
+            src,
+            dst,
+            ttl,
+            dont_fragment,
+        },
+    )
 }
 
 /// Ends and a frame between them that a builder made.
