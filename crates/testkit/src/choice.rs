@@ -1,7 +1,7 @@
 //! What a run chose where Azure's documents leave it to a hash: told to the oracle, which says whether it was
 //! allowed.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, net::IpAddr};
 
 use vnetsim_compile::Compiled;
 use vnetsim_oracle::{OracleRoute, Question};
@@ -19,6 +19,7 @@ enum Made {
     Route(SubnetId, RouteIx),
     Tunnel(GatewayId, Place),
     Entrance(SiteId, GatewayId),
+    Address(NicId, IpAddr),
 }
 
 /// The choices of a run in their order, each with the key of its packet.
@@ -65,6 +66,13 @@ impl<'a> Choices<'a> {
                 });
                 gateway.and_then(|gateway| allowed.iter().position(|other| *other == gateway))
             }
+            Question::Address { nic, allowed } => {
+                let address = self.take(key, |made| match made {
+                    Made::Address(of, address) if of == nic => Some(address),
+                    _ => None,
+                });
+                address.and_then(|address| allowed.iter().position(|other| *other == address))
+            }
         };
         found.unwrap_or(usize::MAX)
     }
@@ -103,8 +111,13 @@ fn made(packet: &PacketTrace) -> Vec<(FlowKey, Made)> {
         }
         match *step {
             Step::Sent { from, .. } => sender = Some(from),
+            Step::PublicAddress { nic, key: new } => {
+                if new.src != key.src {
+                    all.push((key, Made::Address(nic, new.src)));
+                }
+                key = new;
+            }
             Step::Rewritten { key: new, .. }
-            | Step::PublicAddress { key: new, .. }
             | Step::Appliance { action: ApplianceAction::Translated { key: new, .. }, .. } => key = new,
             Step::LoadBalancer { lb, backend, .. } => all.push((key, Made::Backend(lb, backend))),
             Step::Route { subnet, route: Some(route), ways, .. } if ways > 1 => {

@@ -23,11 +23,6 @@ use crate::{
 
 /// What is left out of comparisons, because the oracle does not know it yet.
 pub const NOT_COMPARED: &[Feature] = &[
-    Feature::Classic,
-    Feature::SubnetPeering,
-    Feature::PrivateEndpoints,
-    Feature::RouteServers,
-    Feature::Balancers,
     Feature::Policies,
     Feature::Mtu,
     Feature::Protocols,
@@ -208,6 +203,10 @@ fn hop_by_oracle(hop: &OracleHop) -> Option<StoryHop> {
         }
         OracleHop::Nsg { nic, direction, nsg, rule, allowed } => {
             StoryHop::Nsg { at: Place::Nic(nic), direction, nsg, rule, allowed }
+        }
+        OracleHop::EndpointNsg { endpoint, nsg, rule, allowed } => {
+            let (at, direction) = (Place::PrivateEndpoint(endpoint), Direction::Inbound);
+            StoryHop::Nsg { at, direction, nsg, rule, allowed }
         }
         OracleHop::FlowHit { nic, direction } => StoryHop::FlowHit { nic, direction },
         OracleHop::Peering { receiver, sender, forwarded } => {

@@ -85,9 +85,6 @@ impl TrafficPlan {
     }
 
     /// One conversation in `network`; `None` when the network lacks what the plan wants.
-    ///
-    /// Not made, by agreement: packets from inside to a public address of the same network (the engine reflects
-    /// them at the edge, the oracle ends them there).
     pub fn traffic(&self, network: &Network) -> Option<Traffic> {
         let (mut from, to) = match self.from {
             0..=11 => (self.nic(network, self.from_ix)?, self.target(network)?),
@@ -97,9 +94,6 @@ impl TrafficPlan {
         let inside = from.place != Place::Internet;
         // A guest does not send to itself over the fabric.
         if from.address == to.address || from.address.is_ipv4() != to.address.is_ipv4() {
-            return None;
-        }
-        if inside && public_addresses(network).contains(&to.address) {
             return None;
         }
         if self.spoofed && inside && from.address.is_ipv4() {
@@ -147,7 +141,8 @@ impl TrafficPlan {
         match self.to {
             0..=10 => self.nic(network, self.to_ix),
             11..=13 => self.site(network, self.to_ix),
-            14..=16 => self.named(network, &frontends(network)),
+            14..=15 => self.named(network, &frontends(network)),
+            16 => self.named(network, &public_addresses(network)),
             17..=18 => self.endpoint(network),
             19 => {
                 let address = self.random_address(network)?;

@@ -19,7 +19,8 @@ pub(crate) fn real_kind(kind: real::NextHopType) -> oracle::NextHopType {
         real::NextHopType::VNetPeering => oracle::NextHopType::VNetPeering,
         real::NextHopType::VNetGlobalPeering => oracle::NextHopType::VNetGlobalPeering,
         real::NextHopType::VirtualNetworkGateway => oracle::NextHopType::VirtualNetworkGateway,
-        real::NextHopType::VirtualNetworkServiceEndpoint | real::NextHopType::InterfaceEndpoint => {
+        real::NextHopType::InterfaceEndpoint => oracle::NextHopType::InterfaceEndpoint,
+        real::NextHopType::VirtualNetworkServiceEndpoint => {
             oracle::NextHopType::VirtualNetworkServiceEndpoint
         }
         real::NextHopType::Internet => oracle::NextHopType::Internet,

@@ -249,13 +249,12 @@ impl Build {
         let tables: Vec<Ref> = self.draft.route_tables.iter().map(|table| table.name.clone()).collect();
         let nat = plan.vnets.iter().flat_map(|vnet| &vnet.subnets).any(|subnet| subnet.nat);
         if nat {
+            // Several addresses share the connections.
+            let count = 1 + plan.vnets.len() / 3;
+            let names: Vec<Ref> = (0..count).map(|_| self.public_address(false)).collect();
             self.draft
-                .public_ip_addresses
-                .push(draft::PublicIpAddress { name: "pip-nat".to_owned().into(), ip_address: None });
-            self.draft.nat_gateways.push(draft::NatGateway {
-                name: "nat".to_owned().into(),
-                public_ip_addresses: vec!["pip-nat".to_owned().into()],
-            });
+                .nat_gateways
+                .push(draft::NatGateway { name: "nat".to_owned().into(), public_ip_addresses: names });
         }
         for (vnet, said) in self.draft.virtual_networks.iter_mut().zip(&plan.vnets) {
             for (subnet, said) in vnet.subnets.iter_mut().zip(&said.subnets) {

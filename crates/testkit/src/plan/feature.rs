@@ -1,6 +1,6 @@
 //! What a comparison can leave out: features that one side does not know.
 
-use super::{Plan, Scope};
+use super::{Plan, Scope, SidePlan};
 
 /// A part of what networks and traffic are made of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,13 +24,15 @@ pub enum Feature {
     /// Balancers beyond one HA-ports or port rule as next hop: probes, NAT, outbound rules, floating IP, IPv6,
     /// and their frontends as destinations.
     Balancers,
+    /// Outbound connections by the frontends of balancers.
+    Outbound,
     /// Rules of firewalls.
     Policies,
     /// Sizes of packets.
     Mtu,
     /// Other protocols than TCP, UDP and ICMP, one-way traffic, other first times to live.
     Protocols,
-    /// Traffic to gateways, route servers and the host's own services.
+    /// Traffic to gateways, route servers and the host's own services, and rules about the latter.
     Platform,
 }
 
@@ -70,12 +72,26 @@ impl Plan {
                 self.vnets.iter_mut().for_each(|vnet| vnet.server_subnet = false);
             }
             Feature::Balancers => self.simple_balancers(),
+            Feature::Outbound => {
+                for balancer in &mut self.balancers {
+                    balancer.outbound = None;
+                    balancer.rules.iter_mut().for_each(|rule| rule.no_snat = true);
+                }
+            }
             Feature::Policies => self.machines.iter_mut().for_each(|machine| machine.policy.clear()),
             Feature::Mtu => {
                 self.switches[7] = 0;
                 self.machines.iter_mut().for_each(|machine| machine.mtu = 0);
             }
-            Feature::Protocols | Feature::Platform => {}
+            Feature::Platform => {
+                let sides = self.nsgs.iter_mut().flatten();
+                for side in sides.flat_map(|rule| [&mut rule.source, &mut rule.destination]) {
+                    if matches!(side, SidePlan::Tag(10..=11)) {
+                        *side = SidePlan::Any;
+                    }
+                }
+            }
+            Feature::Protocols => {}
         }
     }
 
