@@ -98,19 +98,19 @@ impl World<'_> {
         }
     }
 
-    /// OUT-04: addresses of public frontends that outbound rules give to the pools of `nic`; without such rules
-    /// those that load-balancing rules lend.
+    /// OUT-04: addresses of public frontends that outbound rules give to the pools of the primary ipConfiguration of
+    /// `nic`; without such rules those that load-balancing rules lend.
     fn lent_addresses(&self, nic: NicId) -> Vec<IpAddr> {
         let balancers = self.network.load_balancers();
         let by_rule = |balancer: &LoadBalancer| {
             let mine =
-                balancer.outbound_rules.iter().filter(|rule| contains(&balancer.pools[rule.pool], nic));
+                balancer.outbound_rules.iter().filter(|rule| balancer.pools[rule.pool].contains(&(nic, 0)));
             mine.flat_map(|rule| rule.frontends.clone()).collect::<Vec<usize>>()
         };
         let lent = |balancer: &LoadBalancer| {
             let lends = balancer.rules.iter().filter(|rule| !rule.disable_outbound_snat);
             let mine = lends.filter(|rule| match rule.target {
-                LbTarget::Pool(pool) => contains(&balancer.pools[pool], nic),
+                LbTarget::Pool(pool) => balancer.pools[pool].contains(&(nic, 0)),
                 LbTarget::Nic(_) => false,
             });
             mine.map(|rule| rule.frontend).collect::<Vec<usize>>()

@@ -9,7 +9,7 @@ use std::{collections::HashMap, net::IpAddr};
 use vnetsim_packet::{L4, TcpFlags, set_destination};
 use vnetsim_types::{DropReason, FlowKey, IpProtocol, LbId, NicId, Observer, SimTime, Step};
 
-use crate::{Balancer, BalancerRule, Context, Entered, HashInput, Packet};
+use crate::{Balancer, BalancerRule, Context, Entered, HashInput, Owner, Packet};
 
 /// A pool member, and the address that it is reached by.
 type Backend = (NicId, IpAddr);
@@ -110,27 +110,28 @@ fn pick(lb: LbId, rule: &BalancerRule, key: &FlowKey, healthy: usize) -> Result<
 pub(crate) fn to_frontend<O: Observer>(
     cx: &mut Context<'_, O>,
     memory: &mut Backends,
-    sender: Option<NicId>,
     (lb, frontend): (LbId, u32),
     global: bool,
     packet: &mut Packet,
 ) -> Result<NicId, DropReason> {
     let ((nic, own), rule) = choose(cx, memory, lb, frontend, global, packet)?;
-    if sender == Some(nic) {
-        return Err(DropReason::LoadBalancerHairpin); // LB-12
+    // LB-12: the calling machine itself was chosen, whoever forwarded its packet here.
+    let port = &cx.tables.nics[nic.ix()];
+    let caller = cx.tables.vnets[port.vnet.ix()].owners.get(&packet.headers.src);
+    if matches!(caller, Some(Owner::Nic(caller)) if cx.tables.nics[caller.ix()].vm == port.vm && port.vm.is_some())
+    {
+        return Err(DropReason::LoadBalancerHairpin);
     }
-    let balancer = &cx.tables.balancers[lb.ix()];
-    let rule = &balancer.rules[rule as usize];
+    let rule = &cx.tables.balancers[lb.ix()].rules[rule as usize];
     if rule.floating_ip {
         return Ok(nic);
     }
     let key = packet.headers.flow_key();
     let ported = key.protocol.has_ports();
     let port = (ported && rule.backend_port != 0).then_some(rule.backend_port);
-    let public = balancer.frontends[frontend as usize].1.is_none();
     set_destination(&mut packet.frame, &mut packet.headers, own, port)
         .map_err(|_| DropReason::NoLoadBalancerRule)?;
-    packet.entered = Some(Entered { address: key.dst, port: ported.then_some(key.dst_port), public });
+    packet.entered = Some(Entered { address: key.dst, port: ported.then_some(key.dst_port), edge: false });
     cx.report(packet, Step::Rewritten { nic, key: packet.headers.flow_key() });
     Ok(nic)
 }

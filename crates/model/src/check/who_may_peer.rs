@@ -6,9 +6,7 @@ use vnetsim_data::Data;
 use vnetsim_types::{At, IpNet, PeeringId, Span, SubnetId, VnetId};
 
 use super::addresses::overlap;
-use crate::{
-    DeploymentModel, Era, Gateway, GatewayType, Network, PeeringLink, PeeringScope, Subscription, limits,
-};
+use crate::{DeploymentModel, Era, GatewayType, Network, PeeringLink, PeeringScope, Subscription, limits};
 
 /// Why Azure refuses a peering: its error code (PEER-42) and a sentence.
 #[derive(Clone, PartialEq, Eq, Debug)]
