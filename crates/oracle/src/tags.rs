@@ -73,8 +73,7 @@ fn virtual_network(network: &Network, subnet: SubnetId, ip: IpAddr) -> bool {
 /// NSG-16 with FE-21: public space that is not VirtualNetwork for another reason than being on-premises.
 fn internet(network: &Network, subnet: SubnetId, ip: IpAddr) -> bool {
     let public = match ip {
-        // The oracle's stand-in for the address of default outbound access, which nobody knows (OUT-07).
-        IpAddr::V4(_) => ip.is_unspecified() || !within_listed(ip, &NOT_PUBLIC),
+        IpAddr::V4(_) => !within_listed(ip, &NOT_PUBLIC),
         IpAddr::V6(_) => net("2000::/3").contains(&ip),
     };
     public && !virtual_network_without_sites(network, subnet, ip)
