@@ -153,10 +153,24 @@ pub(crate) fn traffic(network: &Network, traffic: &Traffic) -> String {
     format!("{} # {:?} {} -> {:?} {}", row.done(), from.place, from.address, to.place, to.address)
 }
 
+/// Hosts on the internet that no network here has.
+const INTERNET_HOSTS: [&str; 4] = ["9.9.9.9", "1.1.1.1", "2606:4700::1111", "2a00:1450::8844"];
+
+/// What a file says for this sender: a name, or an address that means its place.
 fn sender(network: &Network, end: &Endpoint) -> String {
+    let own = end.address.to_string();
+    let means = |text: &str| network.endpoint(text, Some(end.address)).is_ok_and(|it| it.place == end.place);
     match end.place {
         Place::Nic(nic) => network[nic].name.value.clone(),
-        _ => end.address.to_string(),
+        Place::Site(site) if !means(&own) => {
+            let prefixes = network[site].prefixes.iter().chain(&network[site].advertised);
+            let hosts = prefixes.flat_map(|prefix| [prefix.network(), prefix.broadcast()]);
+            hosts.map(|host| host.to_string()).find(|text| means(text)).unwrap_or(own)
+        }
+        Place::Internet if !means(&own) => {
+            INTERNET_HOSTS.into_iter().find(|text| means(text)).map_or(own, str::to_owned)
+        }
+        _ => own,
     }
 }
 
