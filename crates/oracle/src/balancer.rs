@@ -29,7 +29,7 @@ impl World<'_> {
         frontend: u32,
     ) -> Fate {
         let outer = packet.key;
-        let (backend, rule) = self.balance(packet, from, lb, frontend).map_err(|reason| (from, reason))?;
+        let (backend, rule) = self.balance(packet, from, lb, frontend)?;
         // LB-12: a backend that calls itself; the two halves do not match in the guest.
         let own = |vm: VmId| self.network[vm].nics.iter().any(|&nic| self.network[nic].owns(outer.src));
         if self.network[backend].vm.is_some_and(own) {
@@ -53,7 +53,7 @@ impl World<'_> {
         lb: LbId,
         frontend: u32,
     ) -> Fate {
-        let (backend, _) = self.balance(packet, from, lb, frontend).map_err(|reason| (from, reason))?;
+        let (backend, _) = self.balance(packet, from, lb, frontend)?;
         let (outer, inner) = (packet.key, packet.key);
         self.remember(Balanced { lb, frontend, nic: backend, outer, inner });
         Ok(Next::Arrive(backend, from))
@@ -72,21 +72,28 @@ impl World<'_> {
         from: Place,
         lb: LbId,
         frontend: u32,
-    ) -> Result<(NicId, usize), DropReason> {
+    ) -> Result<(NicId, usize), (Place, DropReason)> {
+        let drop = |reason| Err((from, reason));
         let balancer = &self.network[lb];
         // LB-13 first: what cannot be reached over global peering is not there at all.
         if self.is_out_of_reach(balancer, frontend, vnet_of(self.network, from)) {
-            return Err(DropReason::GlobalPeeringBasicLb);
+            return drop(DropReason::GlobalPeeringBasicLb);
         }
         let takes = |rule: &LbRule| rule.frontend == frontend as usize && lb_rule_matches(rule, &packet.key);
         let Some(position) = balancer.rules.iter().position(takes) else {
-            return Err(DropReason::NoLoadBalancerRule);
+            return drop(DropReason::NoLoadBalancerRule);
         };
         let rule = &balancer.rules[position];
         let mut healthy = members(balancer, rule);
         healthy.retain(|&nic| is_healthy(self.network, balancer, rule, nic));
         if healthy.is_empty() {
-            return Err(DropReason::NoHealthyBackend);
+            return drop(DropReason::NoHealthyBackend);
+        }
+        if balancer.frontends[frontend as usize].vnet != vnet_of(self.network, from) {
+            self.narrow_path(packet, from)?;
+        }
+        if packet.fragments && rule.protocol == LbProtocol::All {
+            return drop(DropReason::FragmentUnsupported); // FAB-21
         }
         let ambiguous = healthy.len() > 1;
         let allowed = match self.backend_of(lb, frontend, rule, &packet.key) {

@@ -7,6 +7,7 @@ use crate::{
     answer::{OracleConversation, OraclePacket, Outcome, PacketDirection},
     choice::{Choose, Decide, Question},
     guest::guest_route,
+    mtu::packet_size,
     topology::runs,
     world::{Kind, Next, Packet, World},
 };
@@ -31,15 +32,15 @@ pub fn conversation_with(network: &Network, traffic: &Traffic, choose: Choose<'_
 /// [`conversation`] with an answer to everything that Azure leaves to a hash, such as the real pipeline's.
 pub fn conversation_deciding(network: &Network, traffic: &Traffic, decide: Decide<'_>) -> OracleConversation {
     let world = World::new(network, decide);
-    let mut talk = Talk { world, ttl: traffic.ttl, packets: Vec::new() };
+    let mut talk = Talk { world, traffic, packets: Vec::new() };
     talk.hold(traffic);
     OracleConversation { packets: talk.packets }
 }
 
 struct Talk<'a> {
     world: World<'a>,
-    /// FAB-15: what both ends send with.
-    ttl: u8,
+    /// What both ends send alike: time to live (FAB-15), size, DF.
+    traffic: &'a Traffic,
     packets: Vec<OraclePacket>,
 }
 
@@ -94,9 +95,19 @@ impl Talk<'_> {
         key: FlowKey,
         start: Next,
     ) -> Option<(Place, FlowKey)> {
-        let (entered, hops) = (Vec::new(), Vec::new());
-        let mut packet = Packet { key, kind, ttl: self.ttl, entered, entered_by: None, hops };
-        let outcome = self.world.carry(&mut packet, start);
+        let said = self.traffic;
+        let mut packet = Packet {
+            key,
+            kind,
+            ttl: said.ttl,
+            size: packet_size(&key, said.payload_bytes),
+            dont_fragment: said.dont_fragment,
+            fragments: false,
+            entered: Vec::new(),
+            entered_by: None,
+            hops: Vec::new(),
+        };
+        let outcome = self.world.send(&mut packet, start);
         self.packets.push(OraclePacket { direction, hops: packet.hops, outcome });
         match outcome {
             Outcome::Delivered { at, .. } => Some((at, packet.key)),

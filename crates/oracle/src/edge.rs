@@ -19,13 +19,15 @@ impl World<'_> {
             // A gateway that answers (FE-17).
             Place::Gateway(gateway) => self.route(packet, from, self.network[gateway].subnet),
             Place::PrivateEndpoint(endpoint) => self.leave_endpoint(packet, endpoint),
-            Place::Nic(_) | Place::Platform => Err((from, DropReason::InsufficientInput)),
+            Place::Platform => self.leave_platform(packet),
+            Place::Nic(_) => Err((from, DropReason::InsufficientInput)),
         }
     }
 
     /// ADDR-18: a reply to something that went out, or a packet to somebody's public address.
     fn enter_from_internet(&mut self, packet: &mut Packet) -> Fate {
         let here = Place::Internet;
+        self.narrow_path(packet, here)?;
         let reply_to = self.edge.iter().find(|edge| edge.outside.reversed() == packet.key);
         if let Some(edge) = reply_to {
             packet.key = edge.inside.reversed();

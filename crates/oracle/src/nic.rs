@@ -10,6 +10,7 @@ use crate::{
     balancer::floats_to,
     choice::Question,
     nsg::decisions,
+    platform::is_platform,
     resolve::usable,
     routes::{Row, choose_route, choose_rows},
     tags::is_host,
@@ -32,7 +33,7 @@ impl World<'_> {
             return drop(DropReason::ReservedPort); // FAB-07
         }
         if is_platform(packet.key.dst) {
-            return drop(DropReason::InsufficientInput); // FAB-08 to FAB-10: the host, not modelled
+            return self.ask_platform(packet, nic);
         }
         let sender = &self.network[nic];
         let floating = floats_to(self.network, nic, packet.key.src);
@@ -41,6 +42,7 @@ impl World<'_> {
             return drop(DropReason::SourceNotOwned); // FAB-12, FAB-08
         }
         self.filter(packet, nic, Direction::Outbound)?;
+        self.narrow_fabric(packet, here)?;
         self.translate_back(packet, nic);
         self.route(packet, here, self.network[nic].subnet)
     }
@@ -113,6 +115,7 @@ impl World<'_> {
         else {
             return Err((here, DropReason::NoSuchDestination));
         };
+        self.narrow_path(packet, from)?;
         // PEER-08, GW-18: only a leg from NIC to NIC can be forwarded traffic, and a private endpoint is a NIC; the
         // receiver's synced copy of the sender's space says whose a source is.
         let is_nic = |place| matches!(place, Place::Nic(_) | Place::PrivateEndpoint(_));
@@ -215,14 +218,10 @@ fn is_supported(protocol: IpProtocol) -> bool {
     [tcp, udp, IpProtocol::ICMP, IpProtocol::ICMPV6, IpProtocol::ESP, IpProtocol::AH].contains(&protocol)
 }
 
-/// FAB-07: DHCP 68 -> 67 and its relay 67 -> 67, and source port 65330.
+/// FAB-07: DHCP 68 -> 67 and its relay 67 -> 67 between guests (the host is Azure's DHCP server, FAB-08), and
+/// source port 65330.
 fn is_reserved(packet: &Packet) -> bool {
     let key = packet.key;
-    let dhcp = key.dst_port == 67 && (key.src_port == 67 || key.src_port == 68);
+    let dhcp = key.dst_port == 67 && (key.src_port == 67 || key.src_port == 68) && !is_host(key.dst);
     key.protocol == IpProtocol::UDP && (dhcp || key.src_port == 65330)
-}
-
-/// FAB-08, FAB-09: the host and the instance metadata service.
-fn is_platform(dst: IpAddr) -> bool {
-    is_host(dst) || dst.to_string() == "169.254.169.254"
 }

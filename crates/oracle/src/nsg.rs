@@ -5,7 +5,12 @@ use std::net::IpAddr;
 use vnetsim_model::{Access, AddressSpec, Network, Nsg, PortRange, RuleProtocol, SecurityRule};
 use vnetsim_types::{AsgId, Direction, FlowKey, IpProtocol, NicId, NsgId, Span, SubnetId};
 
-use crate::{answer::NsgVerdict, endpoint::is_member, tags::tag_holds};
+use crate::{
+    answer::NsgVerdict,
+    endpoint::is_member,
+    platform::is_platform,
+    tags::{is_key_management, is_platform_tag, tag_holds},
+};
 
 /// What one attached NSG said.
 #[derive(Clone, Debug)]
@@ -75,13 +80,38 @@ pub(crate) fn decide(
     unreachable!("DenyAllInBound and DenyAllOutBound match every packet")
 }
 
+/// NSG-22: the rule of `nic` that stops an outbound packet for the platform. Deny rules count only when they name a
+/// platform service; an Allow rule that matches first ends the search as always (NSG-03).
+pub(crate) fn platform_denial(network: &Network, nic: NicId, key: &FlowKey) -> Option<(String, String)> {
+    let subnet = network[nic].subnet;
+    let attached = [network[nic].nsg.as_ref(), network[subnet].nsg.as_ref()];
+    for nsg in attached.into_iter().flatten().map(|id| &network[id.value]) {
+        let mut rules: Vec<&SecurityRule> = nsg.rules.iter().collect();
+        rules.retain(|rule| rule.direction == Direction::Outbound);
+        rules.retain(|rule| rule.access == Access::Allow || names_platform(rule));
+        rules.sort_by_key(|rule| rule.priority);
+        let first = rules.into_iter().find(|rule| rule_matches(network, subnet, rule, key) == Some(true));
+        if let Some(rule) = first.filter(|rule| rule.access == Access::Deny) {
+            return Some((nsg.name.value.clone(), rule.name.value.clone()));
+        }
+    }
+    None
+}
+
+fn names_platform(rule: &SecurityRule) -> bool {
+    matches!(&rule.destination, AddressSpec::Tag(tag) if is_platform_tag(tag))
+}
+
 /// `None` when every field that can be decided matches and one cannot be decided.
 fn rule_matches(network: &Network, subnet: SubnetId, rule: &SecurityRule, key: &FlowKey) -> Option<bool> {
     let fields = [
         Some(protocol_matches(rule.protocol, key.protocol)),
         Some(ports_match(rule, key)),
         address_matches(network, subnet, &rule.source, key.src),
-        address_matches(network, subnet, &rule.destination, key.dst),
+        match &rule.destination {
+            AddressSpec::Tag(tag) if is_key_management(tag) => key_management_matches(network, tag, key),
+            destination => address_matches(network, subnet, destination, key.dst),
+        },
     ];
     if fields.contains(&Some(false)) {
         return Some(false);
@@ -121,6 +151,17 @@ fn address_matches(network: &Network, subnet: SubnetId, spec: &AddressSpec, ip: 
         AddressSpec::Tag(tag) => tag_holds(network, subnet, tag, ip),
         AddressSpec::Asgs(groups) => Some(asg_holds(network, subnet, groups, ip)),
     }
+}
+
+/// NSG-22: key management is TCP 1688; its addresses are for the input to say, those of the host aside.
+fn key_management_matches(network: &Network, tag: &str, key: &FlowKey) -> Option<bool> {
+    if key.protocol != IpProtocol::TCP || key.dst_port != 1688 {
+        return Some(false);
+    }
+    if is_platform(key.dst) {
+        return Some(true);
+    }
+    network.service_tag(tag).map(|prefixes| prefixes.iter().any(|prefix| prefix.contains(&key.dst)))
 }
 
 /// NSG-20, NSG-21: an address of a member, an ipConfiguration or a private endpoint, in the subnet's own network.

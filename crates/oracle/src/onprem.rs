@@ -17,6 +17,7 @@ impl World<'_> {
     /// GW-21: `packet` is at `gateway`, from a NIC (which its route sent there), a site or another gateway.
     pub(crate) fn at_gateway(&mut self, packet: &mut Packet, gateway: GatewayId, from: Place) -> Fate {
         let here = Place::Gateway(gateway);
+        self.narrow_path(packet, from)?;
         // A tunnel or a circuit between two gateways is no peering.
         if !matches!(from, Place::Gateway(_)) {
             self.cross(packet, from, self.network[gateway].vnet, here)?;

@@ -19,6 +19,7 @@ impl World<'_> {
             return drop(DropReason::NoSuchDestination); // RT-25
         }
         let Place::Nic(nic) = from else { return drop(DropReason::SourceNotTranslatable) };
+        self.narrow_path(packet, from)?;
         if let Some(answer) = self.answer_outside(packet, nic) {
             packet.key = answer;
             return self.outside(packet);
@@ -35,6 +36,10 @@ impl World<'_> {
         let Some(public) = self.outbound_address(packet, nic, &configs[place], place == 0) else {
             return drop(DropReason::NoOutboundPath);
         };
+        // FAB-21: only the ipConfiguration's own public address carries fragments.
+        if packet.fragments && configs[place].public_address != Some(public) {
+            return drop(DropReason::FragmentUnsupported);
+        }
         let inside = packet.key;
         let outside = FlowKey { src: public, ..inside };
         self.edge.push(EdgeTranslation { nic, inside, outside });

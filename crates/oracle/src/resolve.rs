@@ -41,8 +41,7 @@ impl World<'_> {
                 Via::Endpoint(endpoint) => Ok(Next::Endpoint(endpoint, from)),
                 _ => drop(DropReason::InsufficientInput),
             },
-            // RT-07: the endpoint is not modelled yet.
-            NextHopType::VirtualNetworkServiceEndpoint => drop(DropReason::InsufficientInput),
+            NextHopType::VirtualNetworkServiceEndpoint => self.ask_service(packet, from),
         }
     }
 

@@ -6,6 +6,7 @@ use vnetsim_model::{Network, UserNextHop};
 use vnetsim_types::SubnetId;
 
 use crate::{
+    platform::is_metadata,
     propagation::Propagation,
     route_server::{appliance_routes, hubs_of},
     routes::table,
@@ -40,7 +41,25 @@ pub(crate) fn tag_holds(network: &Network, subnet: SubnetId, tag: &str, ip: IpAd
     if is("AzureLoadBalancer") {
         return Some(is_host(ip)); // NSG-17
     }
+    // NSG-22
+    if is("AzurePlatformDNS") {
+        return Some(is_host(ip));
+    }
+    if is("AzurePlatformIMDS") {
+        return Some(is_metadata(ip));
+    }
     network.service_tag(tag).map(|prefixes| within(ip, prefixes))
+}
+
+/// NSG-22: the tags that reach what no other rule does.
+pub(crate) fn is_platform_tag(tag: &str) -> bool {
+    let own = ["AzurePlatformDNS", "AzurePlatformIMDS"];
+    own.iter().any(|name| tag.eq_ignore_ascii_case(name)) || is_key_management(tag)
+}
+
+/// The tag of the licensing service.
+pub(crate) fn is_key_management(tag: &str) -> bool {
+    tag.eq_ignore_ascii_case("AzurePlatformLKM")
 }
 
 /// 168.63.129.16.

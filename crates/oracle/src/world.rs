@@ -36,6 +36,12 @@ pub(crate) struct Packet {
     pub(crate) kind: Kind,
     /// Time to live now.
     pub(crate) ttl: u8,
+    /// Bytes, IP header included.
+    pub(crate) size: usize,
+    /// DF is set, where there is such a thing.
+    pub(crate) dont_fragment: bool,
+    /// It travels in pieces (FAB-20).
+    pub(crate) fragments: bool,
     /// NICs by which it came into an appliance that forwarded it (RT-22).
     pub(crate) entered: Vec<NicId>,
     /// Who brought it to the gateway that it passed last.
@@ -149,6 +155,8 @@ pub(crate) struct World<'a> {
     pub(crate) sessions: Vec<Session>,
     /// Translations of all appliances.
     pub(crate) translations: Vec<Translation>,
+    /// What NICs asked Azure itself.
+    pub(crate) asked: Vec<(FlowKey, NicId)>,
     /// Flows that balancers gave to backends.
     pub(crate) balanced: Vec<Balanced>,
     /// Translations of packets that left at the edge.
@@ -161,14 +169,26 @@ impl<'a> World<'a> {
     /// Nothing has happened yet.
     pub(crate) fn new(network: &'a Network, decide: Decide<'a>) -> Self {
         let (flows, sessions, translations) = (Vec::new(), Vec::new(), Vec::new());
-        let (balanced, edge, invited) = (Vec::new(), Vec::new(), Vec::new());
-        Self { network, decide, flows, sessions, translations, balanced, edge, invited }
+        let (asked, balanced, edge, invited) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { network, decide, flows, sessions, translations, asked, balanced, edge, invited }
+    }
+
+    /// Somebody sends `packet`: a guest no larger ones than its own limit (FAB-18).
+    pub(crate) fn send(&mut self, packet: &mut Packet, start: Next) -> Outcome {
+        let fits = match start {
+            Next::Leave(nic) => self.narrow_guest(packet, Place::Nic(nic)),
+            _ => Ok(()),
+        };
+        match fits {
+            Ok(()) => self.carry(packet, start),
+            Err((at, reason)) => Outcome::Dropped { at, reason },
+        }
     }
 
     /// Carries `packet` from `start` to its end.
     ///
     /// Ends: whatever can repeat passes an appliance, which lowers the time to live.
-    pub(crate) fn carry(&mut self, packet: &mut Packet, start: Next) -> Outcome {
+    fn carry(&mut self, packet: &mut Packet, start: Next) -> Outcome {
         let mut next = start;
         loop {
             let fate = match next {

@@ -202,13 +202,3 @@ fn adr18_from_the_internet() {
     // FAIL-21: with 0/0 -> appliance the tag admits everything.
     assert_eq!(from_internet(&network, "20.0.0.1").len(), 2);
 }
-
-#[test]
-fn rt07_endpoints_are_not_modelled_yet() {
-    let mut lab = hub_and_spokes();
-    lab.service_tag("Storage", &["20.38.0.0/16"]);
-    lab.the_subnet("S1/snet").service_endpoints.push("Microsoft.Storage".to_owned().into());
-    let network = lab.build();
-    let expected = dropped(Place::Nic(nic(&network, "vm1")), DropReason::InsufficientInput);
-    assert_eq!(last(&tcp(&network, "vm1", "20.38.0.1")), expected);
-}

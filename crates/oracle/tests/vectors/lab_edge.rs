@@ -1,6 +1,6 @@
 //! The lab's gateways, sites, circuits, route servers, balancers and private endpoints.
 
-use vnetsim_model::{GatewayType, LbProtocol, LbSku, PrivateEndpointPolicies, draft};
+use vnetsim_model::{Access, GatewayType, LbProtocol, LbSku, PrivateEndpointPolicies, draft};
 use vnetsim_types::ProtoPort;
 
 use crate::lab::{Lab, ip, name, nets};
@@ -125,6 +125,29 @@ impl Lab {
     pub(crate) fn listens(&mut self, vm: &str, ports: &[&str]) {
         let ports = ports.iter().map(|text| text.parse::<ProtoPort>().expect("a port").into());
         self.the_vm(vm).guest.get_or_insert_default().listen = Some(ports.collect());
+    }
+
+    /// The policy of a firewall; each rule is `Allow|Deny source destination ports`, `*` for any.
+    pub(crate) fn policy(&mut self, vm: &str, rules: &[&str]) {
+        let blocks = |text: &str| if text == "*" { Vec::new() } else { nets(&[text]) };
+        let rule = |text: &&str| {
+            let words: Vec<&str> = text.split(' ').collect();
+            let [access, source, destination, ports] = words[..] else { panic!("`{text}` is not a rule") };
+            let ports = ports.split(',').filter(|port| *port != "*");
+            draft::PolicyRule {
+                name: name(text),
+                access: if access == "Allow" { Access::Allow } else { Access::Deny }.into(),
+                source: blocks(source),
+                destination: blocks(destination),
+                ports: ports.map(|text| text.parse::<ProtoPort>().expect("a port").into()).collect(),
+            }
+        };
+        self.the_vm(vm).guest.get_or_insert_default().rules = rules.iter().map(rule).collect();
+    }
+
+    /// The largest packet that a guest sends.
+    pub(crate) fn mtu(&mut self, vm: &str, bytes: u64) {
+        self.the_vm(vm).guest.get_or_insert_default().mtu = Some(bytes.into());
     }
 
     /// A private endpoint.

@@ -10,6 +10,8 @@ mod lab;
 mod lab_edge;
 mod outbound;
 mod peering;
+mod platform;
 mod route_servers;
+mod sizes;
 mod subnets;
 mod tables;
