@@ -27,6 +27,7 @@ pub fn play(scenario: &Scenario) -> Played {
 pub(crate) fn timeline_of(scenario: &Scenario) -> Vec<Change> {
     let one = |op: &vnetsim_scenario::TimelineOperation| Change {
         at: op.at,
+        name: op.name.as_ref().map(|name| name.value.clone()),
         operation: op.operation.clone(),
         span: op.span,
     };

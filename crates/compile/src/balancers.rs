@@ -42,15 +42,19 @@ fn rule(network: &Network, tables: &Tables, lb: &LoadBalancer, rule: &LbRule) ->
         backend_port: rule.backend_port,
         floating_ip: rule.floating_ip,
         idle_timeout: rule.idle_timeout,
-        members: members(lb, rule).into_iter().map(|nic| (nic, healthy(nic))).collect(),
+        members: members(network, lb, rule).map(|(nic, address)| (nic, address, healthy(nic))).collect(),
     }
 }
 
-fn members(lb: &LoadBalancer, rule: &LbRule) -> Vec<NicId> {
-    match rule.target {
+/// Members of the rule's frontend's family, with their addresses.
+fn members(network: &Network, lb: &LoadBalancer, rule: &LbRule) -> impl Iterator<Item = (NicId, IpAddr)> {
+    let all = match rule.target {
         LbTarget::Pool(pool) => lb.pools[pool].clone(),
-        LbTarget::Nic(nic) => vec![nic],
-    }
+        LbTarget::Nic(nic) => (0..network[nic].ip_configurations.len()).map(|ix| (nic, ix)).take(1).collect(),
+    };
+    let v4 = lb.frontends[rule.frontend].address.is_ipv4();
+    let addresses = all.into_iter().map(|(nic, ix)| (nic, network[nic].ip_configurations[ix].address));
+    addresses.filter(move |(_, address)| address.is_ipv4() == v4)
 }
 
 /// LB-07: the probe reaches the machine through its NSGs (NSG-17), and something listens.
@@ -63,7 +67,7 @@ fn answers(network: &Network, tables: &Tables, nic: NicId, port: Option<u16>) ->
 
 fn serves(lb: &LoadBalancer, nic: NicId) -> bool {
     let by_rule = lb.rules.iter().any(|rule| rule.target == LbTarget::Nic(nic));
-    by_rule || lb.pools.iter().flatten().any(|member| *member == nic)
+    by_rule || lb.pools.iter().flatten().any(|(member, _)| *member == nic)
 }
 
 /// LB-15: a member of a Standard balancer has no default outbound access.
@@ -74,7 +78,8 @@ pub(crate) fn behind_standard(network: &Network, nic: NicId) -> bool {
 /// LB-11: frontends whose traffic reaches `nic` untranslated.
 pub(crate) fn floating(network: &Network, nic: NicId) -> Vec<IpAddr> {
     let rules = network.load_balancers().iter().flat_map(|lb| lb.rules.iter().map(move |rule| (lb, rule)));
-    let floating = rules.filter(|(lb, rule)| rule.floating_ip && members(lb, rule).contains(&nic));
+    let floating = rules
+        .filter(|(lb, rule)| rule.floating_ip && members(network, lb, rule).any(|(member, _)| member == nic));
     let mut all: Vec<IpAddr> = floating.map(|(lb, rule)| lb.frontends[rule.frontend].address).collect();
     all.sort_unstable();
     all.dedup();
@@ -91,7 +96,7 @@ pub(crate) fn shared_out(network: &Network, nic: NicId) -> Option<SharedOut> {
 
 fn by_outbound_rule(network: &Network, lb: &LoadBalancer, nic: NicId) -> Option<SharedOut> {
     lb.outbound_rules.iter().find_map(|rule| {
-        let place = lb.pools[rule.pool].iter().position(|member| *member == nic)?;
+        let place = place_in(network, lb, rule.pool, nic)?;
         let addresses: Vec<IpAddr> = rule.frontends.iter().map(|f| lb.frontends[*f].address).collect();
         let ports = rule.ports.unwrap_or_else(|| ports_for(network, lb.pools[rule.pool].len()));
         Some(share(addresses, place, ports))
@@ -102,10 +107,17 @@ fn by_rule(network: &Network, lb: &LoadBalancer, nic: NicId) -> Option<SharedOut
     lb.rules.iter().filter(|rule| !rule.disable_outbound_snat).find_map(|rule| {
         let frontend = &lb.frontends[rule.frontend];
         let LbTarget::Pool(pool) = rule.target else { return None };
-        let place = lb.pools[pool].iter().position(|member| *member == nic)?;
+        let place = place_in(network, lb, pool, nic)?;
         let public = frontend.vnet.is_none();
         public.then(|| share(vec![frontend.address], place, ports_for(network, lb.pools[pool].len())))
     })
+}
+
+/// Position in a pool of the first ipConfiguration of `nic` of either family; others get no ports (OUT-04).
+fn place_in(network: &Network, lb: &LoadBalancer, pool: usize, nic: NicId) -> Option<usize> {
+    let all = &network[nic].ip_configurations;
+    let first = |ix: usize| !all[..ix].iter().any(|c| c.address.is_ipv4() == all[ix].address.is_ipv4());
+    lb.pools[pool].iter().position(|(member, ix)| *member == nic && first(*ix))
 }
 
 fn share(addresses: Vec<IpAddr>, place: usize, ports: u16) -> SharedOut {

@@ -11,7 +11,7 @@ use vnetsim_dataplane::{
     SiteTable, SubnetTable, Tables, VnetTable,
 };
 use vnetsim_model::{
-    AddressOwner, ConnectionEnd, FabricFragment, ForwardedModel, Network, NsgLiveFlows, PeeringScope,
+    AddressOwner, ConnectionEnd, Era, FabricFragment, ForwardedModel, Network, NsgLiveFlows, PeeringScope,
     TtlGateway, VnetAccessModel,
 };
 use vnetsim_types::{
@@ -74,7 +74,15 @@ fn settings(network: &Network) -> Settings {
         gateway_lowers_ttl: semantics.ttl_gateway == TtlGateway::Decrement,
         flush_flows: semantics.nsg_live_flows == NsgLiveFlows::Flush,
         fragment_at_1400: semantics.fabric_fragment == FabricFragment::At1400,
+        nat_connections_max: nat_connections_max(semantics.era),
     }
+}
+
+/// OUT-05; without a figure there is no limit.
+fn nat_connections_max(era: Era) -> u32 {
+    let limits = Data::current().limits(era.text());
+    let figure = limits.map(|limits| limits.nat_gateway_connections_per_ip_and_destination.value);
+    figure.and_then(|figure| u32::try_from(figure).ok()).unwrap_or(u32::MAX)
 }
 
 fn subnets(sources: &rib::Sources<'_>, several: &mut Several, out: &mut Compiled) -> Vec<SubnetTable> {
@@ -291,10 +299,13 @@ fn sites(network: &Network, propagation: &Propagation<'_>) -> Vec<SiteTable> {
         let told = propagation.told(id);
         let known = match (&site.known_prefixes, &told) {
             (Some(list), _) => Some(list.iter().copied().collect()),
-            (None, Some(told)) => Some(told.iter().map(|(prefix, _)| *prefix).collect()),
-            (None, None) => None,
+            // A connection without BGP is configured by hand, for everything.
+            (None, Some(told)) if propagation.all_teach(id) => {
+                Some(told.iter().map(|(prefix, _)| *prefix).collect())
+            }
+            (None, _) => None,
         };
-        let untaught: Vec<GatewayId> = propagation.gateways_of_site(id).collect();
+        let untaught: Vec<GatewayId> = propagation.untaught(id).collect();
         let mut routes = told.unwrap_or_default();
         routes.extend(untaught.iter().flat_map(|g| propagation.served(*g).into_iter().map(|p| (p, *g))));
         routes.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.prefix_len()));

@@ -105,6 +105,8 @@ limits! {
     subnet_prefix_length_longest,
     /// Prefix length of the largest IPv4 subnet.
     subnet_prefix_length_shortest,
+    /// Largest IP packet of a guest, in bytes.
+    guest_mtu_longest,
     /// Private addresses in use in one virtual network.
     private_ips_per_vnet,
     /// Private addresses in use across a group of peered virtual networks.
@@ -139,10 +141,18 @@ limits! {
     asgs_per_ip_configuration,
     /// ipConfigurations of one application security group.
     ip_configurations_per_asg,
+    /// Shortest `flowTimeoutInMinutes` of a virtual network.
+    flow_timeout_minutes_shortest,
+    /// Longest `flowTimeoutInMinutes` of a virtual network.
+    flow_timeout_minutes_longest,
     /// Inbound flow records of one machine.
     flow_records_inbound_per_vm,
     /// Outbound flow records of one machine.
     flow_records_outbound_per_vm,
+    /// Shortest `idleTimeoutInMinutes` of a load-balancing rule.
+    load_balancer_idle_minutes_shortest,
+    /// Longest `idleTimeoutInMinutes` of a load-balancing rule.
+    load_balancer_idle_minutes_longest,
     /// SNAT ports of one frontend address of a load balancer.
     snat_ports_per_frontend_ip,
     /// SNAT ports that each port of a load-balancing or NAT rule takes away.
@@ -157,6 +167,12 @@ limits! {
     nat_gateway_mbps,
     /// Virtual network gateways of each type in one virtual network.
     gateways_of_each_type_per_vnet,
+    /// Prefix length of the smallest `GatewaySubnet` that has room for gateways of both types.
+    gateway_subnet_coexistence_prefix_length_longest,
+    /// Prefix length of the smallest `GatewaySubnet` for [`Self::gateway_subnet_many_circuits`].
+    gateway_subnet_many_circuits_prefix_length_longest,
+    /// ExpressRoute circuits of one gateway that need the larger `GatewaySubnet`.
+    gateway_subnet_many_circuits,
     /// Prefixes from one BGP peer of a VPN gateway; more end the session.
     bgp_prefixes_per_vpn_peer,
     /// IPv4 prefixes from on-premises over an ExpressRoute circuit.

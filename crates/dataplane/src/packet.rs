@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use vnetsim_packet::{Headers, ParseError};
-use vnetsim_types::{GatewayId, NicId, PacketId, PacketTag, PrivateEndpointId, SiteId, SubnetId};
+use vnetsim_types::{GatewayId, NicId, PacketId, PacketTag, PrivateEndpointId, SimTime, SiteId, SubnetId};
 
 /// A frame in flight.
 #[derive(Clone, Debug)]
@@ -65,8 +65,8 @@ pub struct Entered {
     pub address: IpAddr,
     /// The port that the sender meant; `None` where the translation left ports alone.
     pub port: Option<u16>,
-    /// The address is public: answers leave by the internet edge, which undoes the translation.
-    pub public: bool,
+    /// The internet edge undoes it, not the host (ADDR-18).
+    pub edge: bool,
 }
 
 /// Who receives a leg.
@@ -104,6 +104,10 @@ pub enum WayOut {
         first_port: u16,
         /// Number of ports.
         ports: u16,
+        /// Most connections to one address and port (OUT-05).
+        per_destination: u32,
+        /// How long a port rests after its connection ended (OUT-06).
+        hold: SimTime,
     },
     /// Back to what the sender of the request meant: an answer to a connection from outside.
     Answer(Entered),

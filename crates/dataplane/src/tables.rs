@@ -62,6 +62,8 @@ pub struct Settings {
     pub flush_flows: bool,
     /// U-09 `at_1400`: the fabric fragments whatever is larger.
     pub fragment_at_1400: bool,
+    /// OUT-05: connections of one address of a NAT gateway to one address and port.
+    pub nat_connections_max: u32,
 }
 
 /// A virtual network.
@@ -194,6 +196,8 @@ pub enum NextHop {
     },
     /// Hand to an appliance, packet unchanged (RT-16).
     Appliance(Appliance),
+    /// An appliance that a route server learned the prefix from.
+    Learned(Appliance),
     /// Hand to a virtual network gateway.
     Gateway(GatewayId),
     /// Names the gateway, but no usable one serves the subnet (RT-27).
@@ -226,6 +230,8 @@ pub enum Appliance {
     },
     /// An instance of a gateway (FE-17).
     Gateway(GatewayId),
+    /// What this owner does with a packet for somebody else is not known.
+    Unknown,
     /// The address is in reachable space, but nobody has it (RT-19).
     Nobody,
     /// The address is not in reachable space (RT-20).
@@ -316,8 +322,8 @@ pub struct BalancerRule {
     pub floating_ip: bool,
     /// How long an idle connection keeps its backend (LB-14).
     pub idle_timeout: SimTime,
-    /// Pool members, and whether the probe finds them up (LB-07).
-    pub members: Vec<(NicId, bool)>,
+    /// Pool members with the address that they are reached by, and whether the probe finds them up (LB-07).
+    pub members: Vec<(NicId, IpAddr, bool)>,
 }
 
 /// Fields that choose a backend (LB-05).

@@ -48,8 +48,8 @@ pub struct LoadBalancer {
     pub sku: LbSku,
     /// Frontends.
     pub frontends: Vec<Frontend>,
-    /// Members of each backend pool.
-    pub pools: Vec<Vec<NicId>>,
+    /// Members of each backend pool: NIC and position of the ipConfiguration.
+    pub pools: Vec<Vec<(NicId, usize)>>,
     /// Load-balancing rules, then inbound NAT rules.
     pub rules: Vec<LbRule>,
     /// Health probes.
@@ -182,6 +182,14 @@ pub struct Gateway {
     pub asn: u32,
     /// True once it was deleted; its id is not used again.
     pub deleted: bool,
+}
+
+impl Gateway {
+    /// GW-07: peers may borrow it; VPN gateways of SKU Basic are not lent.
+    pub fn is_lent(&self) -> bool {
+        let basic = self.sku.as_deref().is_some_and(|sku| sku.eq_ignore_ascii_case("Basic"));
+        !(basic && self.kind == GatewayType::Vpn)
+    }
 }
 
 /// One instance of a gateway.

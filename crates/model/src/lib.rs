@@ -11,7 +11,7 @@ mod check;
 pub mod draft;
 mod edge;
 mod filter;
-pub mod limits;
+mod limits;
 mod machine;
 mod names;
 mod network;

@@ -5,6 +5,7 @@
 
 use std::{net::IpAddr, ops::Index};
 
+use vnetsim_data::Data;
 use vnetsim_types::{
     AsgId, At, ConnectionId, GatewayId, IpNet, LbId, NicId, NsgId, PeeringId, PrivateEndpointId,
     RouteServerId, RouteTableId, SimTime, SiteId, SubnetId, VmId, VnetId, named_enum,
@@ -184,7 +185,7 @@ pub struct Network {
     pub(crate) subscriptions: Vec<Subscription>,
     pub(crate) role_definitions: Vec<RoleDefinition>,
     pub(crate) role_assignments: Vec<RoleAssignment>,
-    /// Tag in its usual spelling, and its prefixes.
+    /// Tag in its usual spelling, and its prefixes, as far as the input says them.
     pub(crate) service_tags: Vec<(String, Vec<IpNet>)>,
 }
 
@@ -241,15 +242,16 @@ impl Network {
         &self.subscriptions
     }
 
-    /// Tags with known prefixes, in their usual spelling.
+    /// Tags whose prefixes the input says, in their usual spelling.
     pub fn service_tags(&self) -> &[(String, Vec<IpNet>)] {
         &self.service_tags
     }
 
-    /// Prefixes of a service tag; `None` when the input does not say them.
+    /// Prefixes of a service tag (NSG-18): those that the input says, else those of the data files; `None` when
+    /// neither knows them.
     pub fn service_tag(&self, tag: &str) -> Option<&[IpNet]> {
-        let found = self.service_tags.iter().find(|(name, _)| name.eq_ignore_ascii_case(tag));
-        found.map(|(_, prefixes)| prefixes.as_slice())
+        let said = self.service_tags.iter().find(|(name, _)| name.eq_ignore_ascii_case(tag));
+        said.map(|(_, prefixes)| prefixes.as_slice()).or_else(|| Data::current().service_tag(tag))
     }
 
     /// Virtual networks that exist.

@@ -52,15 +52,20 @@ pub const TTL_DEFAULT: u8 = 64;
 pub const SOURCE_PORT_DEFAULT: u16 = 50_000;
 
 impl Network {
-    /// The end that `text` names: a VM (its primary NIC), a NIC, or an address. Of a dual-stack NIC the
-    /// IPv4 address is taken unless `family_like` is an IPv6 address.
+    /// The end that `text` names: a VM (its primary NIC), a NIC, a private endpoint, or an address. Of a
+    /// dual-stack NIC the IPv4 address is taken unless `family_like` is an IPv6 address.
     ///
     /// The error is a sentence with a suggestion where there is one.
     pub fn endpoint(&self, text: &str, family_like: Option<IpAddr>) -> Result<Endpoint, String> {
         if let Ok(address) = text.parse::<IpAddr>() {
             return self.endpoint_at(address);
         }
-        let nic = self.nic_named(text).ok_or_else(|| self.no_such_endpoint(text))?;
+        let Some(nic) = self.nic_named(text) else {
+            let found = self.private_endpoints.iter().position(|e| e.name.value.eq_ignore_ascii_case(text));
+            let ix = found.ok_or_else(|| self.no_such_endpoint(text))?;
+            let place = Place::PrivateEndpoint(PrivateEndpointId::new(ix));
+            return Ok(Endpoint { place, address: self.private_endpoints[ix].address });
+        };
         let configs = &self[nic].ip_configurations;
         let want_v6 = family_like.is_some_and(|ip| ip.is_ipv6());
         let config = configs.iter().find(|c| c.address.is_ipv6() == want_v6).or(configs.first());
@@ -94,12 +99,13 @@ impl Network {
         Ok(Endpoint { place, address })
     }
 
-    /// The site whose longest prefix, configured or advertised, holds `address`; the first of equals.
+    /// The site whose longest prefix, configured or advertised, holds `address`; the first of equals. A site that
+    /// announces a default knows a way, it does not own every address (GW-14).
     pub fn site_of(&self, address: IpAddr) -> Option<SiteId> {
         let mut best: Option<(u8, SiteId)> = None;
         for (ix, site) in self.sites.iter().enumerate() {
             let prefixes = site.prefixes.iter().chain(&site.advertised);
-            for prefix in prefixes.filter(|p| p.contains(&address)) {
+            for prefix in prefixes.filter(|p| p.prefix_len() > 0 && p.contains(&address)) {
                 if best.is_none_or(|(len, _)| prefix.prefix_len() > len) {
                     best = Some((prefix.prefix_len(), SiteId::new(ix)));
                 }
@@ -111,9 +117,10 @@ impl Network {
     fn no_such_endpoint(&self, text: &str) -> String {
         let vms = self.vms.iter().map(|vm| vm.name.value.as_str());
         let nics = self.nics.iter().map(|nic| nic.name.value.as_str());
-        match did_you_mean(text, vms.chain(nics)) {
-            Some(near) => format!("no VM, NIC or address `{text}`; did you mean `{near}`?"),
-            None => format!("no VM, NIC or address `{text}`"),
+        let endpoints = self.private_endpoints.iter().map(|e| e.name.value.as_str());
+        match did_you_mean(text, vms.chain(nics).chain(endpoints)) {
+            Some(near) => format!("no VM, NIC, private endpoint or address `{text}`; did you mean `{near}`?"),
+            None => format!("no VM, NIC, private endpoint or address `{text}`"),
         }
     }
 }

@@ -38,7 +38,8 @@ impl World<'_> {
         let rule = &self.network[lb].rules[rule];
         if !rule.floating_ip {
             let port = if rule.backend_port == 0 { outer.dst_port } else { rule.backend_port };
-            let dst = self.network[backend].address_like(outer.dst).unwrap_or(outer.dst);
+            let all = member_addresses(self.network, &self.network[lb], rule);
+            let dst = all.into_iter().find(|(nic, _)| *nic == backend).map_or(outer.dst, |(_, ip)| ip);
             packet.key = FlowKey { dst, dst_port: port, ..outer };
         }
         self.remember(Balanced { lb, frontend, nic: backend, outer, inner: packet.key });
@@ -84,7 +85,7 @@ impl World<'_> {
             return drop(DropReason::NoLoadBalancerRule);
         };
         let rule = &balancer.rules[position];
-        let mut healthy = members(balancer, rule);
+        let mut healthy = members(self.network, balancer, rule);
         healthy.retain(|&nic| is_healthy(self.network, balancer, rule, nic));
         if healthy.is_empty() {
             return drop(DropReason::NoHealthyBackend);
@@ -119,8 +120,8 @@ impl World<'_> {
     /// the members have one ipConfiguration each.
     fn backend_of(&self, lb: LbId, frontend: u32, rule: &LbRule, key: &FlowKey) -> Option<NicId> {
         let single = |nic: &NicId| self.network[*nic].ip_configurations.len() == 1;
-        let symmetric =
-            rule.protocol == LbProtocol::All && members(&self.network[lb], rule).iter().all(single);
+        let symmetric = rule.protocol == LbProtocol::All
+            && members(self.network, &self.network[lb], rule).iter().all(single);
         let mut known = self.balanced.iter().filter(|b| (b.lb, b.frontend) == (lb, frontend));
         let same = |b: &&Balanced| b.outer == *key || (symmetric && b.outer == key.reversed());
         known.find(same).map(|b| b.nic)
@@ -135,12 +136,20 @@ impl World<'_> {
     }
 }
 
-/// LB-01, LB-16: a pool, or the one NIC of an inbound NAT rule.
-fn members(balancer: &LoadBalancer, rule: &LbRule) -> Vec<NicId> {
-    match rule.target {
+/// LB-01, LB-16: a pool, or the one NIC of an inbound NAT rule; of the frontend's family.
+fn members(network: &Network, balancer: &LoadBalancer, rule: &LbRule) -> Vec<NicId> {
+    member_addresses(network, balancer, rule).into_iter().map(|(nic, _)| nic).collect()
+}
+
+/// The members, and the address of the ipConfiguration that makes each one.
+fn member_addresses(network: &Network, balancer: &LoadBalancer, rule: &LbRule) -> Vec<(NicId, IpAddr)> {
+    let configurations = match rule.target {
         LbTarget::Pool(pool) => balancer.pools[pool].clone(),
-        LbTarget::Nic(nic) => vec![nic],
-    }
+        LbTarget::Nic(nic) => vec![(nic, 0)],
+    };
+    let v6 = balancer.frontends[rule.frontend].address.is_ipv6();
+    let all = configurations.into_iter().map(|(nic, ix)| (nic, network[nic].ip_configurations[ix].address));
+    all.filter(|(_, address)| address.is_ipv6() == v6).collect()
 }
 
 /// LB-07, LB-08: the machine runs and, where the rule has a probe with a port, the probe comes through: NSGs let
@@ -169,7 +178,7 @@ pub(crate) fn floats_to(network: &Network, nic: NicId, ip: IpAddr) -> bool {
     network.load_balancers().iter().any(|balancer| {
         balancer.rules.iter().any(|rule| {
             let frontend = balancer.frontends[rule.frontend].address == ip;
-            rule.floating_ip && frontend && members(balancer, rule).contains(&nic)
+            rule.floating_ip && frontend && members(network, balancer, rule).contains(&nic)
         })
     })
 }

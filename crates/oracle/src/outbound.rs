@@ -103,13 +103,14 @@ impl World<'_> {
     fn lent_addresses(&self, nic: NicId) -> Vec<IpAddr> {
         let balancers = self.network.load_balancers();
         let by_rule = |balancer: &LoadBalancer| {
-            let mine = balancer.outbound_rules.iter().filter(|rule| balancer.pools[rule.pool].contains(&nic));
+            let mine =
+                balancer.outbound_rules.iter().filter(|rule| balancer.pools[rule.pool].contains(&(nic, 0)));
             mine.flat_map(|rule| rule.frontends.clone()).collect::<Vec<usize>>()
         };
         let lent = |balancer: &LoadBalancer| {
             let lends = balancer.rules.iter().filter(|rule| !rule.disable_outbound_snat);
             let mine = lends.filter(|rule| match rule.target {
-                LbTarget::Pool(pool) => balancer.pools[pool].contains(&nic),
+                LbTarget::Pool(pool) => balancer.pools[pool].contains(&(nic, 0)),
                 LbTarget::Nic(_) => false,
             });
             mine.map(|rule| rule.frontend).collect::<Vec<usize>>()
@@ -132,6 +133,6 @@ impl World<'_> {
     /// LB-15: members of a pool of a Standard balancer have no default outbound access.
     fn behind_standard_lb(&self, nic: NicId) -> bool {
         let mut standard = self.network.load_balancers().iter().filter(|lb| lb.sku == LbSku::Standard);
-        standard.any(|lb| lb.pools.iter().any(|pool| pool.contains(&nic)))
+        standard.any(|lb| lb.pools.iter().any(|pool| pool.iter().any(|(member, _)| *member == nic)))
     }
 }

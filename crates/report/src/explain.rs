@@ -6,110 +6,15 @@
 use vnetsim_model::did_you_mean;
 use vnetsim_types::DropReason;
 
-use crate::wrap::wrap;
+use crate::{
+    codes::{PROBLEMS, REFUSALS},
+    wrap::wrap,
+};
 
 const SEMANTICS: &str = include_str!("../../../docs/semantics.md");
 
-/// Codes of problems with an input: code, what it means, what to do.
-const PROBLEMS: &[(&str, &str, &str)] = &[
-    (
-        "ADDRESS_OUTSIDE_SUBNET",
-        "A private address lies outside its subnet.",
-        "Correct the address or the subnet.",
-    ),
-    (
-        "ASG_ACROSS_VNETS",
-        "Members of one application security group are in two virtual networks.",
-        "Use one group per network (NSG-21).",
-    ),
-    ("BAD_NAME", "An object has an empty name.", "Name it."),
-    ("BAD_NEXT_HOP_TYPE", "A user-defined route has a next hop type that cannot be set.", "See RT-10."),
-    ("BAD_SUBNET_SIZE", "A subnet has a size that Azure does not allow.", "See ADDR-04."),
-    (
-        "BAD_VALUE",
-        "A property has a value of the right kind that cannot be.",
-        "The message says what can be.",
-    ),
-    ("CANNOT_READ", "The file cannot be opened or read.", "Check its name and its permissions."),
-    ("CONFLICTING_PROPERTIES", "Two properties exclude each other.", "Keep one of them."),
-    ("DUPLICATE_ADDRESS", "One address has two owners.", "Give one of them another address (ADDR-06)."),
-    (
-        "DUPLICATE_KEY",
-        "A mapping names the same property twice.",
-        "Remove one; YAML would silently keep one of them.",
-    ),
-    ("DUPLICATE_NAME", "Two objects of one kind have the same name.", "Rename one; case does not count."),
-    ("DUPLICATE_PREFIX", "Two routes of one table have the same prefix.", "Remove one (RT-09)."),
-    ("DUPLICATE_PRIORITY", "Two rules have the same priority and direction.", "Change one (NSG-03)."),
-    ("EMPTY_FILE", "The file says nothing.", "A scenario has at least `network`."),
-    ("FORBIDDEN_ADDRESS_SPACE", "An address space touches a block that Azure reserves.", "See ADDR-01."),
-    ("HOST_BITS", "A prefix has bits set behind its length.", "Write the network address."),
-    ("MISSING_PROPERTY", "A property that must be there is not.", "Add it."),
-    ("NIC_ATTACHED_TWICE", "Two machines have the same network interface.", "Give each its own."),
-    (
-        "NOT_MODELLED",
-        "vnetsim does not model this; going on would give wrong answers.",
-        "See docs/limitations.md.",
-    ),
-    ("NOT_UTF8", "The file is not UTF-8 text.", "Save it as UTF-8."),
-    ("NO_GATEWAY_SUBNET", "A gateway's network has no subnet called GatewaySubnet.", "Add it (GW-01)."),
-    (
-        "OVERLAPPING_ADDRESS_SPACE",
-        "Two blocks of one virtual network overlap.",
-        "Blocks are disjoint (ADDR-03).",
-    ),
-    ("OVERLAPPING_SUBNETS", "Two subnets overlap.", "Change one (ADDR-04)."),
-    ("OVER_LIMIT", "There is more of something than Azure allows.", "The message names the limit."),
-    (
-        "RESERVED_ADDRESS",
-        "An address is one of the five that Azure keeps in each subnet.",
-        "Take another (ADDR-05).",
-    ),
-    ("SUBNET_FULL", "A subnet has no address left.", "Give it a larger prefix."),
-    ("SUBNET_OUTSIDE_VNET", "A subnet lies outside its network's address space.", "Correct one of the two."),
-    ("TOO_DEEP", "The file is nested too deeply.", "No scenario needs so many levels."),
-    ("TOO_LARGE", "The file is too large, or says too much.", "Split it."),
-    ("TWO_GATEWAYS", "A virtual network has two gateways of one type.", "At most one of each (GW-01)."),
-    (
-        "TWO_SUBNETS",
-        "A network interface sits in two subnets.",
-        "All its ipConfigurations share one (ADDR-13).",
-    ),
-    (
-        "UNKNOWN_PROPERTY",
-        "A property is not one that vnetsim reads.",
-        "Inside network it is ignored with a warning; check the spelling.",
-    ),
-    ("UNKNOWN_REFERENCE", "A name leads nowhere.", "Correct it, or add the object."),
-    (
-        "UNKNOWN_SERVICE_TAG",
-        "The prefixes of a service tag are not known.",
-        "List them under network.serviceTags.",
-    ),
-    ("WRONG_TYPE", "A property has the wrong kind of value.", "The message says which kind is expected."),
-    ("YAML_SYNTAX", "The file is not well-formed YAML.", "See the marked place."),
-];
-
-/// Codes of Azure's control plane, as PEER-42 lists them: code and meaning.
-const REFUSALS: &[(&str, &str)] = &[
-    (
-        "AllowGatewayTransitRequired",
-        "useRemoteGateways needs allowGatewayTransit on the opposite link first (PEER-09, FE-14).",
-    ),
-    ("AnotherLinkUsesRemoteGateways", "A network borrows at most one gateway (PEER-09)."),
-    ("AnotherPeeringAlreadyReferencesRemoteVnet", "A network has at most one link to another (PEER-01)."),
-    (
-        "RemotePeeringIsDisconnected",
-        "The opposite link is Disconnected; delete or update it first (PEER-03).",
-    ),
-    ("RemoteVnetHasNoGateways", "There is no gateway to borrow (PEER-09)."),
-    ("ResourceNotFound", "The object of the operation does not exist."),
-    ("VnetAddressSpaceOverlapsWithAlreadyPeeredVnet", "All peers of one network must be disjoint (PEER-13)."),
-    ("VnetAddressSpacesOverlap", "Peered networks must be disjoint (PEER-12)."),
-    ("VnetHasOwnGateway", "A network that has a gateway cannot borrow one (PEER-09)."),
-];
-
-/// The meaning of `topic`: a reason code, the code of a problem or a refusal, a rule id (`PEER-08`), a statement (`S15`), a disputed point (`U-02`),
+/// The meaning of `topic`: a reason code, the code of a problem or a refusal, a rule id (`PEER-08`), a statement
+/// (`S15`), a disputed point (`U-02`),
 /// a vector (`V-05`). `None` when there is no such thing.
 pub fn explain(topic: &str) -> Option<String> {
     if let Ok(reason) = topic.parse::<DropReason>() {
@@ -154,7 +59,8 @@ fn rule_text(id: &str) -> Option<String> {
         return Some(row_text(id, lines[at], header.copied()));
     }
     let mut out = format!("{id}\n\n");
-    let text = lines[at].trim_start_matches("- ").trim_start_matches(&format!("**{id}**")).trim();
+    let text = lines[at].replacen("**", "", 2);
+    let text = text.trim_start_matches("- ").trim_start_matches(id).trim();
     out.push_str(&wrap("  ", text, 2));
     // What belongs to the bullet: indented lines, and a table or listing right below.
     let rest = &lines[at + 1..];
@@ -196,7 +102,8 @@ pub(crate) fn rule_ids() -> Vec<&'static str> {
 /// The id that a line defines.
 fn rule_id(line: &str) -> Option<&str> {
     let id = match line.strip_prefix("- **") {
-        Some(rest) => rest.split_once("**")?.0,
+        // `**FAIL-03 Title.** text` has a title as well.
+        Some(rest) => rest.split_once("**")?.0.split(' ').next()?,
         None => line.strip_prefix("| ")?.split_once(" |")?.0,
     };
     let known = id.split_once('-').is_some_and(|(family, number)| {
@@ -243,18 +150,34 @@ mod tests {
                 continue;
             }
             let text = std::fs::read_to_string(&path).expect("a source");
+            used.extend(refusals(&text));
             for literal in text.split('"').skip(1).step_by(2) {
                 let capitals = literal.len() > 4
                     && literal.contains('_')
                     && literal.chars().all(|c| c.is_ascii_uppercase() || c == '_' || c.is_ascii_digit());
-                let refusal = REFUSALS.iter().any(|(code, _)| *code == literal);
                 let computed =
                     ["VIRTUAL_NETWORK", "AZURE_LOADBALANCER", "CARGO_MANIFEST_DIR"].contains(&literal);
-                if (capitals || refusal) && !computed {
+                if capitals && !computed {
                     used.insert(literal.to_owned());
                 }
             }
         }
+    }
+
+    /// The literals that stand where a refusal has its code.
+    fn refusals(text: &str) -> Vec<String> {
+        let parts: Vec<&str> = text.split('"').collect();
+        let places = ["refuse(", "code: ", "code = ", "refusal: ", "linked {", "OVER_LIMIT {", "} else {"];
+        let one = |ix: usize| {
+            let before = parts[ix - 1].trim_end_matches(['\n', ' ']);
+            let code = parts[ix].chars().all(|c| c.is_ascii_alphanumeric())
+                && parts[ix].chars().filter(|c| c.is_ascii_uppercase()).count() > 1
+                && parts[ix].chars().any(|c| c.is_ascii_lowercase());
+            let pair = ix > 1 && before == "," && parts[ix - 2].ends_with("_SUBNET");
+            (code && (pair || places.iter().any(|place| before.ends_with(place.trim_end()))))
+                .then(|| parts[ix].to_owned())
+        };
+        (1..parts.len()).step_by(2).filter_map(one).collect()
     }
 
     #[test]
@@ -262,6 +185,7 @@ mod tests {
         assert!(explain("peer-08").is_some_and(|t| t.contains("forwarded :=")));
         assert!(explain("S15").is_some_and(|t| t.contains("never transitive")));
         assert!(explain("U-02").is_some());
+        assert!(explain("FAIL-03").is_some_and(|t| t.starts_with("FAIL-03\n\n  ") && !t.contains("**")));
         assert!(explain("NSG_DENY").is_some());
         assert_eq!(explain("PEER-999"), None);
         assert_eq!(topics_like("ROUTE_NON").as_deref(), Some("ROUTE_NONE"));

@@ -4,6 +4,7 @@
 //! `cli`. Must never decide anything: it words what `analysis`, `trace` and `sim` found.
 
 mod bill;
+mod codes;
 mod data;
 mod disputed;
 mod explain;

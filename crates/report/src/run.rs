@@ -61,8 +61,8 @@ pub fn run_text(answer: &RunAnswer<'_>, sources: &Sources) -> String {
 fn changes_text(played: &Played, sources: &Sources) -> String {
     let mut out = String::new();
     for change in &played.report.changes {
-        let what = sources.line_text(change.span).unwrap_or_default();
-        let what = what.trim_start_matches("- ");
+        let line = sources.line_text(change.span).unwrap_or_default().trim_start_matches("- ");
+        let what = change.name.as_deref().unwrap_or(line);
         let result = match &change.result {
             Ok(()) => "accepted".to_owned(),
             Err(refusal) => format!("REFUSED {}: {}", refusal.code, refusal.message),

@@ -14,7 +14,8 @@ use vnetsim_types::{At, IpProtocol, ProtoPort, SimTime, limits::TRAFFIC_COUNT_MA
 
 use crate::{
     decode::{Cx, Decode, List, Rows, Table},
-    expectation::{ExpectEntry, Expectation},
+    expect::ExpectEntry,
+    expectation::Expectation,
     network::{Network, Said},
     record::record,
     timeline::TimelineEntry,
@@ -145,7 +146,8 @@ record! {
     req from: Reference = "from", "A VM, a NIC or an address.";
     req to: Reference = "to", "A VM, a NIC or an address.";
     req protocol: ProtoPort = "protocol", "tcp/443, udp/53, icmp, esp, ah, gre, ipip or ip/NN.";
-    opt source_port: Between<1, 65_535> = "sourcePort", "Of the first conversation; when absent one of 50000 and up that other entries do not start at.";
+    opt source_port: Between<1, 65_535> = "sourcePort",
+        "Of the first conversation; when absent one of 50000 and up that other entries do not start at.";
     opt start: SimTime = "start", "When the first conversation starts; 0s when absent.";
     opt count: Between<1, TRAFFIC_COUNT_MAX> = "count", "Number of conversations; 1 when absent.";
     opt interval: SimTime = "interval", "Time between the starts of two conversations; 10ms when absent.";

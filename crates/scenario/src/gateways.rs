@@ -9,7 +9,7 @@ use vnetsim_model::{
     GatewayType, VpnType,
     draft::{self, ConnectionEnd, Ref},
 };
-use vnetsim_types::{At, IpNet, Problem};
+use vnetsim_types::{At, IpNet, Problem, Span};
 
 use crate::{
     decode::{Cx, Decode, List, shown},
@@ -92,36 +92,23 @@ record! {
     opt sku: Sku = "sku", "Such as VpnGw1 or Basic.";
     opt bgp: BgpSettings = "bgpSettings", "Its autonomous system.";
     opt clients: ClientConfiguration = "vpnClientConfiguration", "Point-to-site.";
-    opt _bgp: Ignored = "enableBgp", "Connections say it.";
+    opt _enable_bgp: Ignored = "enableBgp", "Connections say it.";
     opt _generation: Ignored = "vpnGatewayGeneration", "Means nothing to the simulator.";
     opt _private: Ignored = "enablePrivateIpAddress", "Means nothing to the simulator.";
     => check |given, cx| [
-        given.exclusive("virtualNetwork", &["ipConfigurations"], cx),
-        given.exclusive("publicIPAddress", &["publicIPAddresses", "ipConfigurations"], cx),
-        given.exclusive("publicIPAddresses", &["ipConfigurations"], cx),
+        given.exclusive("publicIPAddress", &["publicIPAddresses"], cx),
         given.need("virtualNetwork", &["ipConfigurations"], cx),
     ]
     => |span, place, cx| {
-        let subnet = configurations.iter().find_map(|(subnet, _)| subnet.clone());
-        let virtual_network = match (vnet, subnet) {
-            (Some(vnet), _) => vnet,
-            (None, Some(subnet)) => vnet_of(subnet, GATEWAY_SUBNET, cx)?,
-            (None, None) => {
-                cx.missing(place, "subnet");
-                return None;
-            }
-        };
-        let shorthand = public.into_iter().chain(publics).map(|public| draft::GatewayIpConfiguration {
-            private_ip_address: None,
-            public_ip_address: Some(public),
-        });
-        let said = configurations.into_iter().map(|(_, configuration)| configuration);
+        let (subnets, instances): (Vec<_>, Vec<_>) = configurations.into_iter().unzip();
+        let virtual_network = home(vnet, subnets, GATEWAY_SUBNET, place, cx);
+        let ip_configurations = with_public_addresses(instances, public.into_iter().chain(publics).collect(), cx);
         Some(draft::VirtualNetworkGateway {
             span,
             name,
             gateway_type,
-            virtual_network,
-            ip_configurations: said.chain(shorthand).collect(),
+            virtual_network: virtual_network?,
+            ip_configurations: ip_configurations?,
             active_active,
             vpn_type,
             sku,
@@ -131,8 +118,36 @@ record! {
     }
 }
 
+/// The virtual network that `virtualNetwork` names, or the one whose subnet called `name` all `subnets` are.
+pub(crate) fn home(
+    vnet: Option<Ref>,
+    subnets: Vec<Option<Ref>>,
+    name: &str,
+    place: Span,
+    cx: &mut Cx,
+) -> Option<Ref> {
+    let mut subnets = subnets.into_iter().flatten();
+    let Some(first) = subnets.next() else {
+        if vnet.is_none() {
+            cx.missing(place, "virtualNetwork");
+        }
+        return vnet;
+    };
+    if let Some(vnet) = vnet {
+        cx.conflict(vnet.span, "virtualNetwork and the subnet of ipConfigurations exclude each other");
+        return None;
+    }
+    if let Some(other) = subnets.find(|other| !other.eq_ignore_ascii_case(&first)) {
+        let sentence =
+            format!("ipConfigurations are in {} and in {}; name one subnet", first.value, other.value);
+        cx.conflict(other.span, &sentence);
+        return None;
+    }
+    vnet_of(first, name, cx)
+}
+
 /// The virtual network of `vnet/name`.
-pub(crate) fn vnet_of(subnet: Ref, name: &str, cx: &mut Cx) -> Option<Ref> {
+fn vnet_of(subnet: Ref, name: &str, cx: &mut Cx) -> Option<Ref> {
     match subnet.value.split_once('/') {
         Some((vnet, last)) if last.eq_ignore_ascii_case(name) => Some(At::new(vnet.to_owned(), subnet.span)),
         _ => {
@@ -141,6 +156,29 @@ pub(crate) fn vnet_of(subnet: Ref, name: &str, cx: &mut Cx) -> Option<Ref> {
             cx.fail(problem.help(format!("write vnet/{name}; Azure puts it nowhere else")))
         }
     }
+}
+
+/// Gives each instance its public address, of those that stand beside `ipConfigurations` as a shorthand.
+fn with_public_addresses(
+    mut instances: Vec<draft::GatewayIpConfiguration>,
+    publics: Vec<Ref>,
+    cx: &mut Cx,
+) -> Option<Vec<draft::GatewayIpConfiguration>> {
+    let inner = instances.iter().any(|instance| instance.public_ip_address.is_some());
+    if let Some(first) = publics.first().filter(|_| inner) {
+        cx.conflict(
+            first.span,
+            "the public address stands beside the one of ipConfigurations; keep one of them",
+        );
+        return None;
+    }
+    if instances.len() < publics.len() {
+        instances.resize_with(publics.len(), Default::default);
+    }
+    for (instance, public) in instances.iter_mut().zip(publics) {
+        instance.public_ip_address = Some(public);
+    }
+    Some(instances)
 }
 
 record! {
@@ -189,8 +227,9 @@ pub(crate) enum ConnectionType {
 /// `connectionStatus`: true while up.
 pub(crate) struct ConnectionStatus;
 
+// Exports write Unknown when nobody asked the gateway: that says nothing.
 const STATUS: &[(&str, bool)] =
-    &[("Connected", true), ("NotConnected", false), ("Connecting", false), ("Unknown", false)];
+    &[("Connected", true), ("NotConnected", false), ("Connecting", false), ("Unknown", true)];
 
 impl Decode for ConnectionStatus {
     type Out = bool;
@@ -214,7 +253,7 @@ record! {
     Connection -> draft::Connection, Arm "connection" "name", "A connection of a virtual network gateway.";
     req name: At<String> = "name", "Unique among connections.";
     opt kind: ConnectionType = "connectionType", "IPsec, Vnet2Vnet or ExpressRoute; the other end says it too.";
-    req virtual_network_gateway: Reference = "virtualNetworkGateway1", "The Azure end.";
+    opt gateway: Reference = "virtualNetworkGateway1", "The Azure end; must be given.";
     opt site: Reference = "localNetworkGateway2", "The other end of IPsec: a local network gateway.";
     opt far: Reference = "virtualNetworkGateway2", "The other end of Vnet2Vnet: a virtual network gateway.";
     opt circuit: Reference = "peer", "The other end of ExpressRoute: a circuit.";
@@ -232,6 +271,9 @@ record! {
         given.exclusive("virtualNetworkGateway2", &["peer"], cx),
     ]
     => |span, place, cx| {
+        if gateway.is_none() {
+            cx.missing(place, "virtualNetworkGateway1");
+        }
         let end = match (kind, site, far, circuit) {
             (None | Some(ConnectionType::IPsec), Some(site), _, _) => ConnectionEnd::LocalNetworkGateway(site),
             (None | Some(ConnectionType::Vnet2Vnet), _, Some(far), _) => ConnectionEnd::VirtualNetworkGateway(far),
@@ -245,6 +287,6 @@ record! {
                 return None;
             }
         };
-        Some(draft::Connection { span, name, virtual_network_gateway, end, enable_bgp, up })
+        Some(draft::Connection { span, name, virtual_network_gateway: gateway?, end, enable_bgp, up })
     }
 }

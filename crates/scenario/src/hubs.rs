@@ -9,7 +9,7 @@ use vnetsim_types::{At, IpNet};
 
 use crate::{
     decode::List,
-    gateways::vnet_of,
+    gateways::home,
     record::record,
     values::{Ignored, Reference},
 };
@@ -40,15 +40,7 @@ record! {
     opt _asn: Ignored = "virtualRouterAsn", "Always 65515.";
     opt _ips: Ignored = "virtualRouterIps", "Read-only.";
     => |span, place, cx| {
-        let subnet = configurations.into_iter().flatten().next();
-        let virtual_network = match (vnet, subnet) {
-            (Some(vnet), _) => vnet,
-            (None, Some(subnet)) => vnet_of(subnet, ROUTE_SERVER_SUBNET, cx)?,
-            (None, None) => {
-                cx.missing(place, "virtualNetwork");
-                return None;
-            }
-        };
+        let virtual_network = home(vnet, configurations, ROUTE_SERVER_SUBNET, place, cx)?;
         Some(draft::RouteServer {
             span, name, virtual_network, allow_branch_to_branch_traffic, hub_routing_preference, bgp_connections,
         })
@@ -96,6 +88,7 @@ record! {
     opt _dns: Ignored = "customDnsConfigs", "Names are not simulated.";
     opt _nics: Ignored = "networkInterfaces", "Read-only.";
     opt _nic: Ignored = "customNetworkInterfaceName", "Means nothing to the simulator.";
+    => check |given, cx| [given.exclusive("privateIPAddress", &["ipConfigurations"], cx)]
     => |span, _place, _cx| {
         let private_ip_address = address.or(configurations.into_iter().flatten().next());
         Some(draft::PrivateEndpoint { span, name, subnet, private_ip_address, application_security_groups })

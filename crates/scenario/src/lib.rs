@@ -10,6 +10,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod decode;
+mod expect;
 mod expectation;
 mod file;
 mod gateways;

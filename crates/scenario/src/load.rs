@@ -68,6 +68,7 @@ pub fn load(bytes: &[u8], file: FileId) -> Loaded {
     let mut problems = cx.problems;
     problems.sort_by_key(|problem| (problem.span.is_none(), problem.span.start));
     let failed = problems.iter().any(|problem| problem.severity == Severity::Error);
+    debug_assert!(failed || scenario.is_some(), "a decoder gave up without saying why");
     Loaded { scenario: scenario.filter(|_| !failed), problems }
 }
 
@@ -131,9 +132,10 @@ fn may_follow(problem: &Problem, left_out: &[Option<String>], bytes: &[u8]) -> b
                 |name: &Option<String>| name.as_ref().is_none_or(|n| text.contains(&n.to_lowercase()));
             left_out.iter().any(may_be)
         }
-        "NO_GATEWAY_SUBNET" | "RemoteVnetHasNoGateways" | "AllowGatewayTransitRequired" => {
-            !left_out.is_empty()
-        }
+        "NO_GATEWAY_SUBNET"
+        | "NO_ROUTE_SERVER_SUBNET"
+        | "RemoteVnetHasNoGateways"
+        | "AllowGatewayTransitRequired" => !left_out.is_empty(),
         _ => false,
     }
 }
@@ -172,8 +174,15 @@ fn resolve_traffic(network: &Network, sent: Sent, source_port: u16, cx: &mut Cx)
         }
     };
     let (mut from, to) = (ends.0?, ends.1?);
-    if let Some(lie) = &sent.source_address {
-        from.address = lie.value;
+    if let Some(said) = &sent.source_address {
+        if said.value.is_ipv4() != to.address.is_ipv4() {
+            let name = shown(&sent.name.value);
+            let message =
+                format!("traffic {name}: sourceAddress {} cannot send to {}", said.value, to.address);
+            let problem = Problem::error("BAD_VALUE", said.span, message);
+            return cx.fail(problem.help("source and destination must be of the same family"));
+        }
+        from.address = said.value;
     }
     if from.address.is_ipv4() != to.address.is_ipv4() {
         let message =

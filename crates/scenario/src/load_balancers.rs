@@ -75,7 +75,8 @@ record! {
 }
 
 record! {
-    Probe -> draft::Probe, Arm "probe" "name", "A health probe. A backend is healthy while it runs and probes reach it.";
+    Probe -> draft::Probe, Arm "probe" "name",
+        "A health probe. A backend is healthy while it runs and probes reach it.";
     req name: At<String> = "name", "Unique in the balancer.";
     opt protocol: At<ProbeProtocol> = "protocol", "Tcp, Http or Https.";
     opt port: At<u64> = "port", "Asked for; without it a backend is healthy while it runs.";
@@ -94,15 +95,22 @@ record! {
     req protocol: At<LbProtocol> = "protocol", "Tcp, Udp or All.";
     req frontend_port: At<u64> = "frontendPort", "Port at the frontend.";
     req backend_port: At<u64> = "backendPort", "Port at the machine.";
-    req network_interface: Reference = "networkInterface",
-        "Simulator extension for backendIPConfiguration: the NIC, or the VM whose NIC it is.";
-    opt _backend: Ignored = "backendIPConfiguration", "Read-only; networkInterface says it.";
+    opt nic: Reference = "networkInterface", "Shorthand: the NIC, or the VM whose primary NIC it is.";
+    opt configuration: Reference = "backendIPConfiguration", "ARM's place for the NIC: nic/ipConfiguration.";
     opt _timeout: Ignored = "idleTimeoutInMinutes", "Means nothing to the simulator.";
     opt _floating: Ignored = "enableFloatingIP", "Means nothing to the simulator.";
     opt _reset: Ignored = "enableTcpReset", "Means nothing to the simulator.";
-    => |span, _place, _cx| Some(draft::InboundNatRule {
-        span, name, frontend, protocol, frontend_port, backend_port, network_interface,
-    })
+    => check |given, cx| [
+        given.exclusive("networkInterface", &["backendIPConfiguration"], cx),
+        given.need("networkInterface", &["backendIPConfiguration"], cx),
+    ]
+    => |span, _place, _cx| {
+        let first = |path: String| path.split('/').next().unwrap_or_default().to_owned();
+        let network_interface = nic.or(configuration.map(|path| path.map(first)))?;
+        Some(draft::InboundNatRule {
+            span, name, frontend, protocol, frontend_port, backend_port, network_interface,
+        })
+    }
 }
 
 record! {

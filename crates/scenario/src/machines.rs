@@ -37,7 +37,8 @@ record! {
     opt primary: At<bool> = "primary", "The first one is primary when none says so.";
     opt public_ip_address: Reference = "publicIPAddress", "Translated one to one.";
     list application_security_groups: Reference = "applicationSecurityGroups", "Groups that it belongs to.";
-    list backend_address_pools: Reference = "loadBalancerBackendAddressPools", "Pools that it belongs to: balancer/pool.";
+    list backend_address_pools: Reference = "loadBalancerBackendAddressPools",
+        "Pools that it belongs to: balancer/pool.";
     => |span, _place, _cx| Some(draft::IpConfiguration {
         span, name, subnet, private_ip_address, ipv6: version == Some(IpVersion::V6), primary, public_ip_address,
         application_security_groups, backend_address_pools,

@@ -120,8 +120,10 @@ record! {
     opt network_security_group: Reference = "networkSecurityGroup", "The NSG that filters at every NIC of it.";
     opt route_table: Reference = "routeTable", "Its route table.";
     opt nat_gateway: Reference = "natGateway", "Its NAT gateway.";
-    list service_endpoints: ServiceEndpoint = "serviceEndpoints", "Services reached directly, such as Microsoft.Storage.";
-    opt default_outbound_access: At<bool> = "defaultOutboundAccess", "Whether VMs without a public IP reach the internet.";
+    list service_endpoints: ServiceEndpoint = "serviceEndpoints",
+        "Services reached directly, such as Microsoft.Storage.";
+    opt default_outbound_access: At<bool> = "defaultOutboundAccess",
+        "Whether VMs without a public IP reach the internet.";
     opt private_endpoint_network_policies: At<PrivateEndpointPolicies> = "privateEndpointNetworkPolicies",
         "Whether NSGs and route tables apply to private endpoints.";
     opt _link_policies: Ignored = "privateLinkServiceNetworkPolicies", "Means nothing to the simulator.";

@@ -66,7 +66,8 @@ pub(crate) fn read<'n, T>(
     read: impl FnOnce(&mut Fields<'n>, &mut Cx) -> Option<T>,
 ) -> Option<T> {
     let Kind::Map(entries) = &node.kind else {
-        let problem = cx.wrong_type(node, &format!("a mapping that describes a {}", shape.kind));
+        let article = if shape.kind.starts_with(['a', 'e', 'i', 'o', 'E']) { "an" } else { "a" };
+        let problem = cx.wrong_type(node, &format!("a mapping that describes {article} {}", shape.kind));
         return cx.fail(problem);
     };
     let outer = (std::mem::take(&mut cx.object), cx.property);
@@ -314,6 +315,8 @@ macro_rules! record {
             type Out = $out;
 
             fn decode(node: &$crate::yaml::Node, cx: &mut $crate::decode::Cx) -> Option<$out> {
+                // Parameters must differ: two properties of one local name would lose the record without a word.
+                let _ = |$($field: ()),*| ($($field),*);
                 $crate::record::read(node, cx, &Self::SHAPE, |fields, $cx| {
                     $(let $field = fields.$mode::<$ty>($key, $cx);)*
                     $(

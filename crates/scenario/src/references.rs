@@ -6,7 +6,7 @@ use std::{collections::HashSet, net::IpAddr};
 
 use vnetsim_model::{
     Network,
-    draft::{self, Change},
+    draft::{self, Change, ConnectionEnd},
 };
 use vnetsim_types::{At, PeeringId, Problem, SubnetId};
 
@@ -42,20 +42,22 @@ impl FromIterator<String> for Pool {
     }
 }
 
-/// Everything that an expectation may name.
+/// Everything that an expectation or a timeline entry may name.
 #[derive(Default)]
 pub(crate) struct Names {
     traffic: Pool,
     vms: Pool,
     nics: Pool,
     gateways: Pool,
+    connections: Pool,
     sites: Pool,
     endpoints: Pool,
     operations: Pool,
-    switches: Pool,
     subnets: Pool,
-    /// Links of the start and those that the timeline makes.
+    /// Links of the start and those that the timeline makes; so are gateways, connections, routes and rules.
     links: Pool,
+    /// `table/route`.
+    routes: Pool,
     /// False when a timeline entry with an error may have made more objects.
     timeline_known: bool,
     nsgs: Vec<(String, Pool)>,
@@ -77,54 +79,53 @@ impl Names {
         Self { traffic: names.collect(), ..Self::default() }
     }
 
-    /// The names of `network` and of the links that `timeline` makes.
+    /// The names of `network` and of what `timeline` makes.
     pub(crate) fn of(network: &Network, timeline: &[draft::TimelineEntry], timeline_complete: bool) -> Self {
-        let mut links: Pool =
-            (0..network.peerings().len()).map(|ix| network.link_path(PeeringId::new(ix))).collect();
-        let mut gateways: Pool =
-            network.gateways().iter().map(|gateway| gateway.name.value.clone()).collect();
+        let operations = timeline.iter().filter_map(|entry| entry.name.as_ref());
+        let routes = network.route_tables().iter().flat_map(|table| {
+            table.routes.iter().map(|route| format!("{}/{}", table.name.value, route.name.value))
+        });
         let rules = |nsg: &vnetsim_model::Nsg| {
             let own = nsg.rules.iter().map(|rule| rule.name.value.clone());
             own.chain(DEFAULT_RULES.map(str::to_owned)).collect::<Pool>()
         };
-        let mut nsgs: Vec<(String, Pool)> =
-            network.nsgs().iter().map(|nsg| (nsg.name.value.clone(), rules(nsg))).collect();
-        for entry in timeline {
-            match &entry.change {
-                Change::PutPeering { virtual_network, peering } => {
-                    links.add(format!("{}/{}", virtual_network.value, peering.name.value));
-                }
-                Change::PutGateway(gateway) => gateways.add(gateway.name.value.clone()),
-                Change::PutSecurityRule { network_security_group, rule } => {
-                    let same = |known: &str| known.eq_ignore_ascii_case(&network_security_group.value);
-                    if let Some((_, rules)) = nsgs.iter_mut().find(|(known, _)| same(known)) {
-                        rules.add(rule.name.value.clone());
-                    }
-                }
-                _ => {}
-            }
-        }
-        Self {
+        let mut names = Self {
             traffic: Pool::default(),
             vms: network.vms().iter().map(|vm| vm.name.value.clone()).collect(),
             nics: network.nics().iter().map(|nic| nic.name.value.clone()).collect(),
-            gateways,
+            gateways: network.gateways().iter().map(|gateway| gateway.name.value.clone()).collect(),
+            connections: network.connections().iter().map(|c| c.name.value.clone()).collect(),
             sites: network.sites().iter().map(|site| site.name.value.clone()).collect(),
             endpoints: network.private_endpoints().iter().map(|e| e.name.value.clone()).collect(),
-            operations: timeline
-                .iter()
-                .filter_map(|entry| Some(entry.name.as_ref()?.value.clone()))
-                .collect(),
-            switches: network
-                .semantics()
-                .alternatives()
-                .into_iter()
-                .map(|(name, ..)| name.to_owned())
-                .collect(),
+            operations: operations.map(|name| name.value.clone()).collect(),
             subnets: (0..network.subnets().len()).map(|ix| network.subnet_path(SubnetId::new(ix))).collect(),
-            links,
+            links: (0..network.peerings().len()).map(|ix| network.link_path(PeeringId::new(ix))).collect(),
+            routes: routes.collect(),
             timeline_known: timeline_complete,
-            nsgs,
+            nsgs: network.nsgs().iter().map(|nsg| (nsg.name.value.clone(), rules(nsg))).collect(),
+        };
+        timeline.iter().for_each(|entry| names.add_made_by(&entry.change));
+        names
+    }
+
+    /// Adds the name of what `change` makes.
+    fn add_made_by(&mut self, change: &Change) {
+        match change {
+            Change::PutPeering { virtual_network, peering } => {
+                self.links.add(format!("{}/{}", virtual_network.value, peering.name.value));
+            }
+            Change::PutRoute { route_table, route } => {
+                self.routes.add(format!("{}/{}", route_table.value, route.name.value));
+            }
+            Change::PutSecurityRule { network_security_group, rule } => {
+                let same = |known: &str| known.eq_ignore_ascii_case(&network_security_group.value);
+                if let Some((_, rules)) = self.nsgs.iter_mut().find(|(known, _)| same(known)) {
+                    rules.add(rule.name.value.clone());
+                }
+            }
+            Change::PutGateway(gateway) => self.gateways.add(gateway.name.value.clone()),
+            Change::PutConnection(connection) => self.connections.add(connection.name.value.clone()),
+            _ => {}
         }
     }
 
@@ -145,7 +146,8 @@ impl Names {
             Subject::NextHop(subject) => {
                 known("VM or NIC", &subject.from, &[&self.vms, &self.nics], cx);
                 if subject.to.parse::<IpAddr>().is_err() {
-                    known("address, VM or NIC", &subject.to, &[&self.vms, &self.nics], cx);
+                    let pools = [&self.vms, &self.nics, &self.endpoints];
+                    known("address, VM, NIC or private endpoint", &subject.to, &pools, cx);
                 }
             }
             Subject::Peering(subject) => self.check_link(&subject.peering, cx),
@@ -158,16 +160,16 @@ impl Names {
     }
 
     fn check_fate(&self, subject: &TrafficExpectation, cx: &mut Cx) {
+        for vm in subject.backend.iter().flatten() {
+            known("VM", vm, &[&self.vms], cx);
+        }
+        if !self.timeline_known {
+            return;
+        }
         let place = |at: &&At<String>| !["internet", "Azure"].iter().any(|p| at.eq_ignore_ascii_case(p));
         if let Some(at) = subject.at.as_ref().filter(place) {
             let pools = [&self.vms, &self.nics, &self.gateways, &self.sites, &self.endpoints];
             known("VM, NIC, gateway, site or private endpoint", at, &pools, cx);
-        }
-        for vm in subject.backend.iter().flatten() {
-            known("VM", vm, &[&self.vms], cx);
-        }
-        for switch in subject.depends_on.iter().flatten() {
-            known("switch of `rules`", switch, &[&self.switches], cx);
         }
         for hop in subject.via.iter().chain(&subject.reply_via).flatten().flatten() {
             known("VM or gateway", hop, &[&self.vms, &self.gateways], cx);
@@ -199,10 +201,25 @@ impl Names {
         }
     }
 
-    /// Reports a link in a timeline entry that never exists. `Operation::resolve` knows the other names.
+    /// Reports what a timeline entry names and nothing ever makes. `Operation::resolve` knows the other names.
     pub(crate) fn check_change(&self, change: &Change, cx: &mut Cx) {
-        if let Change::DeletePeering(link) | Change::SyncPeering(link) = change {
-            self.check_link(link, cx);
+        if !self.timeline_known {
+            return;
+        }
+        let gateway = |name, cx: &mut Cx| known("virtual network gateway", name, &[&self.gateways], cx);
+        match change {
+            Change::DeletePeering(link) | Change::SyncPeering(link) => self.check_link(link, cx),
+            Change::DeleteRoute(route) => known("route", route, &[&self.routes], cx),
+            Change::DeleteSecurityRule(rule) => self.check_rule(rule, cx),
+            Change::DeleteGateway(name) => gateway(name, cx),
+            Change::DeleteConnection(name) => known("connection", name, &[&self.connections], cx),
+            Change::PutConnection(connection) => {
+                gateway(&connection.virtual_network_gateway, cx);
+                if let ConnectionEnd::VirtualNetworkGateway(other) = &connection.end {
+                    gateway(other, cx);
+                }
+            }
+            _ => {}
         }
     }
 }

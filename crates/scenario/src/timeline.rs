@@ -8,26 +8,27 @@ use crate::{
     decode::{Cx, Decode, List},
     gateways::{Connection, VirtualNetworkGateway},
     network::{Peering, Route, SecurityRule},
-    record::record,
+    record::{Fields, record},
     values::Reference,
     yaml::{Kind, Node},
 };
 
 /// A child object such as a peering, and the name of the object that gets it: `{virtualNetwork: hub, name: ...}`.
-fn child<T: Decode>(node: &Node, parent: &'static str, cx: &mut Cx) -> Option<(Ref, T::Out)> {
+fn child<T: Decode>(node: &Node, parent: &'static str, help: &str, cx: &mut Cx) -> Option<(Ref, T::Out)> {
     let Kind::Map(entries) = &node.kind else {
-        let problem = cx.wrong_type(node, "a mapping");
-        return cx.fail(problem);
+        // It reports what kind of mapping should stand here.
+        T::decode(node, cx);
+        return None;
     };
     let rest = entries.iter().filter(|(key, _)| key.value != parent).cloned().collect();
     let decoded = T::decode(&Node { span: node.span, kind: Kind::Map(rest) }, cx);
     let what = std::mem::replace(&mut cx.property, parent);
     let name = match node.get(parent) {
-        Some(name) => Reference::decode(name, cx),
-        None => {
+        Some(name) if !name.is_blank() => Reference::decode(name, cx),
+        _ => {
             let place = entries.first().map_or(node.span, |(key, _)| key.span);
             let problem = Problem::error("MISSING_PROPERTY", place, format!("{what} has no `{parent}`"));
-            cx.fail(problem.help("name the object that gets it"))
+            cx.fail(problem.help(help))
         }
     };
     Some((name?, decoded?))
@@ -46,7 +47,8 @@ pub(crate) struct PutPeering;
 impl Decode for PutPeering {
     type Out = Change;
     fn decode(node: &Node, cx: &mut Cx) -> Option<Change> {
-        let (virtual_network, peering) = child::<Peering>(node, "virtualNetwork", cx)?;
+        let (virtual_network, peering) =
+            child::<Peering>(node, "virtualNetwork", "name the virtual network that gets the link", cx)?;
         Some(Change::PutPeering { virtual_network, peering })
     }
     fn schema() -> Value {
@@ -60,7 +62,8 @@ pub(crate) struct PutRoute;
 impl Decode for PutRoute {
     type Out = Change;
     fn decode(node: &Node, cx: &mut Cx) -> Option<Change> {
-        let (route_table, route) = child::<Route>(node, "routeTable", cx)?;
+        let (route_table, route) =
+            child::<Route>(node, "routeTable", "name the table that gets the route", cx)?;
         Some(Change::PutRoute { route_table, route: Box::new(route) })
     }
     fn schema() -> Value {
@@ -74,7 +77,8 @@ pub(crate) struct PutSecurityRule;
 impl Decode for PutSecurityRule {
     type Out = Change;
     fn decode(node: &Node, cx: &mut Cx) -> Option<Change> {
-        let (network_security_group, rule) = child::<SecurityRule>(node, "networkSecurityGroup", cx)?;
+        let (network_security_group, rule) =
+            child::<SecurityRule>(node, "networkSecurityGroup", "name the group that gets the rule", cx)?;
         Some(Change::PutSecurityRule { network_security_group, rule: Box::new(rule) })
     }
     fn schema() -> Value {
@@ -110,12 +114,20 @@ record! {
     opt group: Reference = "networkSecurityGroup", "The group; null or absent removes the association.";
     => check |given, cx| [
         given.exclusive("subnet", &["networkInterface"], cx),
-        given.need("subnet", &["networkInterface"], cx),
+        one_place(given, cx),
     ]
     => |_span, _place, _cx| {
         let at = subnet.map(NsgPlace::Subnet).or(nic.map(NsgPlace::NetworkInterface))?;
         Some(Change::SetNetworkSecurityGroup { at, network_security_group: group })
     }
+}
+
+fn one_place(given: &Fields<'_>, cx: &mut Cx) -> Option<()> {
+    if given.given("subnet").or(given.given("networkInterface")).is_some() {
+        return Some(());
+    }
+    let message = format!("{} says no place", cx.object);
+    cx.fail(Problem::error("MISSING_PROPERTY", given.place, message).help("add subnet or networkInterface"))
 }
 
 record! {

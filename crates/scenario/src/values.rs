@@ -181,13 +181,13 @@ impl Decode for Decimal {
     fn decode(node: &Node, cx: &mut Cx) -> Option<f64> {
         let text = cx.text(node, "a number")?;
         let digits = text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-        text.parse().ok().filter(|_| digits).or_else(|| {
+        text.parse().ok().filter(|number: &f64| digits && number.is_finite()).or_else(|| {
             let problem = cx.bad("BAD_VALUE", node.span, &format!("{} is not a number", shown(text)));
             cx.fail(problem.help("write it like 0.25"))
         })
     }
     fn schema() -> Value {
-        json!({ "type": "number", "minimum": 0 })
+        json!({ "type": ["number", "string"], "pattern": "^[0-9]*\\.?[0-9]*$", "minimum": 0 })
     }
 }
 

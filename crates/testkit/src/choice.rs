@@ -88,7 +88,8 @@ impl<'a> Choices<'a> {
     fn is(&self, route: RouteIx, row: &OracleRoute) -> bool {
         let real = self.compiled.route(route);
         let words = (from_real(real.source), real_kind(real.next_hop_type));
-        (real.prefix, real.next_hop_ip, words) == (row.prefix, row.next_hop_ip, (row.source, row.next_hop_type))
+        (real.prefix, real.next_hop_ip, words)
+            == (row.prefix, row.next_hop_ip, (row.source, row.next_hop_type))
     }
 }
 
@@ -100,7 +101,9 @@ fn made(packet: &PacketTrace) -> Vec<(FlowKey, Made)> {
         // Who sent it says nothing about its choice; where the packet shows up next does.
         if let (Some(from), Some(at)) = (sender, passes(step)) {
             match (from, at) {
-                (Place::Site(site), Place::Gateway(gateway)) => all.push((key, Made::Entrance(site, gateway))),
+                (Place::Site(site), Place::Gateway(gateway)) => {
+                    all.push((key, Made::Entrance(site, gateway)))
+                }
                 (Place::Gateway(gateway), end) => all.push((key, Made::Tunnel(gateway, end))),
                 _ => {}
             }

@@ -16,8 +16,7 @@ use vnetsim_oracle::{OracleConversation, OracleHop, OraclePacket, PacketDirectio
 use vnetsim_sim::{Report, run};
 use vnetsim_trace::{ConversationTrace, PacketTrace, TraceObserver};
 use vnetsim_types::{
-    ApplianceAction, Direction, DropReason, IpNet, LbId, NicId, Part, Place, Step, SubnetId,
-    TrafficId,
+    ApplianceAction, Direction, DropReason, IpNet, LbId, NicId, Part, Place, Step, SubnetId, TrafficId,
 };
 
 use crate::{
@@ -143,7 +142,8 @@ fn goes_round_translated(trace: &ConversationTrace) -> bool {
 /// and routes say about it is nobody's business either.
 fn unknown_source_inside(trace: &ConversationTrace) -> bool {
     trace.packets.iter().any(|packet| {
-        let unknown = |step: &Step| matches!(step, Step::PublicAddress { key, .. } if key.src == DEFAULT_OUTBOUND);
+        let unknown =
+            |step: &Step| matches!(step, Step::PublicAddress { key, .. } if key.src == DEFAULT_OUTBOUND);
         let left = packet.steps.iter().any(|(_, step)| unknown(step));
         left && packet.delivery().is_none_or(|(to, ..)| to != Place::Internet)
     })

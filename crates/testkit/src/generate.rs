@@ -71,7 +71,8 @@ pub fn network_without(features: &'static [Feature]) -> impl Strategy<Value = Ra
 /// whole networks peered, under the default rules.
 pub fn plain_network() -> impl Strategy<Value = RandomNetwork> {
     plan().prop_map(|plan| {
-        let mut plan = plan.without(&[Feature::SubnetPeering, Feature::RouteServers, Feature::PrivateEndpoints]);
+        let mut plan =
+            plan.without(&[Feature::SubnetPeering, Feature::RouteServers, Feature::PrivateEndpoints]);
         plan.switches = Switches::default();
         (plan.tables, plan.gateways) = (Vec::new(), Vec::new());
         plan.nsgs.iter_mut().for_each(Vec::clear);

@@ -135,8 +135,7 @@ fn real_verdict(
     let tag = PacketTag { traffic: TrafficId(0), conversation: 0, part: Part::Request };
     let mut packet = Packet::new(PacketId(0), tag, true, frame(key)?).ok()?;
     let (mut switch, mut steps, mut meter) = (Switch::default(), Steps::default(), Meter::default());
-    let mut cx =
-        Context { now: SimTime::ZERO, tables: &tables, observer: &mut steps, meter: &mut meter };
+    let mut cx = Context { now: SimTime::ZERO, tables: &tables, observer: &mut steps, meter: &mut meter };
     let reason = match direction {
         Direction::Inbound => switch.ingress(&mut cx, Origin::Internet, nic, &mut packet).err(),
         Direction::Outbound => switch.egress(&mut cx, nic, &mut packet).err(),

@@ -37,7 +37,14 @@ pub fn traffic() -> impl Strategy<Value = TrafficPlan> {
     let rare = (prop::bool::weighted(0.03), prop::bool::weighted(0.1), prop::bool::weighted(0.3));
     let style = (option::weighted(0.2, 0..10_u8), option::weighted(0.05, 1..5_u8));
     (ends, any::<u32>(), prop::bool::weighted(0.25), rare, 0..16_u8, style).prop_map(
-        |((from, from_ix, to, to_ix), random, v6, (spoofed, one_way, dont_fragment), protocol, (size, ttl))| {
+        |(
+            (from, from_ix, to, to_ix),
+            random,
+            v6,
+            (spoofed, one_way, dont_fragment),
+            protocol,
+            (size, ttl),
+        )| {
             TrafficPlan {
                 from,
                 from_ix,

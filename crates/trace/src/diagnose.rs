@@ -83,7 +83,7 @@ pub(crate) fn diagnose(explainer: &Explainer<'_>, trace: &ConversationTrace) -> 
 /// The five-tuple that a step shows.
 fn key_of(step: &Step) -> Option<FlowKey> {
     match step {
-        Step::Sent { key, .. } | Step::PublicAddress { key, .. } => Some(*key),
+        Step::Sent { key, .. } | Step::PublicAddress { key, .. } | Step::Rewritten { key, .. } => Some(*key),
         Step::Appliance { action: ApplianceAction::Translated { key, .. }, .. } => Some(*key),
         _ => None,
     }
@@ -100,12 +100,13 @@ impl Case<'_> {
             DropReason::GuestNotForwarding | DropReason::GuestPortClosed => self.guest(),
             DropReason::NextHopUnreachable
             | DropReason::NextHopNotDirectlyConnected
-            | DropReason::GatewayUnavailable
-            | DropReason::NoLoadBalancerRule
-            | DropReason::NoHealthyBackend
-            | DropReason::GlobalPeeringBasicLb
             | DropReason::NoSuchDestination => self.nobody_there(),
-            DropReason::RoutingLoop | DropReason::TtlExpired => self.looped(),
+            DropReason::GatewayUnavailable => self.no_gateway(),
+            DropReason::NoLoadBalancerRule
+            | DropReason::NoHealthyBackend
+            | DropReason::GlobalPeeringBasicLb => self.balancer(reason),
+            DropReason::RoutingLoop => self.looped(),
+            DropReason::TtlExpired => self.short_lived(),
             DropReason::NvaNoSession => self.no_session(),
             DropReason::SourceNotTranslatable => self.no_snat(),
             DropReason::SubnetNotPeered => self.subnet_not_peered(),
@@ -146,7 +147,7 @@ impl Case<'_> {
     }
 
     /// The object of the last route: the route itself, with its words.
-    fn route_object(&self) -> Finding {
+    pub(crate) fn route_object(&self) -> Finding {
         let Some((subnet, Some(ix))) = self.last_route() else { return Finding::default() };
         let route = self.explainer.at(self.now).route(ix);
         let path = self.network.subnet_path(subnet);
@@ -352,6 +353,22 @@ impl Case<'_> {
         finding
     }
 
+    /// FAB-15: no loop, just too many routers for the time to live that the packet began with.
+    fn short_lived(&self) -> Finding {
+        let place = self.explainer.place(self.at);
+        let sent = self.packet.steps.iter().find_map(|(_, step)| match step {
+            Step::Sent { ttl, .. } => Some(*ttl),
+            _ => None,
+        });
+        let sent = sent.map_or_else(String::new, |ttl| format!("it was sent with ttl {ttl}; "));
+        Finding {
+            object: format!("{place}, a router on the way"),
+            because: vec![format!("{sent}every appliance lowers it by one, and {place} came to 0")],
+            fix: vec!["send with a larger time to live".to_owned()],
+            ..Finding::default()
+        }
+    }
+
     /// The route led to somebody who is stopped, or to nobody.
     fn nobody_there(&self) -> Finding {
         let mut finding = self.route_object();
@@ -376,7 +393,7 @@ impl Case<'_> {
     }
 
     /// When the epoch began in which the VM first stood still.
-    fn stopped_since(&self, vm: &vnetsim_model::Vm) -> String {
+    pub(crate) fn stopped_since(&self, vm: &vnetsim_model::Vm) -> String {
         let mut since = None;
         for epoch in self.explainer.epochs_until(self.now) {
             let runs =

@@ -6,6 +6,7 @@
 //! Called by `analysis`, `report` and `cli`. Must never influence a verdict, and never decide one again: everything
 //! said here comes from a recorded step or from the compiled row that the step names.
 
+mod balancers;
 mod diagnose;
 mod explain;
 mod record;

@@ -137,6 +137,16 @@ fn towards_site(network: &Network, finding: &mut Finding, home: VnetId, site: &s
         return;
     };
     let back = network.link_between(link.remote.value, home);
+    if network.gateways_of(home).next().is_some() {
+        let far = &network[link.remote.value].name.value;
+        finding.because.push(format!(
+            "{site} is behind the gateway of {far}; {here} has a gateway of its own and cannot borrow that one (PEER-09)"
+        ));
+        finding
+            .fix
+            .push(format!("connect the gateway of {here} to {site} as well, or to the gateway of {far}"));
+        return;
+    }
     let allow = back.is_some_and(|(_, b)| b.allow_gateway_transit.value);
     finding.span = link.use_remote_gateways.span;
     finding.because.push(format!(

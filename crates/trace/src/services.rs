@@ -1,6 +1,6 @@
-//! Causes at balancers, appliances' own policies, limits and on-premises devices.
+//! Causes at appliances' own policies, limits, gateways and on-premises devices.
 
-use vnetsim_model::{PeeringScope, SiteKind};
+use vnetsim_model::{GatewayType, PeeringScope, SiteKind};
 use vnetsim_types::{Place, Span, Step};
 
 use crate::diagnose::{Case, Finding};
@@ -38,38 +38,25 @@ impl Case<'_> {
         finding
     }
 
-    /// LB-12.
-    pub(crate) fn hairpin(&self) -> Finding {
-        let balancer = self.packet.steps.iter().rev().find_map(|(_, step)| match step {
-            Step::LoadBalancer { lb, backend, members, .. } => Some((*lb, *backend, *members)),
-            _ => None,
+    /// RT-27: what the virtual network of the route has instead of a VPN gateway.
+    pub(crate) fn no_gateway(&self) -> Finding {
+        let mut finding = self.route_object();
+        let Some((subnet, _)) = self.last_route() else { return finding };
+        let home = self.network[subnet].vnet;
+        let lender = self.network.borrowed_gateway_link(home).map(|(_, link)| link.remote.value);
+        let near = [Some(home), lender].into_iter().flatten();
+        let express = near
+            .flat_map(|vnet| self.network.gateways_of(vnet))
+            .find(|(_, gateway)| gateway.kind == GatewayType::ExpressRoute);
+        let name = &self.network[home].name.value;
+        finding.because.push(match express {
+            Some((_, gateway)) => format!(
+                "{name} uses ExpressRoute gateway {}; user routes lead to VPN gateways only (RT-27)",
+                gateway.name.value
+            ),
+            None => format!("{name} has no VPN gateway, neither its own nor a borrowed one"),
         });
-        let Some((lb, backend, members)) = balancer else { return Finding::default() };
-        let (lb, backend) = (&self.network[lb], self.explainer.place(Place::Nic(backend)));
-        Finding {
-            object: format!("load balancer {}: {backend} called it and was chosen itself", lb.name.value),
-            span: lb.name.span,
-            because: vec![format!("it happens to about one in {members} of {backend}'s connections")],
-            fix: Vec::new(),
-        }
-    }
-
-    /// LB-15: nothing denied it, and nothing allowed it.
-    pub(crate) fn closed_balancer(&self) -> Finding {
-        let Some(nic) = self.nic_at() else { return Finding::default() };
-        let name = self.explainer.nic(nic);
-        Finding {
-            object: format!("NIC {name}: no NSG behind a Standard load balancer"),
-            span: self.network[nic].name.span,
-            because: vec![
-                "a Standard load balancer is closed to the internet until an NSG allows it (LB-15)"
-                    .to_owned(),
-            ],
-            fix: vec![format!(
-                "give {name} or its subnet an NSG with an inbound Allow rule for port {}",
-                self.key.dst_port
-            )],
-        }
+        finding
     }
 
     pub(crate) fn policy_denied(&self) -> Finding {

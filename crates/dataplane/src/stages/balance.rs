@@ -9,7 +9,10 @@ use std::{collections::HashMap, net::IpAddr};
 use vnetsim_packet::{L4, TcpFlags, set_destination};
 use vnetsim_types::{DropReason, FlowKey, IpProtocol, LbId, NicId, Observer, SimTime, Step};
 
-use crate::{Balancer, BalancerRule, Context, Entered, HashInput, Packet};
+use crate::{Balancer, BalancerRule, Context, Entered, HashInput, Owner, Packet};
+
+/// A pool member, and the address that it is reached by.
+type Backend = (NicId, IpAddr);
 
 /// Most remembered connections of one switch; beyond it, connections move when backends come or go.
 const REMEMBERED_MAX: usize = 1 << 20;
@@ -18,23 +21,23 @@ const REMEMBERED_MAX: usize = 1 << 20;
 /// LB-08). Owned by whoever resolves next hops: a switch, the gateways, the edge.
 #[derive(Clone, Debug, Default)]
 pub struct Backends {
-    chosen: HashMap<(LbId, u32, FlowKey), (NicId, SimTime)>,
+    chosen: HashMap<(LbId, u32, FlowKey), (Backend, SimTime)>,
 }
 
 impl Backends {
-    fn get(&mut self, now: SimTime, idle_max: SimTime, slot: (LbId, u32, FlowKey)) -> Option<NicId> {
-        let (nic, last_seen) = self.chosen.get_mut(&slot)?;
+    fn get(&mut self, now: SimTime, idle_max: SimTime, slot: (LbId, u32, FlowKey)) -> Option<Backend> {
+        let (backend, last_seen) = self.chosen.get_mut(&slot)?;
         if now.since(*last_seen) > idle_max {
             self.chosen.remove(&slot);
             return None;
         }
         *last_seen = now;
-        Some(*nic)
+        Some(*backend)
     }
 
-    fn put(&mut self, now: SimTime, slot: (LbId, u32, FlowKey), nic: NicId) {
+    fn put(&mut self, now: SimTime, slot: (LbId, u32, FlowKey), backend: Backend) {
         if self.chosen.len() < REMEMBERED_MAX || self.chosen.contains_key(&slot) {
-            self.chosen.insert(slot, (nic, now));
+            self.chosen.insert(slot, (backend, now));
         }
     }
 }
@@ -47,7 +50,7 @@ pub(crate) fn choose<O: Observer>(
     frontend: u32,
     global: bool,
     packet: &Packet,
-) -> Result<(NicId, u32), DropReason> {
+) -> Result<(Backend, u32), DropReason> {
     let tables = cx.tables;
     let balancer = &tables.balancers[lb.ix()];
     if balancer.regional && global {
@@ -65,18 +68,18 @@ pub(crate) fn choose<O: Observer>(
         return Err(DropReason::FragmentUnsupported); // FAB-21
     }
     let slot = (lb, ix as u32, if ha_ports { canonical(key) } else { key });
-    let healthy = rule.members.iter().filter(|(_, healthy)| *healthy).count();
+    let healthy = rule.members.iter().filter(|(.., healthy)| *healthy).count();
     let kept = if begins(&packet.headers.l4) { None } else { memory.get(cx.now, rule.idle_timeout, slot) };
-    let kept = kept.filter(|nic| tables.nics[nic.ix()].up && keeps(balancer, healthy));
+    let kept = kept.filter(|(nic, _)| tables.nics[nic.ix()].up && keeps(balancer, healthy));
     let backend = match kept {
-        Some(nic) => nic,
-        None => pick(rule, &key, healthy)?,
+        Some(backend) => backend,
+        None => pick(lb, rule, &key, healthy)?,
     };
     if key.protocol == IpProtocol::TCP {
         memory.put(cx.now, slot, backend);
     }
     let (healthy, members) = (healthy as u16, rule.members.len() as u16);
-    cx.report(packet, Step::LoadBalancer { lb, rule: ix as u32, backend, healthy, members });
+    cx.report(packet, Step::LoadBalancer { lb, rule: ix as u32, backend: backend.0, healthy, members });
     Ok((backend, ix as u32))
 }
 
@@ -92,12 +95,14 @@ fn begins(l4: &L4) -> bool {
     }
 }
 
-fn pick(rule: &BalancerRule, key: &FlowKey, healthy: usize) -> Result<NicId, DropReason> {
+/// LB-10: two balancers over one pool do not agree on a backend; one agrees with itself both ways.
+fn pick(lb: LbId, rule: &BalancerRule, key: &FlowKey, healthy: usize) -> Result<Backend, DropReason> {
     if healthy == 0 {
         return Err(DropReason::NoHealthyBackend);
     }
-    let turn = (flow_hash(key, rule.hash, rule.protocol.is_none()) % healthy as u64) as usize;
-    let mut up = rule.members.iter().filter(|(_, healthy)| *healthy).map(|(nic, _)| *nic);
+    let hash = flow_hash(key, rule.hash, rule.protocol.is_none());
+    let turn = (mix(hash ^ u64::from(lb.0)) % healthy as u64) as usize;
+    let mut up = rule.members.iter().filter(|(.., healthy)| *healthy).map(|(nic, ip, _)| (*nic, *ip));
     up.nth(turn).ok_or(DropReason::NoHealthyBackend)
 }
 
@@ -105,28 +110,28 @@ fn pick(rule: &BalancerRule, key: &FlowKey, healthy: usize) -> Result<NicId, Dro
 pub(crate) fn to_frontend<O: Observer>(
     cx: &mut Context<'_, O>,
     memory: &mut Backends,
-    sender: Option<NicId>,
     (lb, frontend): (LbId, u32),
     global: bool,
     packet: &mut Packet,
 ) -> Result<NicId, DropReason> {
-    let (nic, rule) = choose(cx, memory, lb, frontend, global, packet)?;
-    if sender == Some(nic) {
-        return Err(DropReason::LoadBalancerHairpin); // LB-12
+    let ((nic, own), rule) = choose(cx, memory, lb, frontend, global, packet)?;
+    // LB-12: the calling machine itself was chosen, whoever forwarded its packet here.
+    let port = &cx.tables.nics[nic.ix()];
+    let caller = cx.tables.vnets[port.vnet.ix()].owners.get(&packet.headers.src);
+    if matches!(caller, Some(Owner::Nic(caller)) if cx.tables.nics[caller.ix()].vm == port.vm && port.vm.is_some())
+    {
+        return Err(DropReason::LoadBalancerHairpin);
     }
-    let balancer = &cx.tables.balancers[lb.ix()];
-    let rule = &balancer.rules[rule as usize];
+    let rule = &cx.tables.balancers[lb.ix()].rules[rule as usize];
     if rule.floating_ip {
         return Ok(nic);
     }
     let key = packet.headers.flow_key();
     let ported = key.protocol.has_ports();
-    let own = cx.tables.nics[nic.ix()].address_like(key.dst).ok_or(DropReason::NoHealthyBackend)?;
     let port = (ported && rule.backend_port != 0).then_some(rule.backend_port);
-    let public = balancer.frontends[frontend as usize].1.is_none();
     set_destination(&mut packet.frame, &mut packet.headers, own, port)
         .map_err(|_| DropReason::NoLoadBalancerRule)?;
-    packet.entered = Some(Entered { address: key.dst, port: ported.then_some(key.dst_port), public });
+    packet.entered = Some(Entered { address: key.dst, port: ported.then_some(key.dst_port), edge: false });
     cx.report(packet, Step::Rewritten { nic, key: packet.headers.flow_key() });
     Ok(nic)
 }

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use vnetsim_types::{DropReason, IpProtocol, NicId};
+use vnetsim_types::{DropReason, IpProtocol, NicId, SimTime};
 
 use super::balance::flow_hash;
 use crate::{Entered, HashInput, LegEnd, Packet, Tables, WayOut};
@@ -12,6 +12,9 @@ const DEFAULT_OUTBOUND: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
 /// Ports that NAT gateways (OUT-05) and default outbound access give out on one address.
 const PORTS: (u16, u16) = (1_024, 64_512);
+
+/// OUT-06: how long a NAT gateway keeps a port after its connection ended.
+const NAT_HOLD: SimTime = SimTime::from_secs(65);
 
 /// OUT-01, in the order of U-16. An answer to a connection from outside leaves the way it came in.
 pub(crate) fn choose(
@@ -26,8 +29,13 @@ pub(crate) fn choose(
     }
     let port = &tables.nics[nic.ix()];
     let leave = |way| Ok(LegEnd::Internet { nic, way });
-    if let Some(entered) = entered.filter(|e| e.public) {
-        return leave(WayOut::Answer(entered));
+    match entered {
+        Some(entered) if entered.edge => return leave(WayOut::Answer(entered)),
+        // The host has put the frontend's address there (LB-03).
+        Some(entered) if entered.address == headers.src && is_public(headers.src) => {
+            return leave(WayOut::Unchanged);
+        }
+        _ => {}
     }
     if port.floating.contains(&headers.src) && is_public(headers.src) {
         return leave(WayOut::Unchanged);
@@ -41,18 +49,24 @@ pub(crate) fn choose(
         if !carried {
             return Err(DropReason::NoOutboundPath);
         }
-        return shared(nic, address, PORTS, packet);
+        let limits = (tables.settings.nat_connections_max, NAT_HOLD);
+        return shared(nic, address, PORTS, limits, packet);
     }
     if let Some(public) = public {
         return leave(WayOut::OneToOne(*public));
     }
+    let primary = port.addresses.iter().find(|(ip, _)| ip.is_ipv4() == headers.src.is_ipv4());
+    // OUT-04 shares ports of TCP and UDP, with the primary address only; OUT-07: then there is no other way.
     if let Some(out) = &port.shared_out
         && let Some(address) = shared_address(&out.addresses, packet)
     {
-        return shared(nic, address, (out.first_port, out.ports), packet);
+        return match carried && primary.is_some_and(|(ip, _)| *ip == headers.src) {
+            true => shared(nic, address, (out.first_port, out.ports), (u32::MAX, SimTime::ZERO), packet),
+            false => Err(DropReason::NoOutboundPath),
+        };
     }
     if subnet.default_outbound && !port.behind_standard_lb && headers.src.is_ipv4() {
-        return shared(nic, DEFAULT_OUTBOUND, PORTS, packet);
+        return shared(nic, DEFAULT_OUTBOUND, PORTS, (u32::MAX, SimTime::ZERO), packet);
     }
     Err(DropReason::NoOutboundPath)
 }
@@ -62,12 +76,13 @@ fn shared(
     nic: NicId,
     address: IpAddr,
     (first_port, ports): (u16, u16),
+    (per_destination, hold): (u32, SimTime),
     packet: &Packet,
 ) -> Result<LegEnd, DropReason> {
     if packet.fragmented {
         return Err(DropReason::FragmentUnsupported);
     }
-    Ok(LegEnd::Internet { nic, way: WayOut::Shared { address, first_port, ports } })
+    Ok(LegEnd::Internet { nic, way: WayOut::Shared { address, first_port, ports, per_destination, hold } })
 }
 
 /// One of the addresses of the packet's family, by the flow's hash.

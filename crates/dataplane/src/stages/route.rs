@@ -42,9 +42,11 @@ pub(crate) fn resolve<O: Observer>(
     packet: &mut Packet,
 ) -> Result<LegEnd, DropReason> {
     match next_hop {
-        NextHop::VnetLocal => owner(cx, memory, sender, (sender.vnet, false), packet),
-        NextHop::Peering { remote, global } => owner(cx, memory, sender, (remote, global), packet),
-        NextHop::Appliance(appliance) => to_appliance(cx, memory, appliance, packet),
+        NextHop::VnetLocal => owner(cx, memory, sender.vnet, false, packet),
+        NextHop::Peering { remote, global } => owner(cx, memory, remote, global, packet),
+        NextHop::Appliance(appliance) | NextHop::Learned(appliance) => {
+            to_appliance(cx, memory, appliance, packet)
+        }
         NextHop::Gateway(gateway) => Ok(LegEnd::Gateway(gateway)),
         NextHop::GatewayUnavailable => Err(DropReason::GatewayUnavailable),
         NextHop::PrivateEndpoint(id) => Ok(LegEnd::PrivateEndpoint(id)),
@@ -68,14 +70,14 @@ pub(crate) fn resolve<O: Observer>(
 fn owner<O: Observer>(
     cx: &mut Context<'_, O>,
     memory: &mut Backends,
-    sender: Sender,
-    (vnet, global): (VnetId, bool),
+    vnet: VnetId,
+    global: bool,
     packet: &mut Packet,
 ) -> Result<LegEnd, DropReason> {
     match cx.tables.vnets[vnet.ix()].owners.get(&packet.headers.dst).copied() {
         Some(Owner::Nic(nic)) if cx.tables.nics[nic.ix()].up => Ok(LegEnd::Nic(nic)),
         Some(Owner::Frontend(lb, frontend)) => {
-            balance::to_frontend(cx, memory, sender.nic, (lb, frontend), global, packet).map(LegEnd::Nic)
+            balance::to_frontend(cx, memory, (lb, frontend), global, packet).map(LegEnd::Nic)
         }
         Some(Owner::Gateway(gateway)) => Ok(LegEnd::Gateway(gateway)),
         Some(Owner::PrivateEndpoint(id)) => Ok(LegEnd::PrivateEndpoint(id)),
@@ -93,9 +95,10 @@ fn to_appliance<O: Observer>(
     match appliance {
         Appliance::Nic(nic) if cx.tables.nics[nic.ix()].up => Ok(LegEnd::Nic(nic)),
         Appliance::Nic(_) | Appliance::Nobody => Err(DropReason::NextHopUnreachable),
+        Appliance::Unknown => Err(DropReason::InsufficientInput),
         Appliance::NotAdjacent => Err(DropReason::NextHopNotDirectlyConnected),
         Appliance::Balancer { lb, frontend, global } => {
-            balance::choose(cx, memory, lb, frontend, global, packet).map(|(nic, _)| LegEnd::Nic(nic))
+            balance::choose(cx, memory, lb, frontend, global, packet).map(|((nic, _), _)| LegEnd::Nic(nic))
         }
         Appliance::Gateway(gateway) => Ok(LegEnd::Gateway(gateway)),
     }

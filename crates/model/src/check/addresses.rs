@@ -51,7 +51,9 @@ impl Checker {
 
     fn flow_timeout(&mut self, vnet: &draft::VirtualNetwork) -> Option<SimTime> {
         let minutes = vnet.flow_timeout_in_minutes.as_ref()?;
-        let range = limits::FLOW_TIMEOUT_MINUTES;
+        let limits = self.limits();
+        let range =
+            limits::range(&limits.flow_timeout_minutes_shortest, &limits.flow_timeout_minutes_longest);
         if !range.contains(&minutes.value) {
             let what = format!("flowTimeoutInMinutes of `{}` is {}", vnet.name.value, minutes.value);
             let help = format!("it goes from {} to {} (NSG-32)", range.start(), range.end());
@@ -179,9 +181,10 @@ impl Checker {
     }
 
     fn subnet_size(&mut self, path: &str, prefix: &At<IpNet>) {
-        let lens = limits::subnet_prefix_lens(self.network.semantics.era);
+        let limits = self.limits();
+        let lens = limits::range(&limits.subnet_prefix_length_shortest, &limits.subnet_prefix_length_longest);
         let ok = match prefix.value {
-            IpNet::V4(net) => lens.contains(&net.prefix_len()),
+            IpNet::V4(net) => lens.contains(&net.prefix_len().into()),
             IpNet::V6(net) => net.prefix_len() == limits::SUBNET_PREFIX_LEN_V6,
         };
         if !ok {

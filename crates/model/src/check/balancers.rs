@@ -97,7 +97,10 @@ impl Checker {
 
     /// LB-14.
     fn idle_timeout(&mut self, lb: &draft::LoadBalancer, rule: &draft::LoadBalancingRule) -> SimTime {
-        let range = limits::LB_IDLE_MINUTES;
+        let limits = self.limits();
+        let (least, most) =
+            (&limits.load_balancer_idle_minutes_shortest, &limits.load_balancer_idle_minutes_longest);
+        let range = limits::range(least, most);
         let minutes = match &rule.idle_timeout_in_minutes {
             Some(minutes) if !range.contains(&minutes.value) => {
                 let what = format!(
@@ -117,7 +120,7 @@ impl Checker {
     /// LB-16: one NIC instead of a pool. Such a rule lends its frontend to no outbound connection (OUT-04).
     fn nat_rule(&mut self, lb: &draft::LoadBalancer, rule: &draft::InboundNatRule) -> Option<LbRule> {
         let frontend = self.member(lb, "frontend", &rule.frontend, lb.frontends.iter().map(|f| &f.name));
-        let nic = self.look_up("network interface", &rule.network_interface, |x| &x.nics);
+        let nic = self.nic_or_vm(&rule.network_interface);
         let what = format!("inbound NAT rule `{}` of `{}`", rule.name.value, lb.name.value);
         let front = self.real_port(&what, "frontendPort", &rule.frontend_port);
         let back = self.real_port(&what, "backendPort", &rule.backend_port);
@@ -142,6 +145,14 @@ impl Checker {
         })
     }
 
+    /// A NIC, or the VM whose primary NIC it is.
+    fn nic_or_vm(&mut self, name: &draft::Ref) -> Option<NicId> {
+        match self.network.nic_named(&name.value) {
+            Some(nic) => Some(nic),
+            None => self.look_up("network interface or virtual machine", name, |x| &x.nics),
+        }
+    }
+
     /// LB-07.
     fn probe(&mut self, lb: &draft::LoadBalancer, probe: &draft::Probe) -> Probe {
         let what = format!("probe `{}` of `{}`", probe.name.value, lb.name.value);
@@ -156,7 +167,7 @@ impl Checker {
     fn outbound_rule(
         &mut self,
         lb: &draft::LoadBalancer,
-        pools: &[Vec<NicId>],
+        pools: &[Vec<(NicId, usize)>],
         rule: &draft::OutboundRule,
     ) -> Option<OutboundRule> {
         let names = || lb.frontends.iter().map(|f| &f.name);
@@ -195,7 +206,7 @@ impl Checker {
         members: u64,
     ) -> Option<u16> {
         let said = rule.allocated_outbound_ports.as_ref().filter(|ports| ports.value != 0)?;
-        let most = limits::SNAT_PORTS_PER_FRONTEND;
+        let most = self.limits().snat_ports_per_frontend_ip.value;
         let all = most * rule.frontends.len() as u64;
         if said.value > most || said.value * members > all {
             let what = format!(
@@ -238,15 +249,20 @@ impl Checker {
         found
     }
 
-    /// Pool members: the NICs whose ipConfigurations name the pool.
-    fn pools(&self, draft: &Draft, id: LbId, lb: &draft::LoadBalancer) -> Vec<Vec<NicId>> {
+    /// Pool members: the ipConfigurations that name the pool.
+    fn pools(&self, draft: &Draft, id: LbId, lb: &draft::LoadBalancer) -> Vec<Vec<(NicId, usize)>> {
         let mut pools = vec![Vec::new(); lb.backend_pools.len()];
         for (ix, nic) in draft.network_interfaces.iter().enumerate() {
-            for name in nic.ip_configurations.iter().flat_map(|c| &c.backend_address_pools) {
-                if let Ok((owner, place)) = self.names.pools.get(&name.value)
-                    && owner == id
-                {
-                    pools[place].push(NicId::new(ix));
+            // The checked NIC has the primary one first.
+            let checked = &self.network.nics[ix].ip_configurations;
+            for config in &nic.ip_configurations {
+                let at = checked.iter().position(|c| c.name.value == config.name.value).unwrap_or_default();
+                for name in &config.backend_address_pools {
+                    if let Ok((owner, place)) = self.names.pools.get(&name.value)
+                        && owner == id
+                    {
+                        pools[place].push((NicId::new(ix), at));
+                    }
                 }
             }
         }

@@ -3,10 +3,10 @@
 //! Azure refuses these when somebody asks for them, so `operation` refuses too. In a file they are warnings:
 //! networks from before a check existed still have them, and a file must be able to say what is there.
 
-use vnetsim_types::{Problem, Span, SubnetId, VnetId};
+use vnetsim_types::{GatewayId, Problem, Span, SubnetId, VnetId};
 
 use super::{Checker, addresses::overlap, gateways::GATEWAY_SUBNET};
-use crate::{AddressOwner, GatewayType, Network, limits};
+use crate::{AddressOwner, ConnectionEnd, GatewayType, Network, SiteKind, limits};
 
 /// Something that a `GatewaySubnet` may not have.
 pub(crate) struct GatewaySubnetFault {
@@ -95,7 +95,7 @@ fn routes(network: &Network, id: SubnetId) -> Vec<GatewaySubnetFault> {
     let public: Vec<_> = instances.filter_map(|instance| instance.public_address).collect();
     let mut faults = Vec::new();
     for route in &table.routes {
-        let fault = |warning, refusal, what: &str, help| GatewaySubnetFault {
+        let fault = |(warning, refusal), what: &str, help| GatewaySubnetFault {
             warning,
             refusal,
             span: route.span,
@@ -110,15 +110,13 @@ fn routes(network: &Network, id: SubnetId) -> Vec<GatewaySubnetFault> {
         let public = public.iter().any(|address| route.prefixes.iter().any(|p| p.contains(address)));
         if default && vpn {
             faults.push(fault(
-                "DEFAULT_ROUTE_ON_GATEWAY_SUBNET",
-                "DefaultRouteNotAllowedOnGatewaySubnet",
+                ("DEFAULT_ROUTE_ON_GATEWAY_SUBNET", "DefaultRouteNotAllowedOnGatewaySubnet"),
                 "is a default route; a VPN gateway cannot reach its peers any more",
                 "route single prefixes on GatewaySubnet (RT-28)",
             ));
         } else if !default && (own || public) {
             faults.push(fault(
-                "ROUTE_OVERLAPS_GATEWAY_SUBNET",
-                "RouteOverlapsGatewaySubnet",
+                ("ROUTE_OVERLAPS_GATEWAY_SUBNET", "RouteOverlapsGatewaySubnet"),
                 "covers addresses of the gateway itself",
                 "use prefixes that leave out GatewaySubnet and the gateway's public addresses (RT-28)",
             ));
@@ -153,21 +151,35 @@ fn residents(network: &Network, id: SubnetId) -> Vec<GatewaySubnetFault> {
     faults
 }
 
-/// GW-02: coexistence of both types needs room.
+/// GW-02: gateways of both types need room, and so do many circuits.
 fn size(network: &Network, id: SubnetId) -> Option<GatewaySubnetFault> {
-    let (subnet, most) = (&network[id], limits::COEXISTENCE_PREFIX_LEN);
-    let small = subnet.prefixes.iter().find(|p| p.addr().is_ipv4() && p.prefix_len() > most)?;
-    let both = network.gateways_of(subnet.vnet).count() > 1;
-    let room = subnet.prefixes.iter().any(|p| p.addr().is_ipv4() && p.prefix_len() <= most);
-    (both && !room).then(|| GatewaySubnetFault {
+    let (subnet, limits) = (&network[id], limits::of(network.semantics.era));
+    let gateways = || network.gateways_of(subnet.vnet).map(|(id, _)| id);
+    let circuits = gateways().map(|gateway| circuits_of(network, gateway)).max().unwrap_or_default();
+    let (what, longest) = if circuits >= limits.gateway_subnet_many_circuits.value {
+        let longest = &limits.gateway_subnet_many_circuits_prefix_length_longest;
+        (format!("a gateway with {circuits} circuits"), longest)
+    } else if gateways().count() > 1 {
+        ("gateways of both types".to_owned(), &limits.gateway_subnet_coexistence_prefix_length_longest)
+    } else {
+        return None;
+    };
+    let widest = subnet.prefixes.iter().filter(|p| p.addr().is_ipv4()).min_by_key(|p| p.prefix_len())?;
+    (u64::from(widest.prefix_len()) > longest.value).then(|| GatewaySubnetFault {
         warning: "SMALL_GATEWAY_SUBNET",
         refusal: "GatewaySubnetTooSmall",
-        span: small.span,
+        span: widest.span,
         message: format!(
-            "`{}` has gateways of both types and size {small}",
+            "`{}` has {what} and size {}; they need /{} or larger",
             network.subnet_path(id),
-            small = small.value
+            widest.value,
+            longest.value
         ),
-        help: "give it /27 or larger (GW-02)",
+        help: "give it a larger prefix (GW-02)",
     })
+}
+
+fn circuits_of(network: &Network, gateway: GatewayId) -> u64 {
+    let circuit = |end| matches!(end, ConnectionEnd::Site(site) if network[site].kind == SiteKind::Circuit);
+    network.connections_of(gateway).filter(|(.., end)| circuit(*end)).count() as u64
 }

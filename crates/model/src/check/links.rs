@@ -91,13 +91,11 @@ fn scope(
                     .help("name the subnets of both sides (PEER-24)"),
             );
         }
-        if list.len() > limits::SUBNETS_PER_PEERING_SIDE {
+        let limit = &limits::of(network.semantics.era).subnet_peering_subnets_per_side;
+        // Where it is 0 there is no subnet peering at all, which `may_have_flags` says.
+        if limit.value > 0 && list.len() as u64 > limit.value {
             let what = format!("{property} of link `{name}` has {} subnets", list.len());
-            let most = limits::SUBNETS_PER_PEERING_SIDE;
-            problems.push(
-                Problem::error("OVER_LIMIT", said.name.span, what)
-                    .help(format!("Azure allows {most} on each side (PEER-25)")),
-            );
+            problems.push(Problem::error("OVER_LIMIT", said.name.span, what).help(limits::allowed(limit)));
         }
         subnets(network, vnet, list, &mut problems)
     });

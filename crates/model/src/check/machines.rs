@@ -72,7 +72,7 @@ impl Checker {
     /// FAB-18.
     fn mtu(&mut self, vm: &draft::VirtualMachine, said: &draft::Guest) -> u16 {
         let Some(mtu) = &said.mtu else { return MTU_DEFAULT };
-        let range = limits::GUEST_MTU;
+        let range = limits::GUEST_MTU_LEAST..=self.limits().guest_mtu_longest.value;
         if !range.contains(&mtu.value) {
             let what = format!("the guest of `{}` has an MTU of {}", vm.name.value, mtu.value);
             let help = format!("it goes from {} to {} bytes (FAB-18)", range.start(), range.end());

@@ -22,11 +22,13 @@ mod routes;
 mod security;
 mod who_may_peer;
 
-use vnetsim_types::{Problem, Severity};
+use vnetsim_data::{Limit, Limits};
+use vnetsim_types::{Problem, Severity, Span};
 
 use crate::{
     Asg, Network, Semantics,
     draft::{Draft, Ref},
+    limits,
 };
 pub(crate) use allocate::Taken;
 pub(crate) use gateway_subnet::GatewaySubnetFault;
@@ -101,6 +103,18 @@ impl Checker {
 
     fn problem(&mut self, problem: Problem) {
         self.problems.push(problem);
+    }
+
+    /// Azure's limits in the era of the network.
+    fn limits(&self) -> &'static Limits {
+        limits::of(self.network.semantics.era)
+    }
+
+    /// An error when there is more of something than Azure allows; `what` says who has too many.
+    fn at_most(&mut self, limit: &Limit, count: usize, span: Span, what: impl FnOnce() -> String) {
+        if count as u64 > limit.value {
+            self.problem(Problem::error("OVER_LIMIT", span, what()).help(limits::allowed(limit)));
+        }
     }
 
     /// The id that `name` stands for in `index`, or a problem with a suggestion.

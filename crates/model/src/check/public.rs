@@ -8,10 +8,7 @@ use std::{
 use vnetsim_types::Problem;
 
 use super::Checker;
-use crate::{
-    draft::{self, Draft, Ref},
-    limits,
-};
+use crate::draft::{self, Draft, Ref};
 
 /// The documentation ranges (RFC 5737) supply public addresses that a file does not give.
 const DOCUMENTATION_RANGES: [[u8; 3]; 2] = [[203, 0, 113], [198, 51, 100]];
@@ -61,14 +58,9 @@ impl Checker {
     }
 
     fn nat_gateway_limits(&mut self, nat: &draft::NatGateway) {
-        let (count, most) = (nat.public_ip_addresses.len(), limits::PUBLIC_IPS_PER_NAT_GATEWAY);
-        if count > most {
-            let what = format!("NAT gateway `{}` has {count} public IP addresses", nat.name.value);
-            self.problem(
-                Problem::error("OVER_LIMIT", nat.name.span, what)
-                    .help(format!("Azure allows {most} (OUT-05)")),
-            );
-        }
+        let (limit, count) = (&self.limits().nat_gateway_public_ips, nat.public_ip_addresses.len());
+        let what = || format!("NAT gateway `{}` has {count} public IP addresses", nat.name.value);
+        self.at_most(limit, count, nat.name.span, what);
     }
 
     /// Public addresses of the NAT gateway with that name; none after a problem.

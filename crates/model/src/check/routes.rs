@@ -6,7 +6,6 @@ use super::Checker;
 use crate::{
     RouteTable, UserNextHop, UserRoute, did_you_mean,
     draft::{self, Draft},
-    limits::{ROUTES_PER_TABLE, TAG_ROUTES_PER_TABLE},
 };
 
 /// UDR next-hop types, in every spelling that Azure's tools use (RT-31), and what cannot be named (RT-10).
@@ -56,18 +55,14 @@ impl Checker {
     /// RT-33, RT-13.
     pub(crate) fn table_limits(&mut self, table: &At<String>, routes: &[UserRoute]) {
         let tags = routes.iter().filter(|route| route.tag.is_some()).count();
+        let limits = self.limits();
         let counts = [
-            (routes.len(), ROUTES_PER_TABLE, "routes", "RT-33"),
-            (tags, TAG_ROUTES_PER_TABLE, "routes to service tags", "RT-13"),
+            (routes.len(), &limits.routes_per_route_table, "routes"),
+            (tags, &limits.service_tag_routes_per_route_table, "routes to service tags"),
         ];
-        for (count, most, kind, rule) in counts {
-            if count > most {
-                let what = format!("route table `{}` has {count} {kind}", table.value);
-                self.problem(
-                    Problem::error("OVER_LIMIT", table.span, what)
-                        .help(format!("Azure allows {most} in one table ({rule})")),
-                );
-            }
+        for (count, limit, kind) in counts {
+            let what = || format!("route table `{}` has {count} {kind}", table.value);
+            self.at_most(limit, count, table.span, what);
         }
     }
 

@@ -6,7 +6,7 @@ use super::Checker;
 use crate::{
     AddressSpec, Nsg, PortRange, SecurityRule,
     draft::{self, Draft},
-    limits::{PREFIXES_PER_RULE_SIDE, RULE_PRIORITIES, RULES_PER_NSG},
+    limits::RULE_PRIORITIES,
 };
 
 /// Tags whose meaning the compiler computes, in the usual and the classic spelling (NSG-18).
@@ -18,21 +18,24 @@ const COMPUTED_TAGS: &[(&str, &str)] = &[
     ("azure_loadbalancer", "AzureLoadBalancer"),
 ];
 
+/// Tags of the platform's own services (NSG-22). Their addresses are fixed, and nobody needs to say them.
+const PLATFORM_TAGS: &[&str] = &["AzurePlatformDNS", "AzurePlatformIMDS", "AzurePlatformLKM"];
+
 impl Checker {
     pub(super) fn nsgs(&mut self, draft: &Draft) {
         for nsg in &draft.network_security_groups {
-            if nsg.security_rules.len() > RULES_PER_NSG {
-                let what = format!("`{}` has {} rules", nsg.name.value, nsg.security_rules.len());
-                self.problem(
-                    Problem::error("OVER_LIMIT", nsg.name.span, what)
-                        .help(format!("Azure allows {RULES_PER_NSG} rules in one group (NSG-27)")),
-                );
-            }
             self.unique_rules(nsg);
             let mut rules: Vec<_> = nsg.security_rules.iter().filter_map(|rule| self.rule(rule)).collect();
+            self.group_limits(&nsg.name, &rules);
             rules.sort_by_key(|rule| (rule.direction, rule.priority));
             self.network.nsgs.push(Nsg { name: nsg.name.clone(), rules });
         }
+    }
+
+    /// NSG-27.
+    pub(crate) fn group_limits(&mut self, nsg: &At<String>, rules: &[SecurityRule]) {
+        let (limit, count) = (&self.limits().rules_per_nsg, rules.len());
+        self.at_most(limit, count, nsg.span, || format!("group `{}` has {count} rules", nsg.value));
     }
 
     pub(crate) fn rule(&mut self, rule: &draft::SecurityRule) -> Option<SecurityRule> {
@@ -92,15 +95,12 @@ impl Checker {
             [] => Some(AddressSpec::Any),
             [one] if matches!(one.value.trim(), "*" | "any" | "Any") => Some(AddressSpec::Any),
             [one] if self.prefix_of(one).is_none() => self.tag(one),
-            many if many.len() > PREFIXES_PER_RULE_SIDE => {
-                let what = format!("rule `{}` has {} prefixes on one side", rule.name.value, many.len());
-                self.problem(
-                    Problem::error("OVER_LIMIT", many[0].span, what)
-                        .help(format!("Azure allows {PREFIXES_PER_RULE_SIDE} (NSG-04)")),
-                );
-                None
+            many => {
+                let (limit, count) = (&self.limits().prefixes_per_rule_side, many.len());
+                let what = || format!("rule `{}` has {count} prefixes on one side", rule.name.value);
+                self.at_most(limit, count, rule.name.span, what);
+                self.prefix_list(many)
             }
-            many => self.prefix_list(many),
         }
     }
 
@@ -132,6 +132,9 @@ impl Checker {
         let text = written.value.trim();
         let lower = text.to_ascii_lowercase();
         if let Some((_, name)) = COMPUTED_TAGS.iter().find(|(spelling, _)| *spelling == lower) {
+            return Some(AddressSpec::Tag((*name).to_owned()));
+        }
+        if let Some(name) = PLATFORM_TAGS.iter().find(|name| name.eq_ignore_ascii_case(text)) {
             return Some(AddressSpec::Tag((*name).to_owned()));
         }
         if !text.starts_with(|c: char| c.is_ascii_alphabetic()) {

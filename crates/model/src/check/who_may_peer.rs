@@ -2,6 +2,7 @@
 //!
 //! One set of rules for links that a file declares and links that the timeline creates.
 
+use vnetsim_data::Data;
 use vnetsim_types::{At, IpNet, PeeringId, Span, SubnetId, VnetId};
 
 use super::addresses::overlap;
@@ -107,7 +108,9 @@ fn regions_fit(network: &Network, link: &PeeringLink) -> Result<(), PeeringRefus
     if network.semantics.era != Era::Y2017 || !network.is_global(a, b) {
         return Ok(());
     }
-    let in_preview = |vnet: VnetId| limits::GLOBAL_PEERING_PREVIEW.contains(&network[vnet].location.as_str());
+    let preview = Data::current().regions().filter(|region| region.preview_2017);
+    let preview: Vec<&str> = preview.map(|region| region.name.as_str()).collect();
+    let in_preview = |vnet: VnetId| preview.contains(&network[vnet].location.as_str());
     if let Some(out) = [a, b].into_iter().find(|vnet| !in_preview(*vnet)) {
         let message = format!(
             "`{}` and `{}` are in different regions, and {} is not one of {}, where the preview of 2017 allows it \
@@ -115,7 +118,7 @@ fn regions_fit(network: &Network, link: &PeeringLink) -> Result<(), PeeringRefus
             network[a].name.value,
             network[b].name.value,
             network[out].location,
-            limits::GLOBAL_PEERING_PREVIEW.join(", ")
+            preview.join(", ")
         );
         return refuse("GlobalPeeringRegionNotSupported", message);
     }
@@ -155,12 +158,11 @@ pub(crate) fn may_have_flags(network: &Network, link: &PeeringLink) -> Result<()
 
 /// PEER-34, ERA-07.
 fn within_limit(network: &Network, vnet: VnetId) -> Result<(), PeeringRefusal> {
-    let era = network.semantics.era;
+    let limits = limits::of(network.semantics.era);
     let raised = subscription(network, vnet).peerings_per_vnet;
-    let mut most = raised.unwrap_or(limits::peerings_per_vnet(era));
-    let express_route = network.gateways_of(vnet).any(|(_, g)| g.kind == GatewayType::ExpressRoute);
-    if era == Era::Modern && express_route {
-        most = most.min(limits::PEERINGS_WITH_EXPRESS_ROUTE);
+    let mut most = raised.unwrap_or(limits.peerings_per_vnet.value);
+    if network.gateways_of(vnet).any(|(_, g)| g.kind == GatewayType::ExpressRoute) {
+        most = most.min(limits.peerings_per_vnet_expressroute_gateway.value);
     }
     if network.links_of(vnet).count() as u64 >= most {
         let message = format!("`{}` has {most} links already, its limit (PEER-34)", network[vnet].name.value);

@@ -5,7 +5,7 @@ use vnetsim_types::{GatewayId, VnetId};
 use super::{Refusal, not_found, refuse};
 use crate::{
     ConnectionEnd, Network, SiteKind,
-    check::{Checker, GATEWAY_SUBNET, Taken, rival_gateway},
+    check::{GATEWAY_SUBNET, Taken, rival_gateway},
     draft::{self, Ref},
 };
 
@@ -17,17 +17,15 @@ impl Network {
     ) -> Result<(), Refusal> {
         self.may_have_gateway(vnet, said)?;
         let mut taken = Taken::of(self, vnet);
-        let mut checker = Checker::around(std::mem::take(self));
-        if let Some(id) = checker.gateway(said) {
+        self.checked(|checker| {
+            let Some(id) = checker.gateway(said) else { return };
             let (subnet, place) = (checker.network[id].subnet, said.name.span);
             for ix in 0..checker.network[id].instances.len() {
                 let address = checker.network[id].instances[ix].address;
                 let address = checker.claim(subnet, place, address, &mut taken);
                 checker.network.gateways[id.ix()].instances[ix].address = address;
             }
-        }
-        Refusal::of_problems(&checker.problems)?;
-        *self = checker.network;
+        })?;
         self.no_new_faults(&[], &[vnet])
     }
 
@@ -97,10 +95,7 @@ impl Network {
         }
         let existing = self.connection_named(&said.name.value);
         let before = existing.map(|id| (self[id].gateway, self[id].end));
-        let mut checker = Checker::around(std::mem::take(self));
-        let id = checker.connection(said, existing);
-        Refusal::of_problems(&checker.problems)?;
-        *self = checker.network;
+        let id = self.checked(|checker| checker.connection(said, existing))?;
         let now = id.map(|id| (self[id].gateway, self[id].end));
         if before.is_some() && before != now {
             let message = format!("connection `{}` cannot change its ends; delete it first", said.name.value);

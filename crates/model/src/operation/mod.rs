@@ -14,7 +14,7 @@ use vnetsim_types::{At, IpNet, NicId, NsgId, Problem, RouteTableId, Severity, Su
 
 use crate::{
     Network, authorize,
-    check::{GatewaySubnetFault, PeeringRefusal},
+    check::{Checker, GatewaySubnetFault, PeeringRefusal},
     draft::{self, Ref},
 };
 
@@ -98,11 +98,13 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// What a file's checks say about an object is an invalid request here.
+    /// What a file's checks say about an object is an invalid request here, or one too many.
     fn of_problems(problems: &[Problem]) -> Result<(), Self> {
-        let errors = problems.iter().filter(|p| p.severity == Severity::Error);
-        let said: Vec<&str> = errors.map(|p| p.message.as_str()).collect();
-        if said.is_empty() { Ok(()) } else { refuse("InvalidRequestFormat", said.join("; ")) }
+        let errors: Vec<_> = problems.iter().filter(|p| p.severity == Severity::Error).collect();
+        let Some(first) = errors.first() else { return Ok(()) };
+        let code = if first.code == "OVER_LIMIT" { "LimitExceeded" } else { "InvalidRequestFormat" };
+        let said: Vec<&str> = errors.iter().map(|p| p.message.as_str()).collect();
+        refuse(code, said.join("; "))
     }
 }
 
@@ -189,6 +191,15 @@ impl Network {
             }
             None => Ok(()),
         }
+    }
+
+    /// What a file's checks make of one more object in this network; their errors are refusals here.
+    fn checked<T>(&mut self, look: impl FnOnce(&mut Checker) -> T) -> Result<T, Refusal> {
+        let mut checker = Checker::around(std::mem::take(self));
+        let found = look(&mut checker);
+        *self = checker.network;
+        Refusal::of_problems(&checker.problems)?;
+        Ok(found)
     }
 
     /// What is wrong with the `GatewaySubnet`s of `vnets` now and was not wrong `before`.

@@ -4,9 +4,9 @@ use vnetsim_types::{At, NsgId, RouteTableId, SubnetId, VnetId};
 
 use super::{NsgTarget, Refusal, not_found, refuse};
 use crate::{
-    Network, RouteTable,
-    check::{Checker, GatewaySubnetFault, same_prefix},
-    draft, limits,
+    Network,
+    check::{GatewaySubnetFault, same_prefix},
+    draft,
 };
 
 impl Network {
@@ -14,11 +14,7 @@ impl Network {
     pub(super) fn put_route(&mut self, id: RouteTableId, said: &draft::Route) -> Result<(), Refusal> {
         let users = self.users_of(id);
         let before = self.faults(&users);
-        let mut checker = Checker::around(std::mem::take(self));
-        let route = checker.user_route(said);
-        Refusal::of_problems(&checker.problems)?;
-        *self = checker.network;
-        let Some(route) = route else { return Ok(()) };
+        let Some(route) = self.checked(|checker| checker.user_route(said))? else { return Ok(()) };
         let table = &mut self.route_tables[id.ix()];
         let same_name = |name: &At<String>| name.value.eq_ignore_ascii_case(&route.name.value);
         let others = table.routes.iter().filter(|other| !same_name(&other.name));
@@ -33,7 +29,8 @@ impl Network {
             Some(ix) => table.routes[ix] = route,
             None => table.routes.push(route),
         }
-        within_limits(table)?;
+        let table = table.clone();
+        self.checked(|checker| checker.table_limits(&table.name, &table.routes))?;
         self.no_new_faults(&before, &users)
     }
 
@@ -49,11 +46,7 @@ impl Network {
 
     /// NSG-02, NSG-03, NSG-27.
     pub(super) fn put_security_rule(&mut self, id: NsgId, said: &draft::SecurityRule) -> Result<(), Refusal> {
-        let mut checker = Checker::around(std::mem::take(self));
-        let rule = checker.rule(said);
-        Refusal::of_problems(&checker.problems)?;
-        *self = checker.network;
-        let Some(rule) = rule else { return Ok(()) };
+        let Some(rule) = self.checked(|checker| checker.rule(said))? else { return Ok(()) };
         let nsg = &mut self.nsgs[id.ix()];
         nsg.rules.retain(|other| !other.name.value.eq_ignore_ascii_case(&rule.name.value));
         let key = (rule.direction, rule.priority);
@@ -64,13 +57,10 @@ impl Network {
             );
             return refuse("SecurityRuleConflict", message);
         }
-        if nsg.rules.len() >= limits::RULES_PER_NSG {
-            let most = limits::RULES_PER_NSG;
-            return over_limit(format!("`{}` has {most} rules already (NSG-27)", nsg.name.value));
-        }
         let place = nsg.rules.partition_point(|other| (other.direction, other.priority) < key);
         nsg.rules.insert(place, rule);
-        Ok(())
+        let nsg = nsg.clone();
+        self.checked(|checker| checker.group_limits(&nsg.name, &nsg.rules))
     }
 
     pub(super) fn delete_security_rule(&mut self, id: NsgId, name: &At<String>) -> Result<(), Refusal> {
@@ -123,22 +113,4 @@ impl Network {
     fn faults(&self, vnets: &[VnetId]) -> Vec<GatewaySubnetFault> {
         vnets.iter().flat_map(|vnet| GatewaySubnetFault::all(self, *vnet)).collect()
     }
-}
-
-/// RT-33, RT-13.
-fn within_limits(table: &RouteTable) -> Result<(), Refusal> {
-    let tags = table.routes.iter().filter(|route| route.tag.is_some()).count();
-    let name = &table.name.value;
-    if table.routes.len() > limits::ROUTES_PER_TABLE {
-        return over_limit(format!("table `{name}` has {} routes already (RT-33)", limits::ROUTES_PER_TABLE));
-    }
-    if tags > limits::TAG_ROUTES_PER_TABLE {
-        let most = limits::TAG_ROUTES_PER_TABLE;
-        return over_limit(format!("table `{name}` has {most} routes to service tags already (RT-13)"));
-    }
-    Ok(())
-}
-
-fn over_limit<T>(message: String) -> Result<T, Refusal> {
-    refuse("LimitExceeded", message)
 }

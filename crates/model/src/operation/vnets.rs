@@ -3,10 +3,7 @@
 use vnetsim_types::{At, IpNet, VnetId};
 
 use super::{Refusal, refuse};
-use crate::{
-    DeploymentModel, Era, Network, PeeringState,
-    check::{Checker, must_be_disjoint},
-};
+use crate::{DeploymentModel, Era, Network, PeeringState, check::must_be_disjoint};
 
 impl Network {
     /// ADDR-08 and PEER-03: nothing may be deployed in it, and its own links go first.
@@ -34,9 +31,8 @@ impl Network {
     /// ADDR-01, ADDR-03, ADDR-08, PEER-14, PEER-18, PEER-19. Copies that others hold become stale (PEER-15).
     pub(super) fn set_address_space(&mut self, vnet: VnetId, blocks: &[At<IpNet>]) -> Result<(), Refusal> {
         self.space_may_change(vnet)?;
-        let mut checker = Checker::around(self.clone());
-        checker.address_space(&self[vnet].name, blocks);
-        Refusal::of_problems(&checker.problems)?;
+        let name = self[vnet].name.clone();
+        self.checked(|checker| checker.address_space(&name, blocks))?;
         self.vnets[vnet.ix()].address_space = blocks.to_vec();
         self.subnets_stay_inside(vnet)?;
         let touched = self.existing_links().filter(|(_, l)| l.vnet == vnet || l.remote.value == vnet);

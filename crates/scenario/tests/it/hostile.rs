@@ -99,6 +99,38 @@ fn a_hundred_thousand_bad_entries_are_all_reported() {
 }
 
 #[test]
+fn many_bad_operations_are_all_reported() {
+    let mut text = String::from(
+        "network:\n  virtualNetworks: [{name: v, addressSpace: {addressPrefixes: [10.0.0.0/8]}, subnets: []}]\n  \
+         networkSecurityGroups: [{name: nsg}]\n  routeTables: [{name: rt}]\ntimeline:\n",
+    );
+    for ix in 0..5_000 {
+        text.push_str(&format!("- {{at: 1s, name: a{ix}, deleteRoute: rt/r{ix}}}\n"));
+        text.push_str(&format!("- {{at: 1s, name: A{ix}, deleteGateway: g{ix}}}\n"));
+        text.push_str(&format!(
+            "- {{at: 1s, setAddressSpace: {{virtualNetwork: w{ix}, addressPrefixes: []}}}}\n"
+        ));
+        text.push_str(&format!(
+            "- {{at: 1s, putConnection: {{name: c{ix}, virtualNetworkGateway1: g, peer: p}}}}\n"
+        ));
+    }
+    // A doubled name, the route, the gateway, the network, the circuit.
+    assert_eq!(read(&text).problems.len(), 25_000);
+}
+
+#[test]
+fn numbers_without_end_are_refused() {
+    let digits = "9".repeat(1 << 20);
+    let (short, long) = (&digits[..400], &digits);
+    for number in [short, long, &format!("0.{long}x"), &format!("-{short}"), "1e999", "inf", "NaN", "."] {
+        let text = format!("network: {{}}\nexpect:\n- {{bill: v/l, costUsd: {{max: {number}}}}}\n");
+        assert_eq!(codes(text.as_bytes()), ["BAD_VALUE"], "{}", &number[..number.len().min(9)]);
+        let text = format!("network: {{}}\nexpect:\n- {{bill: v/l, egressBytes: {number}}}\n");
+        assert_eq!(codes(text.as_bytes()), ["BAD_VALUE"], "{}", &number[..number.len().min(9)]);
+    }
+}
+
+#[test]
 fn a_hundred_thousand_keys_in_one_mapping_return() {
     let keys: String = (0..100_000).map(|ix| format!("nam{ix}: 1\n")).collect();
     assert_eq!(read(&keys).problems.len(), 100_001);

@@ -4,5 +4,8 @@
 mod common;
 mod good;
 mod hostile;
+mod mistakes;
+mod objects;
 mod problems;
+mod reference;
 mod schema;

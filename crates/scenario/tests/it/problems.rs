@@ -6,7 +6,7 @@ use vnetsim_types::{FileId, Severity};
 use crate::common::{problems, read};
 
 /// A good network under `network:` in seven lines, open for more of it; `vm1` and `vm2` live in `v/s`.
-const NET: &str = "\
+pub(crate) const NET: &str = "\
 network:
   virtualNetworks:
   - {name: v, addressSpace: {addressPrefixes: [10.0.0.0/16]}, subnets: [{name: s, addressPrefix: 10.0.0.0/24}]}
@@ -16,12 +16,12 @@ network:
 ";
 
 /// The problems of `NET` and `more`, whose first line is line 7.
-fn after_net(more: &str) -> Vec<String> {
+pub(crate) fn after_net(more: &str) -> Vec<String> {
     problems(&format!("{NET}{more}"))
 }
 
 #[track_caller]
-fn check(found: Vec<String>, expected: &[&str]) {
+pub(crate) fn check(found: Vec<String>, expected: &[&str]) {
     assert_eq!(
         found,
         expected,
@@ -271,10 +271,10 @@ fn missing_properties_name_their_object() {
             "7:18 MISSING_PROPERTY traffic `t` has no `from`",
             "7:18 MISSING_PROPERTY traffic `t` has no `to`",
             "7:18 MISSING_PROPERTY traffic `t` has no `protocol`",
-            "8:13 MISSING_PROPERTY timeline entry says no change (add one of putPeering, deletePeering, syncPeering, startVm, stopVm, setRouteTable, setNetworkSecurityGroup)",
-            "9:11 MISSING_PROPERTY expectation has no subject (add traffic, routes, nextHop or peering)",
+            "8:13 MISSING_PROPERTY timeline entry says no change (add one of putPeering, deletePeering, syncPeering, deleteVirtualNetwork, setAddressSpace, putRoute, deleteRoute, putSecurityRule, deleteSecurityRule, putGateway, deleteGateway, putConnection, deleteConnection, setIpForwarding, startVm, stopVm, setRouteTable, setNetworkSecurityGroup)",
+            "9:11 MISSING_PROPERTY expectation has no subject (add traffic, routes, nextHop, peering, operation or bill)",
             "9:31 MISSING_PROPERTY expectation has no subject (did you mean `traffic`?)",
-            "9:43 MISSING_PROPERTY expectation has no subject (add traffic, routes, nextHop or peering)",
+            "9:43 MISSING_PROPERTY expectation has no subject (add traffic, routes, nextHop, peering, operation or bill)",
         ],
     );
 }
@@ -357,11 +357,87 @@ expect:
 }
 
 #[test]
-fn connections_that_are_not_modelled() {
+fn connections_have_the_other_end_that_their_type_says() {
     check(
-        after_net("  connections: [{name: c, connectionType: Vnet2Vnet}]\n"),
+        after_net(
+            "  connections:
+  - {name: c, connectionType: Vnet2Vnet, virtualNetworkGateway1: g}
+  - {name: d, connectionType: ExpressRoute, virtualNetworkGateway1: g, localNetworkGateway2: x}
+  - {name: e, connectionType: VPNClient, virtualNetworkGateway1: g, localNetworkGateway2: x}
+  - {name: f, virtualNetworkGateway1: g, peer: x, virtualNetworkGateway2: y, connectionStatus: up}
+",
+        ),
         &[
-            "7:43 NOT_MODELLED connection `c` has connectionType `Vnet2Vnet`, which is not modelled (only IPsec connections to a local network gateway are modelled)",
+            "8:12 MISSING_PROPERTY connection `c` has no `virtualNetworkGateway2`",
+            "9:12 MISSING_PROPERTY connection `d` has no `peer`",
+            "10:31 BAD_VALUE `connectionType` of connection `e`: `VPNClient` is not known here (write one of `IPsec`, `Vnet2Vnet`, `ExpressRoute`)",
+            "11:42 CONFLICTING_PROPERTIES connection `f`: `virtualNetworkGateway2` and `peer` exclude each other (keep one of them)",
+            "11:96 BAD_VALUE `connectionStatus` of connection `f`: `up` is not known here (write one of `Connected`, `NotConnected`, `Connecting`, `Unknown`)",
+        ],
+    );
+}
+
+#[test]
+fn traffic_that_cannot_be() {
+    check(
+        after_net(
+            "traffic:
+- {name: a, from: vm1, to: vm1, protocol: tcp/80, oneWay: true}
+- {name: b, from: vm1, to: vm1, protocol: sctp, ttl: 0, sourceAddress: 10.0.0.0/8}
+- {name: c, from: vm1, to: vm1, protocol: ip/17, dontFragment: maybe}
+- {name: d, from: vm1, to: vm1, protocol: ip/44, size: 65508}
+- {name: e, from: vm1, to: vm1, protocol: gre, sourceAddress: 'fd00::1'}
+",
+        ),
+        &[
+            "8:59 CONFLICTING_PROPERTIES traffic `a`: oneWay needs a protocol without handshake, such as udp/9000",
+            "9:43 BAD_VALUE `protocol` of traffic `b`: `sctp` is not a protocol; write tcp/443, udp/53, icmp, esp or ip/47",
+            "9:54 BAD_VALUE `ttl` of traffic `b`: `0` is not a whole number from 1 to 255",
+            "9:72 BAD_VALUE `sourceAddress` of traffic `b`: `10.0.0.0/8` is not an IP address (an address has no `/length`)",
+            "10:43 BAD_VALUE `protocol` of traffic `c`: write udp instead of `ip/17`",
+            "10:64 BAD_VALUE `dontFragment` of traffic `c`: `maybe` is neither true nor false (write true or false)",
+            "11:43 BAD_VALUE `protocol` of traffic `d`: `ip/44` is not a protocol; write its number, such as ip/47",
+            "11:56 BAD_VALUE `size` of traffic `d`: `65508` is not a whole number from 0 to 65507",
+            "12:63 BAD_VALUE traffic `e`: sourceAddress fd00::1 cannot send to 10.0.0.4 (source and destination must be of the same family)",
+        ],
+    );
+    check(
+        after_net("traffic: [{name: e, from: vm1, to: 10.0.0.9, protocol: gre, sourceAddress: 'fd00::1'}]\n"),
+        &[
+            "7:76 BAD_VALUE traffic `e`: sourceAddress fd00::1 cannot send to 10.0.0.9 (source and destination must be of the same family)",
+        ],
+    );
+}
+
+#[test]
+fn expectations_on_operations_and_bills() {
+    check(
+        after_net(
+            "timeline:
+- {at: 1s, name: off, stopVm: vm1}
+- {at: 2s, name: OFF, startVm: vm1}
+expect:
+- {operation: of, result: accepted}
+- {operation: off, result: accepted, errorCode: X}
+- {operation: off}
+- {operation: off, result: denied}
+- {bill: v/none, egressBytes: 5}
+- {bill: v/none}
+- {bill: v/none, costUsd: {min: -1, least: 2}}
+- {peering: v/none, after: 1s}
+",
+        ),
+        &[
+            "9:18 DUPLICATE_NAME two timeline entries are called `OFF`",
+            "11:15 UNKNOWN_REFERENCE no timeline entry is called `of` (did you mean `off`?)",
+            "12:49 CONFLICTING_PROPERTIES expectation on an operation `off`: errorCode contradicts `result: accepted`",
+            "13:15 MISSING_PROPERTY expectation on an operation `off` expects nothing (add result or errorCode)",
+            "14:28 BAD_VALUE `result` of expectation on an operation `off`: `denied` is not known here (write one of `accepted`, `refused`)",
+            "15:10 UNKNOWN_REFERENCE no peering link is called `v/none`",
+            "16:10 MISSING_PROPERTY expectation on a bill `v/none` expects nothing (add egressBytes, ingressBytes or costUsd)",
+            "17:33 BAD_VALUE `min` of range of expectation on a bill `v/none`: `-1` is not a number (write it like 0.25)",
+            "17:37 UNKNOWN_PROPERTY `least` is not a property of range of expectation on a bill `v/none`",
+            "18:13 MISSING_PROPERTY expectation on a peering `v/none` expects nothing (add peeringState, peeringSyncLevel or exists)",
         ],
     );
 }
@@ -373,7 +449,7 @@ fn a_gateway_stands_in_a_gateway_subnet() {
             "  virtualNetworkGateways: [{name: gw, gatewayType: Vpn, ipConfigurations: [{subnet: v/s}]}]\n",
         ),
         &[
-            "7:85 BAD_VALUE virtual network gateway `gw`: `v/s` is not a GatewaySubnet (write vnet/GatewaySubnet; Azure puts gateways nowhere else)",
+            "7:85 BAD_VALUE virtual network gateway `gw`: `v/s` is not a GatewaySubnet (write vnet/GatewaySubnet; Azure puts it nowhere else)",
         ],
     );
 }
@@ -402,15 +478,15 @@ expect:
 ",
         ),
         &[
-            "9:21 UNKNOWN_REFERENCE no VM, NIC or address `vm3`; did you mean `vm1`?",
+            "9:21 UNKNOWN_REFERENCE no VM, NIC, private endpoint or address `vm3`; did you mean `vm1`?",
             "10:10 DUPLICATE_NAME two traffic entries are called `web`",
-            "10:30 UNKNOWN_REFERENCE no VM, NIC or address `nothing-like-it`",
+            "10:30 UNKNOWN_REFERENCE no VM, NIC, private endpoint or address `nothing-like-it`",
             "12:20 UNKNOWN_REFERENCE no virtual machine is called `vm11` (did you mean `vm1`?)",
             "13:27 UNKNOWN_REFERENCE no peering link is called `v/none`",
             "14:36 UNKNOWN_REFERENCE no subnet is called `v/t` (did you mean `v/s`?)",
             "14:53 UNKNOWN_REFERENCE no route table is called `rt`",
             "16:13 UNKNOWN_REFERENCE no traffic entry is called `wep` (did you mean `web`?)",
-            "17:22 UNKNOWN_REFERENCE no VM, NIC, gateway or site is called `vm5` (did you mean `vm1`?)",
+            "17:22 UNKNOWN_REFERENCE no VM, NIC, gateway, site or private endpoint is called `vm5` (did you mean `vm1`?)",
             "17:33 UNKNOWN_REFERENCE no VM or gateway is called `nva`",
             "17:45 UNKNOWN_REFERENCE no security rule of this group is called `DenyAllInbond` (did you mean `DenyAllInBound`?)",
             "18:24 UNKNOWN_REFERENCE no network security group is called `ngs` (did you mean `nsg`?)",
@@ -418,7 +494,7 @@ expect:
             "20:12 MISSING_PROPERTY expectation on routes `v/u` expects nothing (add contains, exactly or lacks)",
             "21:12 UNKNOWN_REFERENCE no subnet, VM or NIC is called `v/u` (did you mean `v/s`?)",
             "22:20 UNKNOWN_REFERENCE no VM or NIC is called `x`",
-            "22:27 UNKNOWN_REFERENCE no address, VM or NIC is called `y`",
+            "22:27 UNKNOWN_REFERENCE no address, VM, NIC or private endpoint is called `y`",
             "23:13 UNKNOWN_REFERENCE no peering link is called `v/none`",
         ],
     );
@@ -505,7 +581,7 @@ fn timeline_entries_say_what_is_wrong_with_them() {
             "10:8 BAD_VALUE `at` of timeline entry: `soon` is not a time; write it like 250ms, 1.5s or 2m",
             "11:4 MISSING_PROPERTY timeline entry has no `at`",
             "12:27 WRONG_TYPE `setRouteTable` of timeline entry: expected a mapping that describes a setRouteTable, found a single value",
-            "13:4 MISSING_PROPERTY timeline entry says no change (add one of putPeering, deletePeering, syncPeering, startVm, stopVm, setRouteTable, setNetworkSecurityGroup)",
+            "13:4 MISSING_PROPERTY timeline entry says no change (add one of putPeering, deletePeering, syncPeering, deleteVirtualNetwork, setAddressSpace, putRoute, deleteRoute, putSecurityRule, deleteSecurityRule, putGateway, deleteGateway, putConnection, deleteConnection, setIpForwarding, startVm, stopVm, setRouteTable, setNetworkSecurityGroup)",
             "13:12 UNKNOWN_PROPERTY `stopVM` is not a property of timeline entry (did you mean `stopVm`?)",
         ],
     );

@@ -27,8 +27,12 @@ impl Build {
     pub(super) fn balancers(&mut self, plan: &Plan) {
         for (ix, said) in plan.balancers.iter().enumerate() {
             let vnet = self.homes[usize::from(said.subnet) % self.homes.len()].vnet;
-            let frontends: Vec<_> =
-                said.frontends.iter().enumerate().map(|(place, f)| self.frontend(said, vnet, place, *f)).collect();
+            let frontends: Vec<_> = said
+                .frontends
+                .iter()
+                .enumerate()
+                .map(|(place, f)| self.frontend(said, vnet, place, *f))
+                .collect();
             let v6: Vec<bool> = frontends.iter().map(|(_, v6)| *v6).collect();
             let pools = POOLS.into_iter().chain(v6.contains(&true).then_some(POOL_V6));
             self.draft.load_balancers.push(draft::LoadBalancer {
@@ -106,7 +110,8 @@ impl Build {
             let probe = |(number, port): (usize, &u8)| draft::Probe {
                 name: format!("probe{number}").into(),
                 protocol: Some(ProbeProtocol::ALL[usize::from(*port) % ProbeProtocol::ALL.len()].1.into()),
-                port: [None, Some(443), Some(80), Some(22), Some(8_080)][usize::from(*port) % 5].map(At::from),
+                port: [None, Some(443), Some(80), Some(22), Some(8_080)][usize::from(*port) % 5]
+                    .map(At::from),
             };
             let probes: Vec<_> = said.probes.iter().enumerate().map(probe).collect();
             let rules = self.rules(ix, said, probes.len());
@@ -142,13 +147,15 @@ impl Build {
                 let same = rule.protocol.value == protocol && rule.frontend_port.value == front;
                 let alone = |all: bool, rule_floats: bool| all && !rule_floats;
                 let floats = rule.enable_floating_ip.as_ref().is_some_and(|f| f.value);
-                let pool_alone = rule.backend_pool.value == pool && (alone(all, floats) || alone(ha, floating));
+                let pool_alone =
+                    rule.backend_pool.value == pool && (alone(all, floats) || alone(ha, floating));
                 here && (all || ha || same) || pool_alone
             };
             if rules.iter().any(rival) {
                 continue;
             }
-            let probe = said.probe.filter(|_| probes > 0).map(|n| format!("probe{}", usize::from(n) % probes));
+            let probe =
+                said.probe.filter(|_| probes > 0).map(|n| format!("probe{}", usize::from(n) % probes));
             rules.push(rule(rules.len(), said, frontend, pool, (protocol, front, back), floating, probe));
         }
         rules
@@ -184,7 +191,8 @@ impl Build {
             return None;
         }
         let home = self.pools[lb].vnet;
-        let fits = |card: &&super::Card| home.is_none_or(|home| card.vnet == home) && (!v6 || card.v6.is_some());
+        let fits =
+            |card: &&super::Card| home.is_none_or(|home| card.vnet == home) && (!v6 || card.v6.is_some());
         let cards: Vec<_> = self.cards.iter().filter(fits).collect();
         Some(draft::InboundNatRule {
             span: Default::default(),

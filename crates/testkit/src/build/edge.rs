@@ -87,7 +87,11 @@ impl Build {
             vpn_type: policy_based.then(|| VpnType::PolicyBased.into()),
             sku: None,
             asn: said.own_asn.then(|| At::from(GATEWAY_ASN + count as u64)),
-            client_address_pool: pool.into_iter().filter_map(|text| text.parse::<IpNet>().ok()).map(At::from).collect(),
+            client_address_pool: pool
+                .into_iter()
+                .filter_map(|text| text.parse::<IpNet>().ok())
+                .map(At::from)
+                .collect(),
         }
     }
 
@@ -176,7 +180,12 @@ impl Build {
 
     /// GW-05: between route-based VPN gateways, each pair once.
     fn tunnels(&mut self, plan: &Plan) {
-        let all: Vec<draft::Ref> = self.gateways_of_kind(GatewayType::Vpn).into_iter().filter(|(_, p)| !p).map(|(name, _)| name).collect();
+        let all: Vec<draft::Ref> = self
+            .gateways_of_kind(GatewayType::Vpn)
+            .into_iter()
+            .filter(|(_, p)| !p)
+            .map(|(name, _)| name)
+            .collect();
         let mut taken: BTreeSet<(String, String)> = BTreeSet::new();
         for said in &plan.tunnels {
             let (Some(a), Some(b)) = (pick(&all, said.ends.0), pick(&all, said.ends.1)) else { continue };
@@ -196,7 +205,8 @@ impl Build {
     pub(super) fn route_servers(&mut self, plan: &Plan) {
         let mut taken: Vec<usize> = Vec::new();
         for said in &plan.servers {
-            let with: Vec<usize> = self.server_subnets.keys().copied().filter(|v| !taken.contains(v)).collect();
+            let with: Vec<usize> =
+                self.server_subnets.keys().copied().filter(|v| !taken.contains(v)).collect();
             let Some(vnet) = pick(&with, said.vnet).copied() else { continue };
             taken.push(vnet);
             let base = u32::from(self.server_subnets[&vnet].network());
@@ -248,7 +258,8 @@ impl Build {
             let mut prefixes = self.prefixes(&said.prefixes);
             prefixes.retain(|prefix| {
                 let known = routes.iter().flat_map(|route| &route.address_prefixes);
-                prefix.value.addr().is_ipv6() == v6 && known.into_iter().all(|other| other.value != prefix.value)
+                prefix.value.addr().is_ipv6() == v6
+                    && known.into_iter().all(|other| other.value != prefix.value)
             });
             if !prefixes.is_empty() {
                 let path = said.path.map(|more| {

@@ -32,7 +32,8 @@ impl Build {
             let ends = (usize::from(link.ends.0) % count, usize::from(link.ends.1) % count);
             // PEER-28: the single link to a classic network belongs to the other one.
             let (a, b) = if self.is_classic(ends.0) { (ends.1, ends.0) } else { ends };
-            let joined = self.joins.iter().any(|j| (j.vnet, j.remote) == (a, b) || (j.vnet, j.remote) == (b, a));
+            let joined =
+                self.joins.iter().any(|j| (j.vnet, j.remote) == (a, b) || (j.vnet, j.remote) == (b, a));
             if a == b || joined || self.is_classic(a) {
                 continue;
             }
@@ -102,7 +103,10 @@ impl Build {
         }
         let [(names_a, blocks_a), (names_b, blocks_b)] = [(a, local), (b, remote)].map(|(vnet, bits)| {
             let homes = self.homes_of(vnet);
-            let chosen = homes.iter().enumerate().filter(|(place, _)| *place == 0 && bits == 0 || bits >> place & 1 == 1);
+            let chosen = homes
+                .iter()
+                .enumerate()
+                .filter(|(place, _)| *place == 0 && bits == 0 || bits >> place & 1 == 1);
             let mut chosen: Vec<usize> = chosen.map(|(_, home)| *home).collect();
             if chosen.is_empty() {
                 chosen.extend(homes.first());

@@ -72,7 +72,8 @@ impl Build {
             PrefixPlan::Inside(number, bits, offset) => inside(pick(&blocks, *number)?, *bits, *offset),
             PrefixPlan::Site(number) => {
                 let sites = self.draft.local_network_gateways.iter();
-                let sites = sites.flat_map(|site| site.address_prefixes.iter().chain(&site.advertised_prefixes));
+                let sites =
+                    sites.flat_map(|site| site.address_prefixes.iter().chain(&site.advertised_prefixes));
                 let circuits = self.draft.express_route_circuits.iter().flat_map(|c| &c.advertised_prefixes);
                 let all: Vec<IpNet> = sites.chain(circuits).map(|p| p.value).collect();
                 pick(&all, *number).copied()

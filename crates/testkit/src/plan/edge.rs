@@ -162,8 +162,11 @@ fn nat_rule() -> impl Strategy<Value = NatRulePlan> {
 }
 
 fn outbound() -> impl Strategy<Value = OutboundPlan> {
-    (vec(0..2_u8, 1..=2), rarely(20), 0..3_u8)
-        .prop_map(|(frontends, other_pool, ports)| OutboundPlan { frontends, other_pool, ports })
+    (vec(0..2_u8, 1..=2), rarely(20), 0..3_u8).prop_map(|(frontends, other_pool, ports)| OutboundPlan {
+        frontends,
+        other_pool,
+        ports,
+    })
 }
 
 pub(super) fn gateway() -> impl Strategy<Value = GatewayPlan> {
@@ -209,8 +212,12 @@ pub(super) fn circuit() -> impl Strategy<Value = CircuitPlan> {
 }
 
 pub(super) fn tunnel() -> impl Strategy<Value = TunnelPlan> {
-    ((0..4_u8, 0..4_u8), rarely(50), rarely(5), rarely(30))
-        .prop_map(|(ends, bgp, down, both)| TunnelPlan { ends, bgp, down, both })
+    ((0..4_u8, 0..4_u8), rarely(50), rarely(5), rarely(30)).prop_map(|(ends, bgp, down, both)| TunnelPlan {
+        ends,
+        bgp,
+        down,
+        both,
+    })
 }
 
 pub(super) fn server() -> impl Strategy<Value = ServerPlan> {

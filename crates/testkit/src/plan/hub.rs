@@ -77,7 +77,14 @@ impl Plan {
             stale: false,
         };
         let (there, back) = (flags.clone(), flags);
-        let plain = LinkPlan { ends: (0, 0), shape: Shape::Both, scope: Scope::Complete, only_v6: false, there, back };
+        let plain = LinkPlan {
+            ends: (0, 0),
+            shape: Shape::Both,
+            scope: Scope::Complete,
+            only_v6: false,
+            there,
+            back,
+        };
         let given: Vec<LinkPlan> = self.links.drain(..).collect();
         for ix in 1..self.vnets.len() {
             let link = given.get(ix - 1).unwrap_or(&plain);

@@ -291,9 +291,8 @@ fn nic(nic: &draft::NetworkInterface) -> Row {
 }
 
 fn machine(vm: &draft::VirtualMachine) -> Row {
-    let row = named(&vm.name)
-        .opt("vmSize", vm.vm_size.as_ref())
-        .list("networkInterfaces", &vm.network_interfaces);
+    let row =
+        named(&vm.name).opt("vmSize", vm.vm_size.as_ref()).list("networkInterfaces", &vm.network_interfaces);
     let stopped = vm.running.as_ref().is_some_and(|running| !running.value);
     let row = if stopped { row.say("powerState", "stopped") } else { row };
     match &vm.guest {
