@@ -156,7 +156,11 @@ pub fn told_by_run(network: &Network, compiled: &Compiled, trace: &ConversationT
 }
 
 fn packet_by_run(network: &Network, compiled: &Compiled, packet: &PacketTrace) -> Told {
-    let hops = packet.steps.iter().filter_map(|(_, step)| hop_by_run(network, compiled, step)).collect();
+    let steps = packet.steps.iter().map(|(_, step)| step);
+    // What the host answers passes as its own traffic (FAB-10); that a flow is counted decides nothing (FLOW-03).
+    let of_host = steps.clone().any(|step| matches!(step, Step::Sent { from: Place::Platform, .. }));
+    let steps = steps.filter(|step| !(of_host && matches!(step, Step::FlowHit { .. })));
+    let hops = steps.filter_map(|step| hop_by_run(network, compiled, step)).collect();
     let delivered = packet.delivery().map(|(to, key, ttl)| End::Delivered(to, Some(key.src), ttl));
     let dropped = packet.drop().map(|(at, reason)| End::Dropped(at, reason));
     let direction = if packet.part.is_forward() { PacketDirection::Forward } else { PacketDirection::Reply };

@@ -15,6 +15,7 @@ const POOL_V6: &str = "pool6";
 pub(super) struct Pools {
     /// Home of an internal one.
     vnet: Option<usize>,
+    basic: bool,
     transit: bool,
     v6: bool,
     /// By frontend.
@@ -43,6 +44,7 @@ impl Build {
             });
             self.pools.push(Pools {
                 vnet: (!said.public).then_some(vnet),
+                basic: said.basic,
                 transit: said.transit,
                 v6: v6.contains(&true),
                 frontends: v6,
@@ -84,9 +86,13 @@ impl Build {
         let near: Vec<usize> = (0..self.pools.len()).filter(|ix| fits(&self.pools[*ix])).collect();
         // Most members forward: balancers in front of appliances are what routes lead to.
         let wanted = |number: &u8| forwards || number % 2 == 1;
-        let mut all = Vec::new();
+        let (mut all, mut sku) = (Vec::new(), None);
         for number in [machine.pool, machine.second_pool].into_iter().flatten().filter(wanted) {
             let Some(lb) = pick(&near, number) else { continue };
+            // Azure does not mix SKUs behind one interface.
+            if *sku.get_or_insert(self.pools[*lb].basic) != self.pools[*lb].basic {
+                continue;
+            }
             let pool = POOLS[usize::from(number >= 6)];
             all.push((format!("lb{lb}/{pool}"), false));
             if self.pools[*lb].v6 {

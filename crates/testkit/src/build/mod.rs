@@ -292,7 +292,7 @@ impl Build {
                 vm_size: size.map(|text| text.to_owned().into()),
                 network_interfaces: nics,
                 running: machine.stopped.then(|| false.into()),
-                guest: Some(guest(machine)),
+                guest: Some(guest(machine, self.era)),
                 ..Default::default()
             });
         }
@@ -367,7 +367,7 @@ pub(crate) fn nsg_name(plan: &Plan, number: u8) -> Option<draft::Ref> {
 }
 
 /// The guest; the policies of firewalls follow in `policy.rs`.
-fn guest(plan: &MachinePlan) -> draft::Guest {
+fn guest(plan: &MachinePlan, era: Era) -> draft::Guest {
     let listen = plan.listen.map(|number| {
         let ports = OTHER_LISTENS[usize::from(number) % OTHER_LISTENS.len()];
         ports
@@ -381,7 +381,8 @@ fn guest(plan: &MachinePlan) -> draft::Guest {
         ip_forwarding: plan.guest_forwards.map(At::from),
         snat: Some([Snat::Never, Snat::Always, Snat::Internet][usize::from(plan.snat) % 3].into()),
         listen,
-        mtu: mtu.map(At::from),
+        // ERA-19.
+        mtu: mtu.filter(|mtu| era == Era::Modern || *mtu <= 1_500).map(At::from),
         ..Default::default()
     }
 }

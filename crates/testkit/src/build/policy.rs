@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use vnetsim_model::{
-    Access, Role, RuleProtocol,
+    Access, Era, Role, RuleProtocol,
     draft::{self, Ref},
 };
 use vnetsim_types::{At, Direction, IpNet, ProtoPort};
@@ -112,8 +112,9 @@ impl Build {
             let mut routes: Vec<draft::Route> = Vec::new();
             for (said, hop) in &table.routes {
                 let Some(prefix) = self.prefix(said) else { continue };
-                let text =
-                    if matches!(said, PrefixPlan::Tag) { KNOWN_TAG.to_owned() } else { prefix.to_string() };
+                // ERA-10.
+                let tag = matches!(said, PrefixPlan::Tag) && self.era == Era::Modern;
+                let text = if tag { KNOWN_TAG.to_owned() } else { prefix.to_string() };
                 // RT-09: no two routes of one prefix.
                 if routes.iter().any(|route| route.address_prefix.value == text) {
                     continue;
