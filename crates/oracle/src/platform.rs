@@ -8,7 +8,7 @@ use crate::{
     answer::OracleHop,
     nsg::platform_denial,
     tags::is_host,
-    world::{Fate, FlowRecord, Next, Packet, World},
+    world::{Fate, Next, Packet, World},
 };
 
 /// FAB-09: the instance metadata service.
@@ -39,8 +39,6 @@ impl World<'_> {
             return Err((here, DropReason::NsgDeny));
         }
         self.asked.push((packet.key, nic));
-        // FLOW-03: it takes a flow record like any other, and the answer needs no rule.
-        self.flows.push(FlowRecord::of(&packet.key, here, Direction::Outbound));
         Ok(Next::Delivered(Place::Platform))
     }
 
@@ -56,9 +54,10 @@ impl World<'_> {
         }
     }
 
-    /// Azure answers the NIC that asked.
-    pub(crate) fn leave_platform(&self, packet: &Packet) -> Fate {
+    /// Azure answers the NIC that asked. What the host says passes no NSG (FAB-10).
+    pub(crate) fn leave_platform(&mut self, packet: &mut Packet) -> Fate {
         match self.asked.iter().find(|(key, _)| key.reversed() == packet.key) {
+            Some(&(_, nic)) if is_platform(packet.key.src) => self.guest(packet, nic),
             Some(&(_, nic)) => Ok(Next::Arrive(nic, Place::Platform)),
             None => Err((Place::Platform, DropReason::NoSuchDestination)),
         }
