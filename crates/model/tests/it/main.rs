@@ -1,6 +1,9 @@
 //! What the model accepts, refuses and fills in. Expectations come from `docs/semantics.md`, by rule id.
 
+mod balancers;
 mod build;
 mod edge_objects;
+mod gateway_subnet;
+mod operations;
 mod peering_states;
 mod semantics;
