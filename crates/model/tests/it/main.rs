@@ -6,4 +6,7 @@ mod edge_objects;
 mod gateway_subnet;
 mod operations;
 mod peering_states;
+mod resolve;
 mod semantics;
+mod subnet_peering;
+mod who_may_peer;
