@@ -7,6 +7,7 @@ mod gateway_subnet;
 mod operations;
 mod peering_states;
 mod resolve;
+mod rights;
 mod semantics;
 mod subnet_peering;
 mod who_may_peer;
