@@ -2,6 +2,7 @@
 
 mod balancers;
 mod build;
+mod creation;
 mod edge_objects;
 mod gateway_subnet;
 mod operations;
