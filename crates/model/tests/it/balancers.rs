@@ -8,7 +8,7 @@ use vnetsim_model::{
 };
 use vnetsim_types::{At, NicId, Span};
 
-use crate::build::{FINE, address, block, good, hub_draft, nic, problems, public, text, vm};
+use crate::build::{FINE, address, block, good, hub_draft, nic, problems, public, subnet, text, vm, vnet};
 
 /// An internal Standard balancer with one rule, two NICs in its pool.
 fn balanced() -> Draft {
@@ -323,4 +323,22 @@ fn a_nat_gateway_has_1_to_16_public_addresses() {
     assert_eq!([with(1), with(16)], [FINE, FINE]); // OUT-05
     assert_eq!(with(17), ["OVER_LIMIT"]);
     assert_eq!(with(0), ["MISSING_PROPERTY"]);
+}
+
+#[test]
+fn a_nat_gateway_serves_one_network() {
+    let serves = |elsewhere: bool| {
+        problems(|draft| {
+            draft.public_ip_addresses.push(public("pip"));
+            draft.nat_gateways.push(NatGateway { name: text("nat"), public_ip_addresses: vec![text("pip")] });
+            let mut other = vnet("other", &["10.20.0.0/16"]);
+            other.subnets.push(subnet("snet", "10.20.0.0/24"));
+            draft.virtual_networks.push(other);
+            draft.virtual_networks[0].subnets[0].nat_gateway = Some(text("nat"));
+            let (vnet, subnet) = if elsewhere { (1, 0) } else { (0, 2) };
+            draft.virtual_networks[vnet].subnets[subnet].nat_gateway = Some(text("NAT"));
+        })
+    };
+    assert_eq!(serves(false), FINE); // OUT-05
+    assert_eq!(serves(true), ["NAT_GATEWAY_ACROSS_VNETS"]);
 }

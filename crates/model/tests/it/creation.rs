@@ -11,8 +11,8 @@ use vnetsim_model::{
 use vnetsim_types::{At, Direction};
 
 use crate::build::{
-    FINE, address, block, errors, good, hub_draft, nic, nsg, of_2017, problems, route, rule, subnet, table,
-    text, vm, vnet, warnings,
+    FINE, address, block, errors, good, hub_draft, nic, nsg, of_2017, problems, route, rule, site, subnet,
+    table, text, vm, vnet, warnings,
 };
 
 /// Codes of the problems under the rules of 2017.
@@ -527,4 +527,21 @@ fn groups_are_limited() {
     good(&draft(10, 20), Semantics::default());
     assert_eq!(errors(&draft(11, 20), Semantics::default()), ["OVER_LIMIT"]);
     assert_eq!(errors(&draft(10, 21), Semantics::default()), ["OVER_LIMIT"]);
+}
+
+/// Host bits are cut, and said.
+#[test]
+fn host_bits() {
+    let tag = problems(|draft| {
+        let prefixes = vec![block("20.38.0.1/16")];
+        draft.service_tags.push(ServiceTag { name: text("Own"), address_prefixes: prefixes });
+    });
+    assert_eq!(tag, ["HOST_BITS"]);
+    let site = problems(|draft| draft.local_network_gateways.push(site("onprem", &["192.168.1.1/16"])));
+    assert_eq!(site, ["HOST_BITS"]);
+    let twice = problems(|draft| {
+        let tag = |name: &str| ServiceTag { name: text(name), address_prefixes: vec![block("20.0.0.0/8")] };
+        draft.service_tags = vec![tag("Own"), tag("OWN")];
+    });
+    assert_eq!(twice, ["DUPLICATE_NAME"]);
 }
