@@ -39,7 +39,7 @@ fn benches(c: &mut Criterion) {
     let timeline: Vec<Change> = scenario
         .timeline
         .iter()
-        .map(|op| Change { at: op.at, operation: op.operation.clone(), span: op.span })
+        .map(|op| Change { at: op.at, name: None, operation: op.operation.clone(), span: op.span })
         .collect();
     c.bench_function("run/hub-and-spoke", |b| {
         b.iter(|| vnetsim_sim::run(network.clone(), &scenario.traffic, &timeline, &mut NoObserver));

@@ -96,7 +96,7 @@ pub(crate) fn shared_out(network: &Network, nic: NicId) -> Option<SharedOut> {
 
 fn by_outbound_rule(network: &Network, lb: &LoadBalancer, nic: NicId) -> Option<SharedOut> {
     lb.outbound_rules.iter().find_map(|rule| {
-        let place = place_in(lb, rule.pool, nic)?;
+        let place = place_in(network, lb, rule.pool, nic)?;
         let addresses: Vec<IpAddr> = rule.frontends.iter().map(|f| lb.frontends[*f].address).collect();
         let ports = rule.ports.unwrap_or_else(|| ports_for(network, lb.pools[rule.pool].len()));
         Some(share(addresses, place, ports))
@@ -107,15 +107,17 @@ fn by_rule(network: &Network, lb: &LoadBalancer, nic: NicId) -> Option<SharedOut
     lb.rules.iter().filter(|rule| !rule.disable_outbound_snat).find_map(|rule| {
         let frontend = &lb.frontends[rule.frontend];
         let LbTarget::Pool(pool) = rule.target else { return None };
-        let place = place_in(lb, pool, nic)?;
+        let place = place_in(network, lb, pool, nic)?;
         let public = frontend.vnet.is_none();
         public.then(|| share(vec![frontend.address], place, ports_for(network, lb.pools[pool].len())))
     })
 }
 
-/// Position of the primary ipConfiguration of `nic` in a pool; others get no ports (OUT-04).
-fn place_in(lb: &LoadBalancer, pool: usize, nic: NicId) -> Option<usize> {
-    lb.pools[pool].iter().position(|member| *member == (nic, 0))
+/// Position in a pool of the first ipConfiguration of `nic` of either family; others get no ports (OUT-04).
+fn place_in(network: &Network, lb: &LoadBalancer, pool: usize, nic: NicId) -> Option<usize> {
+    let all = &network[nic].ip_configurations;
+    let first = |ix: usize| !all[..ix].iter().any(|c| c.address.is_ipv4() == all[ix].address.is_ipv4());
+    lb.pools[pool].iter().position(|(member, ix)| *member == nic && first(*ix))
 }
 
 fn share(addresses: Vec<IpAddr>, place: usize, ports: u16) -> SharedOut {

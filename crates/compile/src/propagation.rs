@@ -23,6 +23,8 @@ pub(crate) enum Taught {
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct Path {
     length: usize,
+    /// Announced, not configured.
+    bgp: bool,
     through: Vec<GatewayId>,
 }
 
@@ -78,29 +80,24 @@ impl<'a> Propagation<'a> {
         }
         for (_, connection, end) in self.network.connections_of(gateway).filter(|(_, c, _)| c.up) {
             match end {
-                ConnectionEnd::Site(site) => self.from_site(&mut table, gateway, site, connection.bgp),
+                ConnectionEnd::Site(site) => self.site_teaches(&mut table, gateway, site, connection.bgp),
                 ConnectionEnd::Gateway(other) => {
-                    self.from_gateway(&mut table, gateway, other, connection.bgp);
+                    self.gateway_teaches(&mut table, gateway, other, connection.bgp);
                 }
             }
         }
         if let Some(server) = self.branch_server(gateway) {
             for peer in running_peers(self.network, server) {
                 for route in accepted(&self.network[server].peers[peer]) {
-                    self.add(
-                        &mut table,
-                        gateway,
-                        route.prefix.value,
-                        Taught::Hub,
-                        route.as_path.len() + 1,
-                        &[],
-                    );
+                    let path = Path { length: route.as_path.len() + 1, bgp: true, through: Vec::new() };
+                    self.add(&mut table, gateway, route.prefix.value, Taught::Hub, path);
                 }
             }
             for sibling in self.siblings(gateway) {
                 for ((prefix, from), path) in &self.tables[sibling.ix()] {
                     if matches!(from, Taught::Beyond(_)) && !path.through.contains(&gateway) {
-                        self.add(&mut table, gateway, *prefix, Taught::Hub, path.length + 1, &path.through);
+                        let path = Path { length: path.length + 1, bgp: true, through: path.through.clone() };
+                        self.add(&mut table, gateway, *prefix, Taught::Hub, path);
                     }
                 }
             }
@@ -108,15 +105,17 @@ impl<'a> Propagation<'a> {
         table
     }
 
-    fn from_site(&self, table: &mut Table, gateway: GatewayId, site: SiteId, bgp: bool) {
+    fn site_teaches(&self, table: &mut Table, gateway: GatewayId, site: SiteId, bgp: bool) {
         let end = ConnectionEnd::Site(site);
         let known = &self.network[site];
         for prefix in &known.prefixes {
-            self.add(table, gateway, prefix.value, Taught::Beyond(end), 0, &[]);
+            let path = Path { length: 0, bgp: known.kind == SiteKind::Circuit, through: Vec::new() };
+            self.add(table, gateway, prefix.value, Taught::Beyond(end), path);
         }
         if bgp {
             for prefix in &known.advertised {
-                self.add(table, gateway, prefix.value, Taught::Beyond(end), 1, &[]);
+                let path = Path { length: 1, bgp: true, through: Vec::new() };
+                self.add(table, gateway, prefix.value, Taught::Beyond(end), path);
             }
         }
         if known.kind == SiteKind::Circuit {
@@ -128,13 +127,14 @@ impl<'a> Propagation<'a> {
     }
 
     /// GW-05, GW-09: a neighbour's network, and over BGP what the neighbour knows itself.
-    fn from_gateway(&self, table: &mut Table, gateway: GatewayId, other: GatewayId, bgp: bool) {
+    fn gateway_teaches(&self, table: &mut Table, gateway: GatewayId, other: GatewayId, bgp: bool) {
         let end = ConnectionEnd::Gateway(gateway);
         if bgp {
             self.take(table, gateway, other, end, 1);
         } else {
             for prefix in self.served(other) {
-                self.add(table, gateway, prefix, Taught::Beyond(ConnectionEnd::Gateway(other)), 0, &[other]);
+                let path = Path { length: 0, bgp: false, through: vec![other] };
+                self.add(table, gateway, prefix, Taught::Beyond(ConnectionEnd::Gateway(other)), path);
             }
         }
     }
@@ -145,26 +145,18 @@ impl<'a> Propagation<'a> {
             if !path.through.contains(&gateway) {
                 let from = Taught::Beyond(ConnectionEnd::Gateway(other));
                 let through: Vec<GatewayId> = path.through.iter().copied().chain([other]).collect();
-                self.add(table, gateway, prefix, from, path.length + more, &through);
+                let path = Path { length: path.length + more, bgp: true, through };
+                self.add(table, gateway, prefix, from, path);
             }
         }
     }
 
-    /// Keeps the shortest path per origin. GW-10: what lies inside the own network is refused.
-    fn add(
-        &self,
-        table: &mut Table,
-        gateway: GatewayId,
-        prefix: IpNet,
-        from: Taught,
-        length: usize,
-        through: &[GatewayId],
-    ) {
+    /// Keeps the shortest path per origin. GW-10: what is announced and lies inside the own network is refused.
+    fn add(&self, table: &mut Table, gateway: GatewayId, prefix: IpNet, from: Taught, path: Path) {
         let space = &self.network[self.network[gateway].vnet].address_space;
-        if space.iter().any(|block| block.contains(&prefix)) {
+        if path.bgp && space.iter().any(|block| block.contains(&prefix)) {
             return;
         }
-        let path = Path { length, through: through.to_vec() };
         let known = table.entry((prefix, from)).or_insert_with(|| path.clone());
         if path.length < known.length {
             *known = path;
@@ -172,16 +164,20 @@ impl<'a> Propagation<'a> {
     }
 
     /// GW-09: what `gateway` tells the neighbour at `end`: its own network, those that borrow it, and what it
-    /// knows from elsewhere. A default never goes on (FE-02). A circuit is told nothing of other tunnels
+    /// knows from elsewhere, but for what was announced and overlaps the own network. A default never goes on
+    /// (FE-02). A circuit is told nothing of other tunnels
     /// unless a route server joins them (GW-13).
     fn exports(&self, gateway: GatewayId, end: ConnectionEnd) -> Vec<(IpNet, Path)> {
-        let own = self.served(gateway).into_iter().map(|p| (p, Path { length: 0, through: Vec::new() }));
+        let home = |prefix| (prefix, Path { length: 0, bgp: true, through: Vec::new() });
+        let own = self.served(gateway).into_iter().map(home);
+        let space = &self.network[self.network[gateway].vnet].address_space;
+        let overlaps = |prefix: &IpNet| space.iter().any(|b| b.contains(prefix) || prefix.contains(&b.value));
         let mut all: Vec<(IpNet, Path)> = own.collect();
         let express = self.network[gateway].kind == GatewayType::ExpressRoute;
         for ((prefix, from), path) in &self.tables[gateway.ix()] {
             let goes_on = match from {
                 Taught::Hub => true,
-                Taught::Beyond(origin) => !express && *origin != end,
+                Taught::Beyond(origin) => !express && *origin != end && !(path.bgp && overlaps(prefix)),
             };
             if goes_on && prefix.prefix_len() > 0 {
                 all.push((*prefix, path.clone()));
@@ -195,7 +191,7 @@ impl<'a> Propagation<'a> {
         let network = self.network;
         let home = network[gateway].vnet;
         let mut all: Vec<IpNet> = network[home].address_space.iter().map(|p| p.value).collect();
-        for (_, link) in network.connected_links_of(home) {
+        for (_, link) in network.connected_links_of(home).filter(|_| network[gateway].is_lent()) {
             let borrower = network.borrowed_gateway_link(link.remote.value);
             if borrower.is_some_and(|(_, back)| back.remote.value == home) {
                 all.extend(crate::peered_prefixes(network, link));
@@ -230,6 +226,23 @@ impl<'a> Propagation<'a> {
         there.filter(|gateway| !self.network[*gateway].deleted)
     }
 
+    /// Does every working connection of `site` tell it what it leads to?
+    pub(crate) fn all_teach(&self, site: SiteId) -> bool {
+        let connections = self.network.connections().iter();
+        let mut ours = connections.filter(|c| !c.deleted && c.up && c.end == ConnectionEnd::Site(site));
+        ours.all(|c| c.bgp || self.network[site].kind != SiteKind::LocalNetworkGateway)
+    }
+
+    /// The gateways of `site`, those of connections without BGP first.
+    pub(crate) fn untaught(&self, site: SiteId) -> impl Iterator<Item = GatewayId> {
+        let ours = |bgp: bool| {
+            let all = self.network.connections().iter();
+            all.filter(move |c| !c.deleted && c.up && c.bgp == bgp && c.end == ConnectionEnd::Site(site))
+        };
+        let all = ours(false).chain(ours(true)).map(|c| c.gateway);
+        all.filter(|gateway| !self.network[*gateway].deleted)
+    }
+
     /// What lies beyond the connections of `gateway`, best path per prefix, longest prefix first.
     pub(crate) fn beyond(&self, gateway: GatewayId) -> Vec<(IpNet, ConnectionEnd)> {
         let table = &self.tables[gateway.ix()];
@@ -247,13 +260,14 @@ impl<'a> Propagation<'a> {
         all
     }
 
-    /// What `site` is told by BGP, with the gateway that tells it; `None` when no connection of it uses BGP.
+    /// What `site` is told by BGP or at connect time, with the gateway that tells it; `None` when nothing tells it anything.
     pub(crate) fn told(&self, site: SiteId) -> Option<Vec<(IpNet, GatewayId)>> {
         let end = ConnectionEnd::Site(site);
         let mut told: Option<Vec<(IpNet, GatewayId)>> = None;
-        let circuit = self.network[site].kind == SiteKind::Circuit;
+        // GW-20: clients get routes when they connect, though not to each other.
+        let always = self.network[site].kind != SiteKind::LocalNetworkGateway;
         for connection in self.network.connections().iter().filter(|c| !c.deleted && c.up && c.end == end) {
-            if connection.bgp || circuit {
+            if connection.bgp || always {
                 let exports = self.exports(connection.gateway, end);
                 told.get_or_insert_default()
                     .extend(exports.into_iter().map(|(prefix, _)| (prefix, connection.gateway)));
@@ -269,10 +283,10 @@ impl<'a> Propagation<'a> {
         let network = self.network;
         let Some(lender) = lender(network, vnet) else { return Vec::new() };
         let mut offers: Vec<Learned> = Vec::new();
-        for (id, gateway) in network.gateways_of(lender) {
+        for (id, gateway) in network.gateways_of(lender).filter(|(_, g)| lender == vnet || g.is_lent()) {
             for ((prefix, from), path) in &self.tables[id.ix()] {
-                let Taught::Beyond(end) = from else { continue };
-                let printed = self.printed(id, *end);
+                let Taught::Beyond(_) = from else { continue };
+                let printed = self.printed(id, path.bgp);
                 offers.extend(printed.into_iter().map(|printed| Learned {
                     prefix: *prefix,
                     hop: Hop::Gateway(id),
@@ -297,11 +311,10 @@ impl<'a> Propagation<'a> {
         best(network, preference, offers)
     }
 
-    /// RT-06: the public address of a gateway for static prefixes (the documented sample), otherwise the private
+    /// RT-06: the public address of a gateway for configured prefixes (the documented sample), otherwise the private
     /// address of each instance.
-    fn printed(&self, gateway: GatewayId, end: ConnectionEnd) -> Vec<IpAddr> {
+    fn printed(&self, gateway: GatewayId, bgp: bool) -> Vec<IpAddr> {
         let instances = &self.network[gateway].instances;
-        let bgp = self.network.connections_of(gateway).any(|(_, c, e)| e == end && c.bgp);
         match instances.as_slice() {
             [one] if !bgp => vec![one.public_address.unwrap_or(one.address)],
             all => all.iter().map(|i| i.address).collect(),

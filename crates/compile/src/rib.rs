@@ -11,8 +11,8 @@ use std::{
 use vnetsim_data::Data;
 use vnetsim_dataplane::{Appliance, NextHop};
 use vnetsim_model::{
-    AddressOwner, BgpVsPeering, DeploymentModel, GatewayType, Network, NoneRoutesOnDefaultOverride,
-    UserNextHop,
+    AddressOwner, BgpVsPeering, DeploymentModel, Gateway, GatewayType, Network, NoneRoutesOnDefaultOverride,
+    PeeringScope, UserNextHop, VpnType,
 };
 use vnetsim_types::{
     GatewayId, IpNet, PeeringId, PrivateEndpointId, RouteIx, RouteServerId, RouteTableId, Span, SubnetId,
@@ -124,16 +124,16 @@ pub(crate) struct Sources<'a> {
 /// same routes without user-defined ones.
 pub(crate) fn routes(sources: &Sources<'_>, subnet: SubnetId, base: usize, with_user: bool) -> Vec<RibRoute> {
     let Sources { network, owners, propagation } = *sources;
-    let mut rib = Rib { network, owners, propagation, subnet, vnet: network[subnet].vnet, rows: Vec::new() };
+    let vnet = network[subnet].vnet;
+    let table = network[subnet].route_table.as_ref().filter(|_| with_user).map(|table| table.value);
+    let mut rib = Rib { network, owners, propagation, subnet, vnet, table, rows: Vec::new() };
     rib.own_space();
     rib.peerings();
     rib.learned();
     rib.service_endpoints();
     rib.private_endpoints();
     rib.defaults();
-    if with_user {
-        rib.user_routes();
-    }
+    rib.user_routes();
     rib.withhold();
     rib.sort();
     rib.displace_endpoints(base);
@@ -147,6 +147,7 @@ struct Rib<'a> {
     propagation: &'a Propagation<'a>,
     subnet: SubnetId,
     vnet: VnetId,
+    table: Option<RouteTableId>,
     rows: Vec<RibRoute>,
 }
 
@@ -205,7 +206,7 @@ impl Rib<'_> {
             let (hop, origin) = match hop {
                 Hop::Gateway(gateway) => (NextHop::Gateway(gateway), RouteOrigin::Gateway(gateway)),
                 Hop::Appliance(server, peer) => {
-                    (NextHop::Appliance(self.appliance(printed)), RouteOrigin::RouteServer(server, peer))
+                    (NextHop::Learned(self.appliance(printed)), RouteOrigin::RouteServer(server, peer))
                 }
             };
             let kind = NextHopType::VirtualNetworkGateway;
@@ -265,13 +266,14 @@ impl Rib<'_> {
 
     fn user_routes(&mut self) {
         let network = self.network;
-        let Some(table) = &network[self.subnet].route_table else { return };
-        for route in &network[table.value].routes {
-            let (kind, hop) = self.user_next_hop(route.next_hop);
+        let Some(table) = self.table else { return };
+        for route in &network[table].routes {
+            let default = route.prefixes.iter().any(|prefix| prefix.prefix_len() == 0);
+            let (kind, hop) = self.user_next_hop(route.next_hop, default);
             let line = self.rows.len() as u32;
             for prefix in &route.prefixes {
                 let origin = RouteOrigin::User {
-                    table: table.value,
+                    table,
                     name: route.name.value.clone(),
                     tag: route.tag.clone(),
                     span: route.span,
@@ -287,25 +289,31 @@ impl Rib<'_> {
         }
     }
 
-    fn user_next_hop(&self, hop: UserNextHop) -> (NextHopType, NextHop) {
+    fn user_next_hop(&self, hop: UserNextHop, default: bool) -> (NextHopType, NextHop) {
         match hop {
             UserNextHop::VirtualAppliance(ip) => {
                 (NextHopType::VirtualAppliance, NextHop::Appliance(self.appliance(ip)))
             }
-            UserNextHop::VirtualNetworkGateway => (NextHopType::VirtualNetworkGateway, self.named_gateway()),
+            UserNextHop::VirtualNetworkGateway => {
+                (NextHopType::VirtualNetworkGateway, self.named_gateway(default))
+            }
             UserNextHop::VnetLocal => (NextHopType::VnetLocal, NextHop::VnetLocal),
             UserNextHop::Internet => (NextHopType::Internet, NextHop::Internet),
             UserNextHop::None => (NextHopType::None, NextHop::None),
         }
     }
 
-    /// RT-27: a VPN gateway, and no ExpressRoute gateway beside it.
-    fn named_gateway(&self) -> NextHop {
+    /// RT-27: a VPN gateway, and no ExpressRoute gateway beside it; a default route needs a route-based one.
+    fn named_gateway(&self, default: bool) -> NextHop {
         let lender = lender(self.network, self.vnet);
         let gateways = lender.into_iter().flat_map(|vnet| self.network.gateways_of(vnet));
-        let all: Vec<GatewayId> = gateways.map(|(id, _)| id).collect();
+        let ours = gateways.filter(|(_, g)| lender == Some(self.vnet) || g.is_lent());
+        let all: Vec<GatewayId> = ours.map(|(id, _)| id).collect();
         let express = all.iter().any(|id| self.network[*id].kind == GatewayType::ExpressRoute);
-        match all.iter().find(|id| self.network[**id].kind == GatewayType::Vpn) {
+        let fits = |gateway: &Gateway| {
+            gateway.kind == GatewayType::Vpn && !(default && gateway.vpn_type == VpnType::PolicyBased)
+        };
+        match all.iter().find(|id| fits(&self.network[**id])) {
             Some(vpn) if !express => NextHop::Gateway(*vpn),
             _ => NextHop::GatewayUnavailable,
         }
@@ -316,7 +324,14 @@ impl Rib<'_> {
         let network = self.network;
         let mut home = network[self.vnet].address_space.iter().any(|p| p.contains(&ip)).then_some(self.vnet);
         for (_, link) in network.connected_links_of(self.vnet) {
-            if peered_prefixes(network, link).iter().any(|p| p.contains(&ip)) {
+            // Subnet peering leaves the rest of the peer where it is (PEER-26): its addresses are within reach.
+            let there = match link.scope {
+                PeeringScope::Complete => peered_prefixes(network, link).iter().any(|p| p.contains(&ip)),
+                PeeringScope::Subnets { .. } => {
+                    network[link.remote.value].address_space.iter().any(|p| p.contains(&ip))
+                }
+            };
+            if there {
                 home = home.or(Some(link.remote.value));
             }
         }
@@ -325,15 +340,18 @@ impl Rib<'_> {
         match self.owners[home.ix()].get(&ip).copied() {
             Some(AddressOwner::Nic(nic)) => Appliance::Nic(nic),
             Some(AddressOwner::Frontend(lb, frontend)) => Appliance::Balancer { lb, frontend, global },
-            Some(AddressOwner::Gateway(gateway)) => Appliance::Gateway(gateway),
+            // FE-17 shows VPN gateways only.
+            Some(AddressOwner::Gateway(gateway)) => match network[gateway].kind {
+                GatewayType::Vpn => Appliance::Gateway(gateway),
+                GatewayType::ExpressRoute => Appliance::Unknown,
+            },
             Some(AddressOwner::PrivateEndpoint(_) | AddressOwner::RouteServer(_)) | None => Appliance::Nobody,
         }
     }
 
     /// Takes out what Azure does not list at all.
     fn withhold(&mut self) {
-        let table = self.network[self.subnet].route_table.as_ref();
-        let no_learning = table.is_some_and(|t| self.network[t.value].disable_bgp_route_propagation.value);
+        let no_learning = self.table.is_some_and(|t| self.network[t].disable_bgp_route_propagation.value);
         let system_wins = self.network.semantics().bgp_vs_peering == BgpVsPeering::SystemWins;
         for ix in 0..self.rows.len() {
             let row = &self.rows[ix];

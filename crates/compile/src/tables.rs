@@ -299,10 +299,13 @@ fn sites(network: &Network, propagation: &Propagation<'_>) -> Vec<SiteTable> {
         let told = propagation.told(id);
         let known = match (&site.known_prefixes, &told) {
             (Some(list), _) => Some(list.iter().copied().collect()),
-            (None, Some(told)) => Some(told.iter().map(|(prefix, _)| *prefix).collect()),
-            (None, None) => None,
+            // A connection without BGP is configured by hand, for everything.
+            (None, Some(told)) if propagation.all_teach(id) => {
+                Some(told.iter().map(|(prefix, _)| *prefix).collect())
+            }
+            (None, _) => None,
         };
-        let untaught: Vec<GatewayId> = propagation.gateways_of_site(id).collect();
+        let untaught: Vec<GatewayId> = propagation.untaught(id).collect();
         let mut routes = told.unwrap_or_default();
         routes.extend(untaught.iter().flat_map(|g| propagation.served(*g).into_iter().map(|p| (p, *g))));
         routes.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.prefix_len()));

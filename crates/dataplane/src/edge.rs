@@ -174,6 +174,11 @@ impl Edge {
         verdict
     }
 
+    /// `packet` is an answer to a connection that left by a shared address.
+    pub fn is_answer(&self, packet: &Packet) -> bool {
+        self.sessions.contains_key(&packet.headers.flow_key())
+    }
+
     fn translate_in<O: Observer>(&mut self, cx: &mut Context<'_, O>, packet: &mut Packet) -> EdgeIn {
         let key = packet.headers.flow_key();
         let session = self.sessions.get_mut(&key).filter(|session| session.lives(cx.now)).map(|session| {
@@ -184,7 +189,7 @@ impl Edge {
         let (nic, ip, port) = match (session, cx.tables.public.get(&key.dst)) {
             (Some(session), _) => session,
             (None, Some(PublicOwner::Nic(nic, ip))) => {
-                packet.entered = Some(Entered { address: key.dst, port: None, public: true });
+                packet.entered = Some(Entered { address: key.dst, port: None, edge: true });
                 (*nic, *ip, None)
             }
             (None, Some(PublicOwner::Frontend(lb, frontend))) => {

@@ -4,7 +4,7 @@
 //! record only says that the NSGs of this NIC need not be asked; routes are looked up per packet
 //! (RT-34). Owned by a switch. Full is an ordinary answer (FLOW-02).
 
-use std::collections::HashMap;
+use std::{collections::HashMap, hash::Hash};
 
 use vnetsim_types::{Direction, FlowKey, FlowState, NicId, SimTime, limits::FLOW_RECORDS_PER_NIC_MAX};
 
@@ -12,11 +12,17 @@ use vnetsim_packet::{L4, TcpFlags};
 
 use crate::Entered;
 
-/// Flow records of the NICs of one virtual network.
-#[derive(Clone, Debug, Default)]
-pub struct FlowTable {
-    records: HashMap<(NicId, FlowKey), Record>,
-    per_nic: HashMap<NicId, usize>,
+/// Flow records of the NICs, or the private endpoints, of one virtual network.
+#[derive(Clone, Debug)]
+pub struct FlowTable<Owner = NicId> {
+    records: HashMap<(Owner, FlowKey), Record>,
+    held: HashMap<Owner, usize>,
+}
+
+impl<Owner> Default for FlowTable<Owner> {
+    fn default() -> Self {
+        Self { records: HashMap::new(), held: HashMap::new() }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +44,7 @@ pub struct Hit {
     pub entered: Option<Entered>,
 }
 
-/// The table has no room for another record of this NIC.
+/// The table has no room for another record of this owner.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Full;
 
@@ -50,22 +56,22 @@ fn local_key(direction: Direction, key: FlowKey) -> FlowKey {
     }
 }
 
-impl FlowTable {
+impl<Owner: Copy + Eq + Hash> FlowTable<Owner> {
     /// The live record that a packet belongs to. U-13: records end by RST, by FIN from both sides, or idle.
     pub fn hit(
         &mut self,
         now: SimTime,
         idle_max: SimTime,
-        nic: NicId,
+        owner: Owner,
         direction: Direction,
         key: FlowKey,
         l4: &L4,
     ) -> Option<Hit> {
-        let slot = (nic, local_key(direction, key));
+        let slot = (owner, local_key(direction, key));
         let record = self.records.get_mut(&slot)?;
         if record.closed || now.since(record.last_seen) > idle_max {
             self.records.remove(&slot);
-            *self.per_nic.entry(nic).or_default() -= 1;
+            *self.held.entry(owner).or_default() -= 1;
             return None;
         }
         record.last_seen = now;
@@ -73,22 +79,22 @@ impl FlowTable {
         Some(Hit { state: record.state, entered: record.entered })
     }
 
-    /// Adds a record for a packet that the NSGs of `nic` let pass.
+    /// Adds a record for a packet that the NSGs of `owner` let pass.
     pub fn open(
         &mut self,
         now: SimTime,
         idle_max: SimTime,
-        nic: NicId,
+        owner: Owner,
         direction: Direction,
         key: FlowKey,
         l4: &L4,
         entered: Option<Entered>,
     ) -> Result<(), Full> {
-        let count = self.per_nic.entry(nic).or_default();
+        let count = self.held.entry(owner).or_default();
         if *count >= FLOW_RECORDS_PER_NIC_MAX {
             self.records
-                .retain(|(owner, _), r| *owner != nic || !(r.closed || now.since(r.last_seen) > idle_max));
-            *count = self.records.keys().filter(|(owner, _)| *owner == nic).count();
+                .retain(|(other, _), r| *other != owner || !(r.closed || now.since(r.last_seen) > idle_max));
+            *count = self.records.keys().filter(|(other, _)| *other == owner).count();
             if *count >= FLOW_RECORDS_PER_NIC_MAX {
                 return Err(Full);
             }
@@ -97,14 +103,14 @@ impl FlowTable {
         let state = FlowState { created: now, opened: direction };
         let mut record = Record { state, last_seen: now, fin: [false; 2], closed: false, entered };
         record.note(direction, l4);
-        self.records.insert((nic, local_key(direction, key)), record);
+        self.records.insert((owner, local_key(direction, key)), record);
         Ok(())
     }
 
     /// Ends every record (NSG-14 `flush`).
     pub fn clear(&mut self) {
         self.records.clear();
-        self.per_nic.clear();
+        self.held.clear();
     }
 
     /// Records held, expired ones included.

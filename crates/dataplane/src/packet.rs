@@ -65,8 +65,8 @@ pub struct Entered {
     pub address: IpAddr,
     /// The port that the sender meant; `None` where the translation left ports alone.
     pub port: Option<u16>,
-    /// The address is public: answers leave by the internet edge, which undoes the translation.
-    pub public: bool,
+    /// The internet edge undoes it, not the host (ADDR-18).
+    pub edge: bool,
 }
 
 /// Who receives a leg.

@@ -54,6 +54,7 @@ impl<O: Observer> Context<'_, O> {
 #[derive(Clone, Debug, Default)]
 pub struct Switch {
     flows: FlowTable,
+    endpoint_flows: FlowTable<PrivateEndpointId>,
     backends: Backends,
     buckets: Buckets,
     epoch: u32,
@@ -91,6 +92,7 @@ impl Switch {
         let entered = nsg::check(cx, &mut self.flows, nic, Direction::Outbound, packet)?;
         self.buckets.charge(cx.now, port, packet)?;
         answer_as_frontend(cx, nic, entered, packet);
+        mtu::fabric(tables, packet);
         let next_hop = route::choose(cx, port.subnet, &tables.subnets[port.subnet.ix()].lpm, packet)?;
         let sender = Sender { vnet: port.vnet, nic: Some(nic), entered };
         let end = route::resolve(cx, &mut self.backends, sender, next_hop, packet)?;
@@ -137,9 +139,10 @@ impl Switch {
         id: PrivateEndpointId,
         packet: &mut Packet,
     ) -> Result<(), DropReason> {
+        self.refresh(cx.tables);
         let subnet = cx.tables.endpoints[id.ix()].subnet;
-        let verdict =
-            peering::cross(cx, origin, subnet, packet).and_then(|()| nsg::check_endpoint(cx, id, packet));
+        let verdict = peering::cross(cx, origin, subnet, packet)
+            .and_then(|()| nsg::check_endpoint(cx, &mut self.endpoint_flows, id, packet));
         cx.report_drop(packet, Place::PrivateEndpoint(id), &verdict);
         verdict
     }
@@ -165,6 +168,7 @@ impl Switch {
             self.epoch = tables.epoch;
             if tables.settings.flush_flows {
                 self.flows.clear();
+                self.endpoint_flows.clear();
             }
         }
     }
@@ -175,14 +179,14 @@ impl Switch {
     }
 }
 
-/// LB-03: an answer to a connection that came by an internal frontend leaves with the frontend's address.
+/// LB-03: an answer to a connection that came by a frontend leaves with the frontend's address.
 fn answer_as_frontend<O: Observer>(
     cx: &mut Context<'_, O>,
     nic: NicId,
     entered: Option<Entered>,
     packet: &mut Packet,
 ) {
-    let Some(entered) = entered.filter(|e| !e.public) else { return };
+    let Some(entered) = entered.filter(|e| !e.edge) else { return };
     if set_source(&mut packet.frame, &mut packet.headers, entered.address, entered.port).is_ok() {
         cx.report(packet, Step::Rewritten { nic, key: packet.headers.flow_key() });
     }

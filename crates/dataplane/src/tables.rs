@@ -196,6 +196,8 @@ pub enum NextHop {
     },
     /// Hand to an appliance, packet unchanged (RT-16).
     Appliance(Appliance),
+    /// An appliance that a route server learned the prefix from.
+    Learned(Appliance),
     /// Hand to a virtual network gateway.
     Gateway(GatewayId),
     /// Names the gateway, but no usable one serves the subnet (RT-27).
@@ -228,6 +230,8 @@ pub enum Appliance {
     },
     /// An instance of a gateway (FE-17).
     Gateway(GatewayId),
+    /// What this owner does with a packet for somebody else is not known.
+    Unknown,
     /// The address is in reachable space, but nobody has it (RT-19).
     Nobody,
     /// The address is not in reachable space (RT-20).

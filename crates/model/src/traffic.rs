@@ -99,12 +99,13 @@ impl Network {
         Ok(Endpoint { place, address })
     }
 
-    /// The site whose longest prefix, configured or advertised, holds `address`; the first of equals.
+    /// The site whose longest prefix, configured or advertised, holds `address`; the first of equals. A site that
+    /// announces a default knows a way, it does not own every address (GW-14).
     pub fn site_of(&self, address: IpAddr) -> Option<SiteId> {
         let mut best: Option<(u8, SiteId)> = None;
         for (ix, site) in self.sites.iter().enumerate() {
             let prefixes = site.prefixes.iter().chain(&site.advertised);
-            for prefix in prefixes.filter(|p| p.contains(&address)) {
+            for prefix in prefixes.filter(|p| p.prefix_len() > 0 && p.contains(&address)) {
                 if best.is_none_or(|(len, _)| prefix.prefix_len() > len) {
                     best = Some((prefix.prefix_len(), SiteId::new(ix)));
                 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use vnetsim_types::{Direction, DropReason, IpNet, LbId, NicId, Place, SubnetId, VnetId};
+use vnetsim_types::{Direction, DropReason, IpNet, LbId, NicId, Place, PrivateEndpointId, SubnetId, VnetId};
 
 /// Where a route comes from (RT-11).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -34,6 +34,8 @@ pub enum NextHopType {
     None,
     /// A platform service reached through a service endpoint.
     VirtualNetworkServiceEndpoint,
+    /// A private endpoint.
+    InterfaceEndpoint,
 }
 
 /// One row of the effective routes of a subnet.
@@ -134,6 +136,17 @@ pub enum OracleHop {
         nic: NicId,
         /// Direction at the NIC.
         direction: Direction,
+        /// The NSG's name.
+        nsg: String,
+        /// The rule's name.
+        rule: String,
+        /// Its verdict.
+        allowed: bool,
+    },
+    /// A rule of the NSG of a private endpoint's subnet decided about an inbound packet (NSG-25).
+    EndpointNsg {
+        /// The private endpoint.
+        endpoint: PrivateEndpointId,
         /// The NSG's name.
         nsg: String,
         /// The rule's name.

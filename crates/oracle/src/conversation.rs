@@ -1,34 +1,46 @@
 //! A whole conversation at one instant, starting with empty tables.
 
 use vnetsim_model::{Network, Traffic};
-use vnetsim_types::{DropReason, FlowKey, IpProtocol, LbId, NicId, Place};
+use vnetsim_types::{DropReason, FlowKey, IpProtocol, Place};
 
 use crate::{
     answer::{OracleConversation, OraclePacket, Outcome, PacketDirection},
+    choice::{Choose, Decide, Question},
     guest::guest_route,
+    mtu::packet_size,
     topology::runs,
-    world::{Choose, Kind, Next, Packet, World},
+    world::{Kind, Next, Packet, World},
 };
 
-/// FAB-15: what guests, sites and the internet send with.
-const TTL_INITIAL: u8 = 64;
-
-/// The first conversation of `traffic`: SYN, SYN-ACK and ACK for TCP, else request and reply. Each packet is
-/// sent only if the one before arrived. Of several healthy backends the first is taken.
+/// The first conversation of `traffic`: SYN, SYN-ACK and ACK for TCP, else one packet and its answer. Each packet is
+/// sent only if the one before arrived. Where several backends or ways are allowed the first is taken.
 pub fn conversation(network: &Network, traffic: &Traffic) -> OracleConversation {
-    let first = |_: &FlowKey, _: LbId, healthy: &[NicId]| healthy[0];
-    conversation_with(network, traffic, &first)
+    conversation_deciding(network, traffic, &|_, _| 0)
 }
 
 /// [`conversation`] with a choice among several healthy backends, such as the real pipeline's.
 pub fn conversation_with(network: &Network, traffic: &Traffic, choose: Choose<'_>) -> OracleConversation {
-    let mut talk = Talk { world: World::new(network, choose), packets: Vec::new() };
+    conversation_deciding(network, traffic, &|key, question| match question {
+        Question::Backend { lb, allowed } => {
+            let chosen = choose(key, lb, allowed);
+            allowed.iter().position(|nic| *nic == chosen).unwrap_or(0)
+        }
+        _ => 0,
+    })
+}
+
+/// [`conversation`] with an answer to everything that Azure leaves to a hash, such as the real pipeline's.
+pub fn conversation_deciding(network: &Network, traffic: &Traffic, decide: Decide<'_>) -> OracleConversation {
+    let world = World::new(network, decide);
+    let mut talk = Talk { world, traffic, packets: Vec::new() };
     talk.hold(traffic);
     OracleConversation { packets: talk.packets }
 }
 
 struct Talk<'a> {
     world: World<'a>,
+    /// What both ends send alike: time to live (FAB-15), size, DF.
+    traffic: &'a Traffic,
     packets: Vec<OraclePacket>,
 }
 
@@ -44,7 +56,7 @@ impl Talk<'_> {
                 return;
             }
             Place::Nic(nic) => Next::Leave(nic),
-            Place::Gateway(_) | Place::Site(_) | Place::Internet => Next::Enter(opener),
+            _ => Next::Enter(opener),
         };
         let key = first_key(traffic);
         let tcp = key.protocol == IpProtocol::TCP;
@@ -53,9 +65,8 @@ impl Talk<'_> {
         let Some((receiver, received)) = self.send(PacketDirection::Forward, request, key, start) else {
             return;
         };
-        let answers = key.protocol.has_ports() || key.protocol.is_icmp();
-        if !answers {
-            return; // ESP and AH: one packet
+        if traffic.one_way {
+            return;
         }
         let answer = received.reversed();
         let start = self.leaving(receiver, answer);
@@ -83,9 +94,19 @@ impl Talk<'_> {
         key: FlowKey,
         start: Next,
     ) -> Option<(Place, FlowKey)> {
-        let (entered, hops) = (Vec::new(), Vec::new());
-        let mut packet = Packet { key, kind, ttl: TTL_INITIAL, entered, hops };
-        let outcome = self.world.carry(&mut packet, start);
+        let said = self.traffic;
+        let mut packet = Packet {
+            key,
+            kind,
+            ttl: said.ttl,
+            size: packet_size(&key, said.payload_bytes),
+            dont_fragment: said.dont_fragment,
+            fragments: false,
+            entered: Vec::new(),
+            entered_by: None,
+            hops: Vec::new(),
+        };
+        let outcome = self.world.send(&mut packet, start);
         self.packets.push(OraclePacket { direction, hops: packet.hops, outcome });
         match outcome {
             Outcome::Delivered { at, .. } => Some((at, packet.key)),

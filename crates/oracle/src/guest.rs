@@ -2,12 +2,13 @@
 
 use std::net::IpAddr;
 
-use vnetsim_model::{Network, Role, Snat};
+use vnetsim_model::{Access, Guest, Network, PolicyRule, Role, Snat};
 use vnetsim_types::{DropReason, FlowKey, IpProtocol, NicId, Place, ProtoPort, VmId};
 
 use crate::{
     answer::OracleHop,
-    topology::{in_own_space, is_private},
+    balancer::floats_to,
+    topology::{in_own_space, is_private, within},
     world::{Fate, Kind, Next, Packet, Session, Translation, World},
 };
 
@@ -24,7 +25,9 @@ impl World<'_> {
             packet.key = translation.before.reversed();
             return self.forward(packet, nic, vm, true);
         }
-        let own = self.network[vm].nics.iter().any(|&own| self.network[own].owns(packet.key.dst));
+        let dst = packet.key.dst;
+        let own = self.network[vm].nics.iter().any(|&own| self.network[own].owns(dst));
+        let own = own || floats_to(self.network, nic, dst);
         if own { self.socket(packet, nic, vm) } else { self.forward(packet, nic, vm, false) }
     }
 
@@ -61,9 +64,10 @@ impl World<'_> {
             return Err((here, if again { DropReason::RoutingLoop } else { DropReason::TtlExpired }));
         }
         packet.entered.push(nic_in);
-        if self.network[vm].guest.role == Role::Firewall && !self.session_allows(packet, vm) {
-            return Err((here, DropReason::NvaNoSession));
+        if self.network[vm].guest.role == Role::Firewall {
+            self.inspect(packet, vm).map_err(|reason| (here, reason))?;
         }
+        self.narrow_guest(packet, here)?;
         let nic_out = guest_route(self.network, vm, nic_in, packet.key.dst);
         if !translated {
             self.translate_source(packet, vm, nic_out);
@@ -72,22 +76,26 @@ impl World<'_> {
         Ok(Next::Leave(nic_out))
     }
 
-    /// FLOW-05: the session table of firewall `vm`, keyed on the five-tuple in either direction.
-    fn session_allows(&mut self, packet: &Packet, vm: VmId) -> bool {
+    /// FLOW-05: the session table of firewall `vm`, keyed on the five-tuple in either direction; its policy decides
+    /// who may open a session.
+    fn inspect(&mut self, packet: &Packet, vm: VmId) -> Result<(), DropReason> {
         let key = packet.key;
         let same = |s: &&mut Session| s.vm == vm && (s.key == key || s.key == key.reversed());
         let session = self.sessions.iter_mut().find(same);
         match (packet.kind, session) {
             (Kind::SynAck, Some(session)) => {
                 session.answered = true;
-                true
+                Ok(())
             }
-            (Kind::SynAck | Kind::Ack, None) => false,
-            (Kind::Ack, Some(session)) => session.answered,
-            (Kind::Syn | Kind::Request | Kind::Response, Some(_)) => true,
+            (Kind::Ack, Some(session)) if session.answered => Ok(()),
+            (Kind::SynAck | Kind::Ack, _) => Err(DropReason::NvaNoSession),
+            (Kind::Syn | Kind::Request | Kind::Response, Some(_)) => Ok(()),
             (Kind::Syn | Kind::Request | Kind::Response, None) => {
+                if !policy_allows(&self.network[vm].guest, &key) {
+                    return Err(DropReason::NvaPolicyDeny);
+                }
                 self.sessions.push(Session { vm, key, answered: false });
-                true
+                Ok(())
             }
         }
     }
@@ -136,4 +144,24 @@ pub(crate) fn guest_route(network: &Network, vm: VmId, nic_in: NicId, dst: IpAdd
         subnet.prefixes.iter().any(|prefix| prefix.value.contains(&dst))
     };
     nics.iter().find(on_link).or(nics.first()).copied().unwrap_or(nic_in)
+}
+
+/// The first rule that matches decides; what no rule names is denied. Without rules everything is allowed.
+fn policy_allows(guest: &Guest, key: &FlowKey) -> bool {
+    let Some(rules) = &guest.policy else { return true };
+    let matching = rules.iter().find(|rule| policy_matches(rule, key));
+    matching.is_some_and(|rule| rule.access == Access::Allow)
+}
+
+/// Empty lists match everything, and so does port 0 of a protocol.
+fn policy_matches(rule: &PolicyRule, key: &FlowKey) -> bool {
+    let same_protocol =
+        |wanted: IpProtocol| wanted == key.protocol || (wanted == IpProtocol::ICMP && key.protocol.is_icmp());
+    let port = |wanted: &ProtoPort| {
+        let any_port = wanted.port == 0 || !key.protocol.has_ports();
+        same_protocol(wanted.protocol) && (any_port || wanted.port == key.dst_port)
+    };
+    (rule.source.is_empty() || within(key.src, &rule.source))
+        && (rule.destination.is_empty() || within(key.dst, &rule.destination))
+        && (rule.ports.is_empty() || rule.ports.iter().any(port))
 }

@@ -8,12 +8,22 @@
 //! Called by property tests only. Must never import the real pipeline, nor be imported by it.
 
 mod answer;
+mod balancer;
+mod choice;
 mod conversation;
 mod edge;
+mod endpoint;
 mod guest;
+mod learned;
+mod mtu;
 mod nic;
 mod nsg;
+mod onprem;
+mod outbound;
+mod platform;
+mod propagation;
 mod resolve;
+mod route_server;
 mod routes;
 mod tags;
 mod topology;
@@ -23,7 +33,7 @@ pub use answer::{
     NextHopType, NsgVerdict, OracleConversation, OracleHop, OraclePacket, OracleRoute, Outcome,
     PacketDirection, RouteSource,
 };
-pub use conversation::{conversation, conversation_with};
+pub use choice::{Choose, Decide, Question};
+pub use conversation::{conversation, conversation_deciding, conversation_with};
 pub use nsg::nsg_verdict;
-pub use routes::{choose_route, effective_routes};
-pub use world::Choose;
+pub use routes::{choose_route, choose_routes, effective_routes};

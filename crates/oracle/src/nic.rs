@@ -2,15 +2,19 @@
 
 use std::net::IpAddr;
 
-use vnetsim_model::{ForwardedModel, VnetAccessModel};
-use vnetsim_types::{Direction, DropReason, IpNet, IpProtocol, NicId, Place, SubnetId, VnetId};
+use vnetsim_model::{ForwardedModel, PeeringLink, PeeringScope, VnetAccessModel};
+use vnetsim_types::{Direction, DropReason, FlowKey, IpNet, IpProtocol, NicId, Place, SubnetId, VnetId};
 
 use crate::{
     answer::{NextHopType, OracleHop, RouteSource},
-    nsg::decisions,
-    routes::{choose_route, choose_row},
+    balancer::floats_to,
+    choice::Question,
+    nsg::{decisions, is_exempt, platform_denial},
+    platform::is_platform,
+    resolve::usable,
+    routes::{Row, choose_route, choose_rows},
     tags::is_host,
-    topology::{connected_link, within_listed},
+    topology::{connected_link, subnet_of, vnet_of, within_listed},
     world::{Fate, FlowRecord, Packet, World},
 };
 
@@ -29,23 +33,48 @@ impl World<'_> {
             return drop(DropReason::ReservedPort); // FAB-07
         }
         if is_platform(packet.key.dst) {
-            return drop(DropReason::InsufficientInput); // FAB-08 to FAB-10: the host, not modelled
+            return self.ask_platform(packet, nic);
         }
         let sender = &self.network[nic];
-        let owned = sender.owns(packet.key.src) || sender.enable_ip_forwarding.value;
+        let floating = floats_to(self.network, nic, packet.key.src);
+        let owned = sender.owns(packet.key.src) || floating || sender.enable_ip_forwarding.value;
         if !owned || is_host(packet.key.src) {
             return drop(DropReason::SourceNotOwned); // FAB-12, FAB-08
         }
         self.filter(packet, nic, Direction::Outbound)?;
+        self.narrow_fabric(packet, here)?;
+        self.translate_back(packet, nic);
         self.route(packet, here, self.network[nic].subnet)
     }
 
     /// RT-01, RT-11: asks the routes of `subnet`, then follows the winner.
     pub(crate) fn route(&mut self, packet: &mut Packet, from: Place, subnet: SubnetId) -> Fate {
-        let Some(row) = choose_row(self.network, subnet, packet.key.dst) else {
-            let (source, next_hop_type) = (RouteSource::Default, NextHopType::None);
-            packet.hops.push(OracleHop::Route { subnet, prefix: None, source, next_hop_type });
-            return Err((from, DropReason::RouteNone));
+        let mut rows = choose_rows(self.network, subnet, packet.key.dst);
+        if rows.iter().any(|row| usable(self.network, from, row)) {
+            rows.retain(|row| usable(self.network, from, row));
+        }
+        self.follow_one(packet, from, subnet, &rows)
+    }
+
+    /// The one row of `rows`, or one of several equal ones (FE-04).
+    pub(crate) fn follow_one(
+        &mut self,
+        packet: &mut Packet,
+        from: Place,
+        subnet: SubnetId,
+        rows: &[Row],
+    ) -> Fate {
+        let row = match rows {
+            [] => {
+                let (source, next_hop_type) = (RouteSource::Default, NextHopType::None);
+                packet.hops.push(OracleHop::Route { subnet, prefix: None, source, next_hop_type });
+                return Err((from, DropReason::RouteNone));
+            }
+            [only] => only,
+            several => {
+                let allowed: Vec<_> = several.iter().map(|row| row.route.clone()).collect();
+                &several[self.choose(packet, Question::Route { subnet, allowed: &allowed })]
+            }
         };
         packet.hops.push(OracleHop::Route {
             subnet,
@@ -53,7 +82,7 @@ impl World<'_> {
             source: row.route.source,
             next_hop_type: row.route.next_hop_type,
         });
-        self.follow(packet, from, &row)
+        self.follow(packet, from, row)
     }
 
     /// `packet` comes to `nic` over the fabric.
@@ -62,7 +91,9 @@ impl World<'_> {
         self.cross(packet, from, self.network[nic].vnet, here)?;
         self.filter(packet, nic, Direction::Inbound)?;
         let receiver = &self.network[nic];
-        if !receiver.owns(packet.key.dst) && !receiver.enable_ip_forwarding.value {
+        let floating = floats_to(self.network, nic, packet.key.dst);
+        let owned = receiver.owns(packet.key.dst) || floating;
+        if !owned && !receiver.enable_ip_forwarding.value {
             return Err((here, DropReason::IpForwardingDisabled)); // FAB-13
         }
         self.guest(packet, nic)
@@ -76,16 +107,19 @@ impl World<'_> {
         receiver: VnetId,
         here: Place,
     ) -> Result<(), (Place, DropReason)> {
-        let Some(sender) = self.vnet_of(from).filter(|&sender| sender != receiver) else { return Ok(()) };
+        let sender = vnet_of(self.network, from).filter(|&sender| sender != receiver);
+        let Some(sender) = sender else { return Ok(()) };
         // PEER-02: without both links there is no crossing; no route leads here then.
         let (Some(there), Some(back)) =
             (connected_link(self.network, sender, receiver), connected_link(self.network, receiver, sender))
         else {
             return Err((here, DropReason::NoSuchDestination));
         };
-        // PEER-08, GW-18: only a leg from NIC to NIC can be forwarded traffic; the receiver's synced copy of the
-        // sender's space says whose a source is.
-        let between_nics = matches!((from, here), (Place::Nic(_), Place::Nic(_)));
+        self.narrow_path(packet, from)?;
+        // PEER-08, GW-18: only a leg from NIC to NIC can be forwarded traffic, and a private endpoint is a NIC; the
+        // receiver's synced copy of the sender's space says whose a source is.
+        let is_nic = |place| matches!(place, Place::Nic(_) | Place::PrivateEndpoint(_));
+        let between_nics = is_nic(from) && is_nic(here);
         let own = back.remote_address_space.iter().any(|block| block.contains(&packet.key.src));
         let forwarded = between_nics && !own;
         packet.hops.push(OracleHop::Peering { receiver, sender, forwarded });
@@ -100,13 +134,18 @@ impl World<'_> {
         if forwarded && !accepted {
             return Err((here, DropReason::ForwardedTrafficBlocked));
         }
+        // PEER-26: both subnets must take part, by the word of both links.
+        let (from, to) = (subnet_of(self.network, from), subnet_of(self.network, here));
+        if !joins(there, from, to) || !joins(back, to, from) {
+            return Err((here, DropReason::SubnetNotPeered));
+        }
         Ok(())
     }
 
     /// U-02 `field`: the receiving subnet itself routes the packet's source to an appliance.
     fn field_accepts(&self, packet: &Packet, here: Place) -> bool {
-        let Place::Nic(nic) = here else { return false };
-        let back = choose_route(self.network, self.network[nic].subnet, packet.key.src);
+        let Some(subnet) = subnet_of(self.network, here) else { return false };
+        let back = choose_route(self.network, subnet, packet.key.src);
         self.network.semantics().forwarded_model == ForwardedModel::Field
             && back.is_some_and(|route| route.next_hop_type == NextHopType::VirtualAppliance)
     }
@@ -118,12 +157,21 @@ impl World<'_> {
         nic: NicId,
         direction: Direction,
     ) -> Result<(), (Place, DropReason)> {
-        let record = flow_record(packet, nic, direction);
+        let key = self.judged_key(packet.key, nic, direction);
+        let record = FlowRecord::of(&key, Place::Nic(nic), direction);
         if self.flows.contains(&record) {
             packet.hops.push(OracleHop::FlowHit { nic, direction }); // NSG-13
             return Ok(());
         }
-        for decision in decisions(self.network, nic, direction, &packet.key) {
+        if direction == Direction::Outbound && is_exempt(self.network, self.network[nic].subnet, &key) {
+            if let Some((nsg, rule)) = platform_denial(self.network, nic, &key) {
+                packet.hops.push(OracleHop::Nsg { nic, direction, nsg, rule, allowed: false });
+                return Err((Place::Nic(nic), DropReason::NsgDeny));
+            }
+            self.flows.push(record);
+            return Ok(());
+        }
+        for decision in decisions(self.network, nic, direction, &key) {
             let (allowed, unknown) = (decision.allowed, decision.unknown);
             let (nsg, rule) = (decision.nsg, decision.rule);
             packet.hops.push(OracleHop::Nsg { nic, direction, nsg, rule, allowed });
@@ -138,6 +186,20 @@ impl World<'_> {
         Ok(())
     }
 
+    /// U-15: under floating IP NSGs see the NIC's own address instead of the frontend's.
+    fn judged_key(&self, key: FlowKey, nic: NicId, direction: Direction) -> FlowKey {
+        let near = match direction {
+            Direction::Outbound => key.src,
+            Direction::Inbound => key.dst,
+        };
+        let own = self.network[nic].address_like(near).filter(|_| floats_to(self.network, nic, near));
+        match (own, direction) {
+            (Some(src), Direction::Outbound) => FlowKey { src, ..key },
+            (Some(dst), Direction::Inbound) => FlowKey { dst, ..key },
+            (None, _) => key,
+        }
+    }
+
     /// FAB-05: multicast, limited broadcast, broadcast of a subnet of the sender's network.
     fn is_cast(&self, dst: IpAddr, nic: NicId) -> bool {
         let vnet = self.network[nic].vnet;
@@ -147,26 +209,15 @@ impl World<'_> {
             prefixes.any(|prefix| matches!(prefix.value, IpNet::V4(v4) if IpAddr::V4(v4.broadcast()) == dst));
         within_listed(dst, &["224.0.0.0/4", "255.255.255.255/32", "ff00::/8"]) || directed
     }
-
-    /// The network that a packet comes from; none for sites and the internet.
-    pub(crate) fn vnet_of(&self, place: Place) -> Option<VnetId> {
-        match place {
-            Place::Nic(nic) => Some(self.network[nic].vnet),
-            Place::Gateway(gateway) => Some(self.network[gateway].vnet),
-            Place::Site(_) | Place::Internet => None,
-        }
-    }
 }
 
-/// FLOW-01: outbound packets come from the local side, inbound ones go to it.
-fn flow_record(packet: &Packet, nic: NicId, direction: Direction) -> FlowRecord {
-    let key = packet.key;
-    let (source, destination) = ((key.src, key.src_port), (key.dst, key.dst_port));
-    let (local, remote) = match direction {
-        Direction::Outbound => (source, destination),
-        Direction::Inbound => (destination, source),
-    };
-    FlowRecord { nic, protocol: key.protocol, local, remote }
+/// PEER-24, PEER-25: `link` joins `own` subnet of its network with the `remote` one.
+fn joins(link: &PeeringLink, own: Option<SubnetId>, remote: Option<SubnetId>) -> bool {
+    let lists = |list: &[SubnetId], subnet: Option<SubnetId>| subnet.is_some_and(|s| list.contains(&s));
+    match &link.scope {
+        PeeringScope::Complete => true,
+        PeeringScope::Subnets { local, remote: far } => lists(local, own) && lists(far, remote),
+    }
 }
 
 /// FAB-06.
@@ -175,14 +226,10 @@ fn is_supported(protocol: IpProtocol) -> bool {
     [tcp, udp, IpProtocol::ICMP, IpProtocol::ICMPV6, IpProtocol::ESP, IpProtocol::AH].contains(&protocol)
 }
 
-/// FAB-07: DHCP 68 -> 67 and its relay 67 -> 67, and source port 65330.
+/// FAB-07: DHCP 68 -> 67 and its relay 67 -> 67 between guests (the host is Azure's DHCP server, FAB-08), and
+/// source port 65330.
 fn is_reserved(packet: &Packet) -> bool {
     let key = packet.key;
-    let dhcp = key.dst_port == 67 && (key.src_port == 67 || key.src_port == 68);
+    let dhcp = key.dst_port == 67 && (key.src_port == 67 || key.src_port == 68) && !is_host(key.dst);
     key.protocol == IpProtocol::UDP && (dhcp || key.src_port == 65330)
-}
-
-/// FAB-08, FAB-09: the host and the instance metadata service.
-fn is_platform(dst: IpAddr) -> bool {
-    is_host(dst) || dst.to_string() == "169.254.169.254"
 }

@@ -3,9 +3,15 @@
 use std::net::IpAddr;
 
 use vnetsim_model::{Access, AddressSpec, Network, Nsg, PortRange, RuleProtocol, SecurityRule};
-use vnetsim_types::{AsgId, Direction, FlowKey, IpProtocol, NicId, NsgId, Span};
+use vnetsim_types::{AsgId, Direction, FlowKey, IpProtocol, NicId, NsgId, Span, SubnetId};
 
-use crate::{answer::NsgVerdict, tags::tag_holds};
+use crate::{
+    answer::NsgVerdict,
+    endpoint::is_member,
+    routes::table,
+    tags::{KEY_MANAGEMENT, is_platform_tag, tag_holds},
+    topology::within,
+};
 
 /// What one attached NSG said.
 #[derive(Clone, Debug)]
@@ -40,7 +46,7 @@ pub(crate) fn decisions(network: &Network, nic: NicId, direction: Direction, key
     };
     let mut decisions = Vec::new();
     for nsg in order.into_iter().flatten() {
-        let decision = decide(network, nic, &network[nsg], direction, key);
+        let decision = decide(network, network[nic].subnet, &network[nsg], direction, key);
         let go_on = decision.allowed;
         decisions.push(decision);
         if !go_on {
@@ -50,14 +56,21 @@ pub(crate) fn decisions(network: &Network, nic: NicId, direction: Direction, key
     decisions
 }
 
-/// NSG-03: the first rule that matches, by priority; the default rules come last.
-fn decide(network: &Network, nic: NicId, nsg: &Nsg, direction: Direction, key: &FlowKey) -> Decision {
+/// NSG-03: the first rule that matches, by priority; the default rules come last. Tags and groups mean what they
+/// mean at `subnet`.
+pub(crate) fn decide(
+    network: &Network,
+    subnet: SubnetId,
+    nsg: &Nsg,
+    direction: Direction,
+    key: &FlowKey,
+) -> Decision {
     let mut rules: Vec<SecurityRule> = nsg.rules.clone();
     rules.extend(default_rules());
     rules.retain(|rule| rule.direction == direction);
     rules.sort_by_key(|rule| rule.priority);
     for rule in &rules {
-        let matches = rule_matches(network, nic, rule, key);
+        let matches = rule_matches(network, subnet, rule, key);
         if matches == Some(false) {
             continue;
         }
@@ -68,13 +81,35 @@ fn decide(network: &Network, nic: NicId, nsg: &Nsg, direction: Direction, key: &
     unreachable!("DenyAllInBound and DenyAllOutBound match every packet")
 }
 
+/// NSG-22: the rule of `nic` that stops an outbound packet for the platform. Deny rules count only when they name a
+/// platform service; an Allow rule that matches first ends the search as always (NSG-03).
+pub(crate) fn platform_denial(network: &Network, nic: NicId, key: &FlowKey) -> Option<(String, String)> {
+    let subnet = network[nic].subnet;
+    let attached = [network[nic].nsg.as_ref(), network[subnet].nsg.as_ref()];
+    for nsg in attached.into_iter().flatten().map(|id| &network[id.value]) {
+        let mut rules: Vec<&SecurityRule> = nsg.rules.iter().collect();
+        rules.retain(|rule| rule.direction == Direction::Outbound);
+        rules.retain(|rule| rule.access == Access::Allow || names_platform(rule));
+        rules.sort_by_key(|rule| rule.priority);
+        let first = rules.into_iter().find(|rule| rule_matches(network, subnet, rule, key) == Some(true));
+        if let Some(rule) = first.filter(|rule| rule.access == Access::Deny) {
+            return Some((nsg.name.value.clone(), rule.name.value.clone()));
+        }
+    }
+    None
+}
+
+fn names_platform(rule: &SecurityRule) -> bool {
+    matches!(&rule.destination, AddressSpec::Tag(tag) if is_platform_tag(tag))
+}
+
 /// `None` when every field that can be decided matches and one cannot be decided.
-fn rule_matches(network: &Network, nic: NicId, rule: &SecurityRule, key: &FlowKey) -> Option<bool> {
+fn rule_matches(network: &Network, subnet: SubnetId, rule: &SecurityRule, key: &FlowKey) -> Option<bool> {
     let fields = [
         Some(protocol_matches(rule.protocol, key.protocol)),
         Some(ports_match(rule, key)),
-        address_matches(network, nic, &rule.source, key.src),
-        address_matches(network, nic, &rule.destination, key.dst),
+        address_matches(network, subnet, &rule.source, key.src),
+        address_matches(network, subnet, &rule.destination, key.dst),
     ];
     if fields.contains(&Some(false)) {
         return Some(false);
@@ -106,21 +141,32 @@ fn has_port(ranges: &[PortRange], port: u16) -> bool {
     ranges.iter().any(|range| range.from <= port && port <= range.to)
 }
 
-/// One side of a rule, with the meaning tags and groups have at `nic`; `None` when it cannot be known.
-fn address_matches(network: &Network, nic: NicId, spec: &AddressSpec, ip: IpAddr) -> Option<bool> {
+/// One side of a rule, with the meaning tags and groups have at `subnet`; `None` when it cannot be known.
+fn address_matches(network: &Network, subnet: SubnetId, spec: &AddressSpec, ip: IpAddr) -> Option<bool> {
     match spec {
         AddressSpec::Any => Some(true),
         AddressSpec::Prefixes(prefixes) => Some(prefixes.iter().any(|prefix| prefix.contains(&ip))),
-        AddressSpec::Tag(tag) => tag_holds(network, network[nic].subnet, tag, ip),
-        AddressSpec::Asgs(groups) => Some(asg_holds(network, nic, groups, ip)),
+        AddressSpec::Tag(tag) => tag_holds(network, subnet, tag, ip),
+        AddressSpec::Asgs(groups) => Some(asg_holds(network, subnet, groups, ip)),
     }
 }
 
-/// NSG-20, NSG-21: an address of a member ipConfiguration in the NIC's own network.
-fn asg_holds(network: &Network, nic: NicId, groups: &[AsgId], ip: IpAddr) -> bool {
-    let same_network = network.nics().iter().filter(|other| other.vnet == network[nic].vnet);
-    let mut configs = same_network.flat_map(|other| &other.ip_configurations);
+/// NSG-22: packets to key management, TCP 1688, pass like those to the platform, unless a user route replaces
+/// 0.0.0.0/0.
+pub(crate) fn is_exempt(network: &Network, subnet: SubnetId, key: &FlowKey) -> bool {
+    let keys = network.service_tag(KEY_MANAGEMENT).unwrap_or_default();
+    let routes = table(network, subnet).map_or(&[][..], |table| &table.routes);
+    let mut prefixes = routes.iter().flat_map(|route| &route.prefixes);
+    let default_replaced = prefixes.any(|prefix| prefix.prefix_len() == 0 && prefix.addr().is_ipv4());
+    key.protocol == IpProtocol::TCP && key.dst_port == 1688 && within(key.dst, keys) && !default_replaced
+}
+
+/// NSG-20, NSG-21: an address of a member, an ipConfiguration or a private endpoint, in the subnet's own network.
+fn asg_holds(network: &Network, subnet: SubnetId, groups: &[AsgId], ip: IpAddr) -> bool {
+    let same_network = network.nics().iter().filter(|nic| nic.vnet == network[subnet].vnet);
+    let mut configs = same_network.flat_map(|nic| &nic.ip_configurations);
     configs.any(|config| config.address == ip && config.asgs.iter().any(|asg| groups.contains(asg)))
+        || is_member(network, subnet, groups, ip)
 }
 
 /// NSG-07.

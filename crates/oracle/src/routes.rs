@@ -3,13 +3,15 @@
 use std::net::IpAddr;
 
 use vnetsim_model::{
-    BgpVsPeering, GatewayType, Network, NoneRoutesOnDefaultOverride, RouteTable, UserNextHop, UserRoute,
+    BgpVsPeering, DeploymentModel, Network, NoneRoutesOnDefaultOverride, RouteTable, UserNextHop, UserRoute,
 };
-use vnetsim_types::{GatewayId, IpNet, SubnetId, VnetId};
+use vnetsim_types::{GatewayId, IpNet, PrivateEndpointId, SubnetId, VnetId};
 
 use crate::{
     answer::{NextHopType, OracleRoute, RouteSource},
-    topology::{connected_links, gateways_serving, is_global, net, site_prefixes},
+    endpoint::endpoint_rows,
+    learned::learned_rows,
+    topology::{connected_links, exchanged, is_global, net},
 };
 
 /// RT-02: the four documented None prefixes (U-23: in every era).
@@ -20,29 +22,63 @@ const NONE_PREFIXES: [&str; 4] = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16
 pub(crate) struct Row {
     /// As printed.
     pub(crate) route: OracleRoute,
-    /// The network that a peering row leads to.
-    pub(crate) peer: Option<VnetId>,
-    /// The gateway that taught a learned row.
-    pub(crate) gateway: Option<GatewayId>,
+    /// What the row leads to beyond that.
+    pub(crate) via: Via,
+    /// RT-08: a user route took the place of this row of a private endpoint.
+    pub(crate) displaced: bool,
     /// RT-13: 0 for an explicit prefix, more for ever broader tags.
     tag_rank: u8,
+}
+
+/// The object behind a row.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Via {
+    /// None; the type and the address say it all.
+    Nothing,
+    /// The network that a peering row leads to.
+    Peer(VnetId),
+    /// The gateway that taught a learned row.
+    Gateway(GatewayId),
+    /// A private endpoint.
+    Endpoint(PrivateEndpointId),
+    /// A route server taught a learned row; packets go to its next-hop address.
+    RouteServer,
 }
 
 /// Every row that Azure lists for `subnet`, Active and Invalid.
 ///
 /// In the order system (own space, peerings, service endpoints, internet, None), learned, user.
 pub fn effective_routes(network: &Network, subnet: SubnetId) -> Vec<OracleRoute> {
-    rows(network, subnet).into_iter().map(|row| row.route).collect()
+    let mut all = rows(network, subnet, true);
+    // RT-32: classic tables show neither peerings nor service endpoints; the traffic takes them all the same.
+    if network[network[subnet].vnet].deployment_model == DeploymentModel::Classic {
+        all.retain(|row| !matches!(row.via, Via::Peer(_)) && !is_service_endpoint(row));
+    }
+    all.into_iter().map(|row| row.route).collect()
 }
 
-/// The row that a packet to `dst` leaving `subnet` follows; `None` when nothing matches.
+/// The row that a packet to `dst` leaving `subnet` follows; `None` when nothing matches. The first listed one
+/// of several equal ones.
 pub fn choose_route(network: &Network, subnet: SubnetId, dst: IpAddr) -> Option<OracleRoute> {
-    choose_row(network, subnet, dst).map(|row| row.route)
+    choose_routes(network, subnet, dst).into_iter().next()
 }
 
-/// [`choose_route`] with the facts behind the row.
-pub(crate) fn choose_row(network: &Network, subnet: SubnetId, dst: IpAddr) -> Option<Row> {
-    let mut candidates = rows(network, subnet);
+/// The rows that a packet to `dst` leaving `subnet` may follow: several where learned ones are equal (FE-04).
+pub fn choose_routes(network: &Network, subnet: SubnetId, dst: IpAddr) -> Vec<OracleRoute> {
+    choose_rows(network, subnet, dst).into_iter().map(|row| row.route).collect()
+}
+
+/// [`choose_routes`] with the facts behind the rows.
+pub(crate) fn choose_rows(network: &Network, subnet: SubnetId, dst: IpAddr) -> Vec<Row> {
+    choose_among(rows(network, subnet, true), dst)
+}
+
+/// [`choose_rows`] as if the subnet had no route table.
+pub(crate) fn choose_system_rows(network: &Network, subnet: SubnetId, dst: IpAddr) -> Vec<Row> {
+    choose_among(rows(network, subnet, false), dst)
+}
+
+fn choose_among(mut candidates: Vec<Row>, dst: IpAddr) -> Vec<Row> {
     // RT-11: rows beaten on their own prefix do not take part.
     candidates.retain(|row| row.route.active && row.route.prefix.contains(&dst));
     // RT-07: a destination of a service endpoint cannot be drawn away by a user route, however long;
@@ -50,17 +86,24 @@ pub(crate) fn choose_row(network: &Network, subnet: SubnetId, dst: IpAddr) -> Op
     if candidates.iter().any(is_service_endpoint) {
         candidates.retain(|row| row.route.source == RouteSource::Default);
     }
-    // RT-11: longest prefix; active prefixes are unique.
-    candidates.into_iter().max_by_key(|row| row.route.prefix.prefix_len())
+    // RT-11: longest prefix; among equals the others are Invalid.
+    let longest = candidates.iter().map(|row| row.route.prefix.prefix_len()).max();
+    candidates.retain(|row| Some(row.route.prefix.prefix_len()) == longest);
+    candidates
 }
 
-/// All rows of `subnet` with their states.
-fn rows(network: &Network, subnet: SubnetId) -> Vec<Row> {
+/// All rows of `subnet` with their states; with the route table that it has, or as if it had none.
+fn rows(network: &Network, subnet: SubnetId, with_table: bool) -> Vec<Row> {
+    let table = table(network, subnet).filter(|_| with_table);
     let own = own_rows(network, subnet);
     let peering = peering_rows(network, subnet);
-    let endpoint = service_endpoint_rows(network, subnet);
-    let user = user_rows(network, subnet);
-    let mut learned = learned_rows(network, subnet);
+    let mut endpoint = service_endpoint_rows(network, subnet);
+    endpoint.extend(endpoint_rows(network, subnet, table));
+    let user = user_rows(table);
+    let mut learned = match table {
+        Some(table) if table.disable_bgp_route_propagation.value => Vec::new(), // RT-14
+        _ => learned_rows(network, subnet),
+    };
     if network.semantics().bgp_vs_peering == BgpVsPeering::SystemWins {
         // RT-12, FE-03, GW-10: not even listed.
         let system: Vec<&Row> = own.iter().chain(&peering).chain(&endpoint).collect();
@@ -84,7 +127,7 @@ fn own_rows(network: &Network, subnet: SubnetId) -> Vec<Row> {
     blocks.map(|block| system_row(block.value, NextHopType::VnetLocal)).collect()
 }
 
-/// RT-05: one row per block of the synced space of every peer whose links are Connected.
+/// RT-05: one row per block that a Connected link brings, the same for every subnet (PEER-26).
 fn peering_rows(network: &Network, subnet: SubnetId) -> Vec<Row> {
     let vnet = network[subnet].vnet;
     let mut rows = Vec::new();
@@ -94,8 +137,8 @@ fn peering_rows(network: &Network, subnet: SubnetId) -> Vec<Row> {
             true => NextHopType::VNetGlobalPeering,
             false => NextHopType::VNetPeering,
         };
-        let blocks = link.remote_address_space.iter();
-        rows.extend(blocks.map(|&block| Row { peer: Some(peer), ..system_row(block, kind) }));
+        let blocks = exchanged(network, link).into_iter();
+        rows.extend(blocks.map(|block| Row { via: Via::Peer(peer), ..system_row(block, kind) }));
     }
     rows
 }
@@ -147,34 +190,9 @@ fn none_rows(network: &Network, own: &[Row], peering: &[Row], learned: &[Row], u
     prefixes.into_iter().map(|prefix| system_row(prefix, NextHopType::None)).collect()
 }
 
-/// RT-06, RT-14: what the gateways that serve the network know of on-premises.
-fn learned_rows(network: &Network, subnet: SubnetId) -> Vec<Row> {
-    if table(network, subnet).is_some_and(|table| table.disable_bgp_route_propagation.value) {
-        return Vec::new();
-    }
-    let mut gateways = gateways_serving(network, network[subnet].vnet);
-    // FE-06, GW-13: of one prefix known to both kinds only the ExpressRoute row is listed.
-    gateways.sort_by_key(|&id| network[id].kind != GatewayType::ExpressRoute);
-    let mut rows: Vec<Row> = Vec::new();
-    for id in gateways {
-        for prefix in site_prefixes(network, id) {
-            if has_prefix(&rows, prefix) {
-                continue;
-            }
-            let gateway = &network[id];
-            let mut row = system_row(prefix, NextHopType::VirtualNetworkGateway);
-            row.route.source = RouteSource::VirtualNetworkGateway;
-            row.route.next_hop_ip = Some(gateway.public_address.unwrap_or(gateway.address));
-            row.gateway = Some(id);
-            rows.push(row);
-        }
-    }
-    rows
-}
-
-/// RT-09, RT-13: the routes of the subnet's table, one row per prefix.
-fn user_rows(network: &Network, subnet: SubnetId) -> Vec<Row> {
-    let routes = table(network, subnet).map_or(&[][..], |table| &table.routes);
+/// RT-09, RT-13: the routes of a table, one row per prefix.
+fn user_rows(table: Option<&RouteTable>) -> Vec<Row> {
+    let routes = table.map_or(&[][..], |table| &table.routes);
     let mut rows = Vec::new();
     for route in routes {
         rows.extend(route.prefixes.iter().map(|&prefix| user_row(route, prefix)));
@@ -211,22 +229,26 @@ fn tag_rank(tag: Option<&str>) -> u8 {
     }
 }
 
-/// RT-11, RT-30, FE-07: of several rows with one prefix the best stays Active, the others are Invalid.
+/// RT-11, RT-30, FE-07: of several rows with one prefix the best stays Active, the others are Invalid. Learned
+/// ones that got this far are equal, and stay together (FE-04).
 fn mark_invalid(rows: &mut [Row]) {
+    let learned = |row: &Row| row.route.source == RouteSource::VirtualNetworkGateway;
     for ix in 0..rows.len() {
         let beaten = (0..rows.len()).any(|other| {
             let same = rows[other].route.prefix == rows[ix].route.prefix;
-            same && (strength(&rows[other]), other) < (strength(&rows[ix]), ix)
+            let equal = learned(&rows[other]) && learned(&rows[ix]);
+            same && !equal && (strength(&rows[other]), other) < (strength(&rows[ix]), ix)
         });
-        rows[ix].route.active = !beaten;
+        rows[ix].route.active = !beaten && !rows[ix].displaced;
     }
 }
 
-/// Order among equal prefixes, best first: service endpoint (RT-07), user (RT-13 among them),
-/// learned, system.
+/// Order among equal prefixes, best first: service endpoint (RT-07) and private endpoint (RT-08) where no user
+/// route may displace it, user (RT-13 among them), learned, system.
 fn strength(row: &Row) -> (u8, u8) {
+    let private_endpoint = matches!(row.via, Via::Endpoint(_)) && !row.displaced;
     match row.route.source {
-        RouteSource::Default if is_service_endpoint(row) => (0, 0),
+        RouteSource::Default if is_service_endpoint(row) || private_endpoint => (0, 0),
         RouteSource::User => (1, row.tag_rank),
         RouteSource::VirtualNetworkGateway => (2, 0),
         RouteSource::Default => (3, 0),
@@ -246,8 +268,9 @@ pub(crate) fn table(network: &Network, subnet: SubnetId) -> Option<&RouteTable> 
     network[subnet].route_table.as_ref().map(|id| &network[id.value])
 }
 
-fn system_row(prefix: IpNet, next_hop_type: NextHopType) -> Row {
+/// A row of source Default.
+pub(crate) fn system_row(prefix: IpNet, next_hop_type: NextHopType) -> Row {
     let source = RouteSource::Default;
     let route = OracleRoute { prefix, source, next_hop_type, next_hop_ip: None, active: true, name: None };
-    Row { route, peer: None, gateway: None, tag_rank: 0 }
+    Row { route, via: Via::Nothing, displaced: false, tag_rank: 0 }
 }

@@ -6,12 +6,18 @@ use vnetsim_model::{Network, UserNextHop};
 use vnetsim_types::SubnetId;
 
 use crate::{
+    platform::is_metadata,
+    propagation::Propagation,
+    route_server::{appliance_routes, hubs_of},
     routes::table,
-    topology::{connected_links, gateways_serving, in_own_space, net, site_prefixes, within, within_listed},
+    topology::{connected_links, exchanged, gateways_serving, in_own_space, net, within, within_listed},
 };
 
 /// FAB-08: the host, source of health probes.
 pub(crate) const HOST: &str = "168.63.129.16";
+
+/// NSG-22: the tag of key management (KMS); its addresses are data.
+pub(crate) const KEY_MANAGEMENT: &str = "AzurePlatformLKM";
 
 /// NSG-16: the parts of IPv4 that are never Internet.
 const NOT_PUBLIC: [&str; 9] = [
@@ -38,7 +44,20 @@ pub(crate) fn tag_holds(network: &Network, subnet: SubnetId, tag: &str, ip: IpAd
     if is("AzureLoadBalancer") {
         return Some(is_host(ip)); // NSG-17
     }
+    // NSG-22
+    if is("AzurePlatformDNS") {
+        return Some(is_host(ip));
+    }
+    if is("AzurePlatformIMDS") {
+        return Some(is_metadata(ip));
+    }
     network.service_tag(tag).map(|prefixes| within(ip, prefixes))
+}
+
+/// NSG-22: the tags that reach what no other rule does.
+pub(crate) fn is_platform_tag(tag: &str) -> bool {
+    let all = ["AzurePlatformDNS", "AzurePlatformIMDS", KEY_MANAGEMENT];
+    all.iter().any(|name| tag.eq_ignore_ascii_case(name))
 }
 
 /// 168.63.129.16.
@@ -65,20 +84,28 @@ fn virtual_network_without_sites(network: &Network, subnet: SubnetId, ip: IpAddr
     let vnet = network[subnet].vnet;
     // (1) own space
     in_own_space(network, vnet, ip)
-        // (2) synced space of peers whose link from here allows access (PEER-06)
+        // (2) what links that allow access bring (PEER-06, U-34)
         || connected_links(network, vnet)
             .iter()
-            .any(|link| link.allow_virtual_network_access.value && within(ip, &link.remote_address_space))
+            .any(|link| link.allow_virtual_network_access.value && within(ip, &exchanged(network, link)))
         // (4) the host
         || is_host(ip)
         // (5) user routes of this subnet towards an appliance or a gateway (U-11, FE-20)
         || user_routes(network, subnet, ip)
 }
 
-/// NSG-15 (3): on-premises prefixes of the gateway owned or borrowed, propagated or not (U-12).
+/// NSG-15 (3): what the gateways owned or borrowed know, VNets behind tunnels included, propagated or not (U-12).
+/// What route servers learned counts like it: its rows say VirtualNetworkGateway, too (FE-05).
 fn on_premises(network: &Network, subnet: SubnetId, ip: IpAddr) -> bool {
-    let gateways = gateways_serving(network, network[subnet].vnet);
-    gateways.into_iter().any(|gateway| within(ip, &site_prefixes(network, gateway)))
+    let vnet = network[subnet].vnet;
+    let propagation = Propagation::of(network);
+    let by_gateway = gateways_serving(network, vnet).into_iter().any(|gateway| {
+        let known = propagation.known(gateway);
+        known.iter().any(|route| route.prefix.contains(&ip))
+    });
+    let hubs = hubs_of(network, vnet).into_iter();
+    let mut by_appliance = hubs.flat_map(|hub| appliance_routes(network, hub));
+    by_gateway || by_appliance.any(|route| route.prefix.contains(&ip))
 }
 
 /// NSG-15 (5).

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use vnetsim_model::{AddressOwner, Network, PeeringLink, PeeringState};
-use vnetsim_types::{GatewayId, IpNet, NicId, SiteId, VnetId};
+use vnetsim_model::{AddressOwner, GatewayType, Network, PeeringLink, PeeringScope, PeeringState};
+use vnetsim_types::{GatewayId, IpNet, NicId, Place, SubnetId, VnetId};
 
 /// Any of `prefixes` holds `ip`.
 pub(crate) fn within<'a>(ip: IpAddr, prefixes: impl IntoIterator<Item = &'a IpNet>) -> bool {
@@ -18,6 +18,11 @@ pub(crate) fn net(text: &str) -> IpNet {
 /// Any of the listed prefixes, written in this crate, holds `ip`.
 pub(crate) fn within_listed(ip: IpAddr, prefixes: &[&str]) -> bool {
     prefixes.iter().any(|text| net(text).contains(&ip))
+}
+
+/// The two blocks share an address.
+pub(crate) fn overlap(a: &IpNet, b: &IpNet) -> bool {
+    a.contains(b) || b.contains(a)
 }
 
 /// What the internet does not carry: RFC 1918 and RFC 6598 (ADDR-02), loopback and link-local addresses; for IPv6
@@ -48,45 +53,50 @@ pub(crate) fn connected_link(network: &Network, vnet: VnetId, remote: VnetId) ->
     connected_links(network, vnet).into_iter().find(|link| link.remote.value == remote)
 }
 
+/// What the link brings into its network: the synced copy of the remote space (PEER-16), or the remote subnets
+/// that it names (FE-23, U-34); of both families, or of IPv6 alone (PEER-24).
+pub(crate) fn exchanged(network: &Network, link: &PeeringLink) -> Vec<IpNet> {
+    let mut all: Vec<IpNet> = match &link.scope {
+        PeeringScope::Complete => link.remote_address_space.clone(),
+        PeeringScope::Subnets { remote, .. } => {
+            let prefixes = remote.iter().flat_map(|&subnet| &network[subnet].prefixes);
+            prefixes.map(|prefix| prefix.value).collect()
+        }
+    };
+    all.retain(|prefix| !link.only_ipv6 || prefix.addr().is_ipv6());
+    all
+}
+
 /// Whether two networks stand in different regions (RT-05: VNetGlobalPeering).
 pub(crate) fn is_global(network: &Network, a: VnetId, b: VnetId) -> bool {
     network[a].location != network[b].location
 }
 
-/// The network whose gateways serve `vnet`: itself if it has any, else the lender (RT-06, GW-07).
-pub(crate) fn gateway_vnet(network: &Network, vnet: VnetId) -> Option<VnetId> {
-    if network.gateways_of(vnet).next().is_some() {
-        return Some(vnet);
-    }
-    network.borrowed_gateway_link(vnet).map(|(_, link)| link.remote.value)
+/// The network that lends its gateways to `vnet` (PEER-09, GW-07): both flags, both links Connected.
+pub(crate) fn lender(network: &Network, vnet: VnetId) -> Option<VnetId> {
+    let lends = |link: &&PeeringLink| {
+        let back = connected_link(network, link.remote.value, vnet);
+        link.use_remote_gateways.value && back.is_some_and(|back| back.allow_gateway_transit.value)
+    };
+    connected_links(network, vnet).into_iter().find(lends).map(|link| link.remote.value)
 }
 
-/// The gateways that serve `vnet`, own or borrowed.
+/// `borrower` uses `gateway`. GW-07: those of SKU Basic are not lent.
+pub(crate) fn lends_to(network: &Network, gateway: GatewayId, borrower: VnetId) -> bool {
+    let (sku, kind) = (network[gateway].sku.as_deref().unwrap_or_default(), network[gateway].kind);
+    let basic = kind == GatewayType::Vpn && sku.eq_ignore_ascii_case("Basic");
+    !basic && lender(network, borrower) == Some(network[gateway].vnet)
+}
+
+/// The gateways that serve `vnet`: its own if it has any, else borrowed ones (RT-06, GW-07).
 pub(crate) fn gateways_serving(network: &Network, vnet: VnetId) -> Vec<GatewayId> {
-    match gateway_vnet(network, vnet) {
-        Some(owner) => network.gateways_of(owner).map(|(id, _)| id).collect(),
-        None => Vec::new(),
+    let own: Vec<GatewayId> = network.gateways_of(vnet).map(|(id, _)| id).collect();
+    if !own.is_empty() {
+        return own;
     }
-}
-
-/// The prefixes of every site behind `gateway`, in the order of its connections.
-pub(crate) fn site_prefixes(network: &Network, gateway: GatewayId) -> Vec<IpNet> {
-    let sites = network[gateway].sites.iter();
-    sites.flat_map(|&site| network[site].prefixes.iter().map(|prefix| prefix.value)).collect()
-}
-
-/// The site behind `gateway` that holds `ip`: longest prefix, the first of equals.
-pub(crate) fn site_behind(network: &Network, gateway: GatewayId, ip: IpAddr) -> Option<SiteId> {
-    let mut best: Option<(u8, SiteId)> = None;
-    for &site in &network[gateway].sites {
-        for prefix in network[site].prefixes.iter().filter(|prefix| prefix.value.contains(&ip)) {
-            let length = prefix.value.prefix_len();
-            if best.is_none_or(|(longest, _)| length > longest) {
-                best = Some((length, site));
-            }
-        }
-    }
-    best.map(|(_, site)| site)
+    let Some(lender) = lender(network, vnet) else { return Vec::new() };
+    let all = network.gateways_of(lender).map(|(id, _)| id);
+    all.filter(|&gateway| lends_to(network, gateway, vnet)).collect()
 }
 
 /// Who owns the private address `ip` in `vnet` (ADDR-06: at most one owner).
@@ -97,4 +107,19 @@ pub(crate) fn owner(network: &Network, vnet: VnetId, ip: IpAddr) -> Option<Addre
 /// The NIC belongs to a VM that runs.
 pub(crate) fn runs(network: &Network, nic: NicId) -> bool {
     network[nic].vm.is_some_and(|vm| network[vm].running)
+}
+
+/// The subnet that something in a virtual network stands in; none for sites, the internet and Azure itself.
+pub(crate) fn subnet_of(network: &Network, place: Place) -> Option<SubnetId> {
+    match place {
+        Place::Nic(nic) => Some(network[nic].subnet),
+        Place::Gateway(gateway) => Some(network[gateway].subnet),
+        Place::PrivateEndpoint(endpoint) => Some(network[endpoint].subnet),
+        Place::Site(_) | Place::Internet | Place::Platform => None,
+    }
+}
+
+/// The network that something stands in.
+pub(crate) fn vnet_of(network: &Network, place: Place) -> Option<VnetId> {
+    subnet_of(network, place).map(|subnet| network[subnet].vnet)
 }

@@ -167,7 +167,7 @@ mod tests {
     /// The literals that stand where a refusal has its code.
     fn refusals(text: &str) -> Vec<String> {
         let parts: Vec<&str> = text.split('"').collect();
-        let places = ["refuse(", "code: ", "code = ", "refusal: ", "linked { ", "} else { "];
+        let places = ["refuse(", "code: ", "code = ", "refusal: ", "linked {", "OVER_LIMIT {", "} else {"];
         let one = |ix: usize| {
             let before = parts[ix - 1].trim_end_matches(['\n', ' ']);
             let code = parts[ix].chars().all(|c| c.is_ascii_alphanumeric())

@@ -10,7 +10,7 @@ use vnetsim_dataplane::{
     Backends, Context, Edge, FABRIC_MAC, GatewayOut, Leg, LegEnd, Meter, Origin, PATH_MTU, Packet, Switch,
     at_gateway, from_gateway,
 };
-use vnetsim_model::{Network, Operation, Refusal, Traffic};
+use vnetsim_model::{GatewayType, Network, Operation, Refusal, Traffic};
 use vnetsim_types::{
     DropReason, FlowKey, GatewayId, NicId, Observer, PacketId, PacketTag, Part, Place, PrivateEndpointId,
     SimTime, SiteId, Span, Step, TrafficId, limits,
@@ -326,7 +326,9 @@ impl<'a, O: Observer> World<'a, O> {
             }
             LegEnd::Internet { nic, way } => match self.edge.leave(&mut cx, nic, way, &mut packet) {
                 // A public address of this network is reached from outside, like any other.
-                Ok(()) if tables.public.contains_key(&packet.headers.dst) => self.internet_sends(packet),
+                Ok(()) if tables.public.contains_key(&packet.headers.dst) || self.edge.is_answer(&packet) => {
+                    self.internet_sends(packet);
+                }
                 Ok(()) => self.at_far_end(Place::Internet, packet),
                 Err(reason) => self.dropped(packet, Place::Nic(nic), reason),
             },
@@ -389,12 +391,17 @@ impl<'a, O: Observer> World<'a, O> {
         let (headers, exchange) = (packet.headers, self.exchange(packet.tag));
         let icmp = headers.protocol.is_icmp();
         let deaf = match place {
-            Place::Gateway(_) => !icmp,
-            Place::PrivateEndpoint(_) => icmp && packet.tag.part == Part::Request,
-            _ => false,
+            // IKE and BGP listen there; what else does is not known.
+            Place::Gateway(gateway) if !icmp || self.network[gateway].kind == GatewayType::ExpressRoute => {
+                Some(DropReason::InsufficientInput)
+            }
+            Place::PrivateEndpoint(_) if icmp && packet.tag.part == Part::Request => {
+                Some(DropReason::GuestPortClosed)
+            }
+            _ => None,
         };
-        if deaf {
-            return self.lost(packet, place, DropReason::GuestPortClosed);
+        if let Some(reason) = deaf {
+            return self.lost(packet, place, reason);
         }
         let mismatch = exchange.opener != place || headers.flow_key() != exchange.answer;
         if packet.tag.part == Part::Reply && mismatch {

@@ -4,19 +4,32 @@
 //! at different moments or not at all: gateways passed (routes and time to live show them), and public
 //! addresses. A source that the oracle does not know (default outbound access, OUT-07) equals any.
 
-use std::{cell::RefCell, collections::VecDeque, fmt, fmt::Write, net::IpAddr};
+use std::{
+    fmt,
+    fmt::Write,
+    net::{IpAddr, Ipv4Addr},
+};
 
 use vnetsim_compile::Compiled;
 use vnetsim_model::{Network, Traffic};
-use vnetsim_oracle::{OracleConversation, OracleHop, OraclePacket, PacketDirection, conversation_with};
+use vnetsim_oracle::{OracleConversation, OracleHop, OraclePacket, PacketDirection, conversation_deciding};
 use vnetsim_sim::{Report, run};
 use vnetsim_trace::{ConversationTrace, PacketTrace, TraceObserver};
 use vnetsim_types::{
-    ApplianceAction, Direction, DropReason, FlowKey, IpNet, LbId, NicId, Part, Place, Step, SubnetId,
-    TrafficId,
+    ApplianceAction, Direction, DropReason, IpNet, LbId, NicId, Part, Place, Step, SubnetId, TrafficId,
 };
 
-use crate::words::{from_real, real_kind};
+use crate::{
+    choice::Choices,
+    plan::Feature,
+    words::{from_real, real_kind},
+};
+
+/// What is left out of comparisons, because the oracle does not know it yet.
+pub const NOT_COMPARED: &[Feature] = &[];
+
+/// What a run takes for the address of default outbound access.
+const DEFAULT_OUTBOUND: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
 /// One decision on a packet's way, in the words of the oracle.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -30,7 +43,7 @@ pub enum StoryHop {
         kind: vnetsim_oracle::NextHopType,
     },
     /// A rule decided.
-    Nsg { nic: NicId, direction: Direction, nsg: String, rule: String, allowed: bool },
+    Nsg { at: Place, direction: Direction, nsg: String, rule: String, allowed: bool },
     /// A flow record let the packet pass.
     FlowHit { nic: NicId, direction: Direction },
     /// The packet crossed a peering.
@@ -103,9 +116,10 @@ pub fn compare(network: &Network, traffic: &Traffic) -> Result<Story, String> {
     let real = real(network, traffic);
     let compiled = &real.report.epochs[0].compiled;
     let said = told_by_run(network, compiled, &real.trace);
-    let oracle = conversation_with(network, traffic, &real_choice(&real.trace));
+    let choices = Choices::of(compiled, &real.trace);
+    let oracle = conversation_deciding(network, traffic, &|key, question| choices.answer(key, question));
     let expected = told_by_oracle(&oracle);
-    if said == expected || goes_round_translated(&real.trace) {
+    if said == expected || goes_round_translated(&real.trace) || unknown_source_inside(&real.trace) {
         Ok(said)
     } else {
         Err(difference(network, &said, &expected))
@@ -124,19 +138,15 @@ fn goes_round_translated(trace: &ConversationTrace) -> bool {
     })
 }
 
-/// Makes the oracle choose the backends that the real balancer chose, in order. A backend that is not
-/// among the oracle's healthy ones is a difference, which the comparison then shows.
-fn real_choice(trace: &ConversationTrace) -> impl Fn(&FlowKey, LbId, &[NicId]) -> NicId {
-    let steps = trace.packets.iter().filter(|p| p.part != Part::IcmpError).flat_map(|p| &p.steps);
-    let chosen = steps.filter_map(|(_, step)| match step {
-        Step::LoadBalancer { lb, backend, healthy, .. } if *healthy > 1 => Some((*lb, *backend)),
-        _ => None,
-    });
-    let queue: RefCell<VecDeque<(LbId, NicId)>> = RefCell::new(chosen.collect());
-    move |_, lb, healthy| match queue.borrow_mut().pop_front() {
-        Some((real_lb, backend)) if real_lb == lb && healthy.contains(&backend) => backend,
-        _ => healthy[0],
-    }
+/// RESTRICTION: default outbound access inside the network. Nobody knows its address (OUT-07), so that what rules
+/// and routes say about it is nobody's business either.
+fn unknown_source_inside(trace: &ConversationTrace) -> bool {
+    trace.packets.iter().any(|packet| {
+        let unknown =
+            |step: &Step| matches!(step, Step::PublicAddress { key, .. } if key.src == DEFAULT_OUTBOUND);
+        let left = packet.steps.iter().any(|(_, step)| unknown(step));
+        left && packet.delivery().is_none_or(|(to, ..)| to != Place::Internet)
+    })
 }
 
 /// The story of the real run.
@@ -146,7 +156,11 @@ pub fn told_by_run(network: &Network, compiled: &Compiled, trace: &ConversationT
 }
 
 fn packet_by_run(network: &Network, compiled: &Compiled, packet: &PacketTrace) -> Told {
-    let hops = packet.steps.iter().filter_map(|(_, step)| hop_by_run(network, compiled, step)).collect();
+    let steps = packet.steps.iter().map(|(_, step)| step);
+    // What the host answers passes as its own traffic (FAB-10); that a flow is counted decides nothing (FLOW-03).
+    let of_host = steps.clone().any(|step| matches!(step, Step::Sent { from: Place::Platform, .. }));
+    let steps = steps.filter(|step| !(of_host && matches!(step, Step::FlowHit { .. })));
+    let hops = steps.filter_map(|step| hop_by_run(network, compiled, step)).collect();
     let delivered = packet.delivery().map(|(to, key, ttl)| End::Delivered(to, Some(key.src), ttl));
     let dropped = packet.drop().map(|(at, reason)| End::Dropped(at, reason));
     let direction = if packet.part.is_forward() { PacketDirection::Forward } else { PacketDirection::Reply };
@@ -164,9 +178,9 @@ fn hop_by_run(network: &Network, compiled: &Compiled, step: &Step) -> Option<Sto
             let (source, kind) = (vnetsim_oracle::RouteSource::Default, vnetsim_oracle::NextHopType::None);
             StoryHop::Route { subnet, prefix: None, source, kind }
         }
-        Step::Nsg { nic, direction, acl, rule, allowed, .. } => {
+        Step::Nsg { at, direction, acl, rule, allowed, .. } => {
             let nsg = network[compiled.acl(acl).nsg].name.value.clone();
-            StoryHop::Nsg { nic, direction, nsg, rule: compiled.rule(rule).name.clone(), allowed }
+            StoryHop::Nsg { at, direction, nsg, rule: compiled.rule(rule).name.clone(), allowed }
         }
         Step::FlowHit { nic, direction, .. } => StoryHop::FlowHit { nic, direction },
         Step::Peering { link, forwarded } => {
@@ -205,7 +219,11 @@ fn hop_by_oracle(hop: &OracleHop) -> Option<StoryHop> {
             StoryHop::Route { subnet, prefix, source, kind: next_hop_type }
         }
         OracleHop::Nsg { nic, direction, nsg, rule, allowed } => {
-            StoryHop::Nsg { nic, direction, nsg, rule, allowed }
+            StoryHop::Nsg { at: Place::Nic(nic), direction, nsg, rule, allowed }
+        }
+        OracleHop::EndpointNsg { endpoint, nsg, rule, allowed } => {
+            let (at, direction) = (Place::PrivateEndpoint(endpoint), Direction::Inbound);
+            StoryHop::Nsg { at, direction, nsg, rule, allowed }
         }
         OracleHop::FlowHit { nic, direction } => StoryHop::FlowHit { nic, direction },
         OracleHop::Peering { receiver, sender, forwarded } => {
@@ -259,6 +277,8 @@ fn named(network: &Network, place: Place) -> String {
         Place::Gateway(gateway) => network[gateway].name.value.clone(),
         Place::Site(site) => network[site].name.value.clone(),
         Place::Internet => "internet".to_owned(),
+        Place::PrivateEndpoint(id) => network[id].name.value.clone(),
+        Place::Platform => "platform".to_owned(),
     }
 }
 
@@ -273,9 +293,9 @@ impl fmt::Display for Shown<'_> {
                 let prefix = prefix.map_or_else(|| "nothing".to_owned(), |p| p.to_string());
                 write!(f, "{}: {prefix} {source:?} {kind:?}", network.subnet_path(*subnet))
             }
-            StoryHop::Nsg { nic: at, direction, nsg, rule, allowed } => {
+            StoryHop::Nsg { at, direction, nsg, rule, allowed } => {
                 let verdict = if *allowed { "allows" } else { "stops" };
-                write!(f, "{} {direction:?}: {nsg}/{rule} {verdict}", nic(at))
+                write!(f, "{} {direction:?}: {nsg}/{rule} {verdict}", named(network, *at))
             }
             StoryHop::FlowHit { nic: at, direction } => write!(f, "{} {direction:?}: flow", nic(at)),
             StoryHop::Peering { receiver, sender, forwarded } => {

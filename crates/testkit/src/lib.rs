@@ -5,16 +5,20 @@
 //! network prints as a scenario file. Called by tests only; decides nothing about networks itself.
 
 mod build;
+mod choice;
 mod compare;
 mod generate;
-mod hub;
 mod plan;
-mod policy;
 mod questions;
+mod traffic;
 mod words;
 mod yaml;
 
-pub use compare::{End, RealRun, Story, StoryHop, Told, compare, real, told_by_oracle, told_by_run};
-pub use generate::{RandomNetwork, TrafficPlan, network, plain_network, public_addresses, traffic};
-pub use policy::{KNOWN_TAG, UNKNOWN_TAG};
+pub use build::{KNOWN_TAG, UNKNOWN_TAG};
+pub use compare::{
+    End, NOT_COMPARED, RealRun, Story, StoryHop, Told, compare, real, told_by_oracle, told_by_run,
+};
+pub use generate::{RandomNetwork, network, network_without, plain_network};
+pub use plan::Feature;
 pub use questions::{boundary_addresses, compare_choice, compare_nsg, compare_routes};
+pub use traffic::{TrafficPlan, public_addresses, traffic, traffic_without};

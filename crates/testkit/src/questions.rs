@@ -3,10 +3,10 @@
 use std::{collections::BTreeSet, fmt::Write, net::IpAddr};
 
 use vnetsim_compile::{Compiled, RouteState};
-use vnetsim_dataplane::{Context, Origin, Packet, Switch, Tables};
+use vnetsim_dataplane::{Context, Meter, Origin, Packet, Switch, Tables};
 use vnetsim_model::Network;
 use vnetsim_oracle::{choose_route, effective_routes, nsg_verdict};
-use vnetsim_packet::{Endpoints, TcpFlags, icmp_echo, tcp, udp};
+use vnetsim_packet::{Endpoints, TcpFlags, icmp_echo, raw, tcp, udp};
 use vnetsim_types::{
     Direction, DropReason, FlowKey, IpNet, IpProtocol, NicId, Observer, PacketId, PacketTag, Part, SimTime,
     Step, SubnetId, TrafficId,
@@ -134,8 +134,8 @@ fn real_verdict(
     tables.nics[nic.ix()].ip_forwarding = true;
     let tag = PacketTag { traffic: TrafficId(0), conversation: 0, part: Part::Request };
     let mut packet = Packet::new(PacketId(0), tag, true, frame(key)?).ok()?;
-    let (mut switch, mut steps) = (Switch::default(), Steps::default());
-    let mut cx = Context { now: SimTime::ZERO, tables: &tables, observer: &mut steps };
+    let (mut switch, mut steps, mut meter) = (Switch::default(), Steps::default(), Meter::default());
+    let mut cx = Context { now: SimTime::ZERO, tables: &tables, observer: &mut steps, meter: &mut meter };
     let reason = match direction {
         Direction::Inbound => switch.ingress(&mut cx, Origin::Internet, nic, &mut packet).err(),
         Direction::Outbound => switch.egress(&mut cx, nic, &mut packet).err(),
@@ -158,10 +158,12 @@ fn real_verdict(
 }
 
 fn frame(key: &FlowKey) -> Option<Vec<u8>> {
-    let ends = Endpoints { src_mac: [2; 6], dst_mac: [4; 6], src: key.src, dst: key.dst, ttl: 64 };
+    let (src, dst) = (key.src, key.dst);
+    let ends = Endpoints { src_mac: [2; 6], dst_mac: [4; 6], src, dst, ttl: 64, dont_fragment: true };
     match key.protocol {
         IpProtocol::TCP => tcp(&ends, key.src_port, key.dst_port, TcpFlags::SYN, 1, 0, 0).ok(),
         IpProtocol::UDP => udp(&ends, key.src_port, key.dst_port, 0).ok(),
-        _ => icmp_echo(&ends, true, key.src_port, 1, 0).ok(),
+        IpProtocol::ICMP | IpProtocol::ICMPV6 => icmp_echo(&ends, true, key.src_port, 1, 0).ok(),
+        other => raw(&ends, other, 0).ok(),
     }
 }

@@ -19,6 +19,7 @@ pub(crate) fn real_kind(kind: real::NextHopType) -> oracle::NextHopType {
         real::NextHopType::VNetPeering => oracle::NextHopType::VNetPeering,
         real::NextHopType::VNetGlobalPeering => oracle::NextHopType::VNetGlobalPeering,
         real::NextHopType::VirtualNetworkGateway => oracle::NextHopType::VirtualNetworkGateway,
+        real::NextHopType::InterfaceEndpoint => oracle::NextHopType::InterfaceEndpoint,
         real::NextHopType::VirtualNetworkServiceEndpoint => {
             oracle::NextHopType::VirtualNetworkServiceEndpoint
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proptest::{collection::vec, prelude::*};
 use vnetsim_compile::{Compiled, RouteOrigin, RouteState, compile};
 use vnetsim_dataplane::NextHop;
-use vnetsim_model::{LbProtocol, Network, Operation, PeeringState, Traffic, TtlGateway, VnetAccessModel};
+use vnetsim_model::{LbProtocol, Network, OperationKind, PeeringState, Traffic, TtlGateway, VnetAccessModel};
 use vnetsim_sim::{Report, run};
 use vnetsim_testkit::{RandomNetwork, TrafficPlan, compare_routes, network, plain_network, real, traffic};
 use vnetsim_trace::{ConversationTrace, PacketTrace, TraceObserver};
@@ -201,7 +201,7 @@ proptest! {
         let id = PeeringId::new(number.index(network.peerings().len()));
         let (vnet, remote, name) = (network[id].vnet, network[id].remote.value, network[id].name.clone());
         let opposite = network.link_between(remote, vnet).map(|(id, _)| id);
-        prop_assert!(network.apply(&Operation::DeletePeering(vnet, name)).is_ok());
+        prop_assert!(network.apply(&OperationKind::DeletePeering(vnet, name).into()).is_ok());
         let compiled = compile(&network, 1);
         for ix in 0..network.subnets().len() {
             let subnet = SubnetId::new(ix);

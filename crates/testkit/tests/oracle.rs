@@ -5,9 +5,18 @@ use std::net::IpAddr;
 use proptest::{collection::vec, prelude::*};
 use vnetsim_compile::compile;
 use vnetsim_testkit::{
-    RandomNetwork, boundary_addresses, compare, compare_choice, compare_nsg, compare_routes, network, traffic,
+    NOT_COMPARED, RandomNetwork, TrafficPlan, boundary_addresses, compare, compare_choice, compare_nsg,
+    compare_routes, network_without, traffic_without,
 };
 use vnetsim_types::{Direction, FlowKey, IpProtocol, NicId, SubnetId};
+
+fn network() -> impl Strategy<Value = RandomNetwork> {
+    network_without(NOT_COMPARED)
+}
+
+fn traffic() -> impl Strategy<Value = TrafficPlan> {
+    traffic_without(NOT_COMPARED)
+}
 
 /// Addresses that mean something in the network: owned ones, edges of blocks and sites.
 fn known_addresses(random: &RandomNetwork) -> Vec<IpAddr> {

@@ -48,8 +48,7 @@ pub(crate) fn closed_to_the_outside<O: Observer>(
     packet: &Packet,
 ) -> Result<(), DropReason> {
     let port = &cx.tables.nics[nic.ix()];
-    let by_frontend = packet.entered.is_some_and(|e| e.public && e.port.is_some())
-        || port.floating.contains(&packet.headers.dst);
+    let by_frontend = packet.entered.is_some_and(|e| !e.edge) || port.floating.contains(&packet.headers.dst);
     let filtered = port.subnet_acl.is_some() || port.nic_acl.is_some();
     if origin != Origin::Internet || !by_frontend || !port.behind_standard_lb || filtered {
         return Ok(());
@@ -70,16 +69,23 @@ fn as_filtered(port: &NicTable, direction: Direction, key: FlowKey) -> FlowKey {
     }
 }
 
-/// NSG-25: the group of a private endpoint's subnet, where the subnet lets it apply. Rules are asked for every
-/// packet: an endpoint keeps no record.
+/// NSG-25: the group of a private endpoint's subnet, where the subnet lets it apply; once per connection (NSG-13).
 pub(crate) fn check_endpoint<O: Observer>(
     cx: &mut Context<'_, O>,
+    flows: &mut FlowTable<PrivateEndpointId>,
     id: PrivateEndpointId,
     packet: &Packet,
 ) -> Result<(), DropReason> {
-    let acl = cx.tables.endpoints[id.ix()].acl;
+    let endpoint = &cx.tables.endpoints[id.ix()];
+    let idle_max = cx.tables.vnets[endpoint.vnet.ix()].flow_timeout;
     let (direction, level) = (Direction::Inbound, NsgLevel::Subnet);
-    one(cx, Place::PrivateEndpoint(id), acl, direction, level, packet.headers.flow_key(), packet)
+    let (key, l4) = (packet.headers.flow_key(), &packet.headers.l4);
+    if flows.hit(cx.now, idle_max, id, direction, key, l4).is_some() {
+        return Ok(());
+    }
+    one(cx, Place::PrivateEndpoint(id), endpoint.acl, direction, level, key, packet)?;
+    let opened = flows.open(cx.now, idle_max, id, direction, key, l4, None);
+    opened.map_err(|_| DropReason::FlowTableFull)
 }
 
 /// NSG-22: what goes to the host's own services meets only Deny rules that name such a service.

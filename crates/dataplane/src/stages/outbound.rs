@@ -29,8 +29,13 @@ pub(crate) fn choose(
     }
     let port = &tables.nics[nic.ix()];
     let leave = |way| Ok(LegEnd::Internet { nic, way });
-    if let Some(entered) = entered.filter(|e| e.public) {
-        return leave(WayOut::Answer(entered));
+    match entered {
+        Some(entered) if entered.edge => return leave(WayOut::Answer(entered)),
+        // The host has put the frontend's address there (LB-03).
+        Some(entered) if entered.address == headers.src && is_public(headers.src) => {
+            return leave(WayOut::Unchanged);
+        }
+        _ => {}
     }
     if port.floating.contains(&headers.src) && is_public(headers.src) {
         return leave(WayOut::Unchanged);
@@ -51,10 +56,14 @@ pub(crate) fn choose(
         return leave(WayOut::OneToOne(*public));
     }
     let primary = port.addresses.iter().find(|(ip, _)| ip.is_ipv4() == headers.src.is_ipv4());
-    if let Some(out) = port.shared_out.as_ref().filter(|_| primary.is_some_and(|(ip, _)| *ip == headers.src))
+    // OUT-04 shares ports of TCP and UDP, with the primary address only; OUT-07: then there is no other way.
+    if let Some(out) = &port.shared_out
         && let Some(address) = shared_address(&out.addresses, packet)
     {
-        return shared(nic, address, (out.first_port, out.ports), (u32::MAX, SimTime::ZERO), packet);
+        return match carried && primary.is_some_and(|(ip, _)| *ip == headers.src) {
+            true => shared(nic, address, (out.first_port, out.ports), (u32::MAX, SimTime::ZERO), packet),
+            false => Err(DropReason::NoOutboundPath),
+        };
     }
     if subnet.default_outbound && !port.behind_standard_lb && headers.src.is_ipv4() {
         return shared(nic, DEFAULT_OUTBOUND, PORTS, (u32::MAX, SimTime::ZERO), packet);

@@ -166,7 +166,7 @@ fn v35b_a_default_alone_loops_only_what_has_no_longer_route() {
 fn next_hops_that_do_not_work() {
     let at_vm1 = |network| Place::Nic(nic(network, "vm1"));
     let mut lab = hub_and_spokes();
-    // RT-18, FAIL-22: two peerings away. RT-19, FAIL-23: nobody, or stopped. FE-17: a gateway.
+    // RT-18, FAIL-22: two peerings away. RT-19, FAIL-23: nobody, or stopped.
     lab.table("S1/snet", &["10.30.0.0/16 VirtualAppliance 10.30.0.4"]);
     let network = lab.build();
     let far = dropped(at_vm1(&network), DropReason::NextHopNotDirectlyConnected);
@@ -181,11 +181,6 @@ fn next_hops_that_do_not_work() {
     lab.the_vm("nva").running = Some(false.into());
     let network = lab.build();
     assert_eq!(last(&tcp(&network, "vm1", "vm2")), unreachable);
-
-    lab.table("S1/snet", &["10.30.0.0/16 VirtualAppliance 10.10.255.4"]);
-    let network = lab.build();
-    let unknown = dropped(at_vm1(&network), DropReason::InsufficientInput);
-    assert_eq!(last(&tcp(&network, "vm1", "vm2")), unknown);
 }
 
 /// LB-18: two firewalls behind an internal balancer that both spokes name as next hop.
@@ -214,9 +209,19 @@ fn lb18_symmetric_choice_passes_and_asymmetric_choice_does_not() {
     assert!(packets[0].hops.contains(&choice));
     assert_eq!(talk(&network, "vm1", "vm2", "icmp").packets.len(), 2); // U-07
 
-    let by_port = |key: &vnetsim_types::FlowKey, _, healthy: &[_]| healthy[usize::from(key.dst_port != 443)];
+    // LB-10: whatever the hash is, the answer goes to the same appliance.
+    let by_port = |key: &vnetsim_types::FlowKey, _, allowed: &[_]| {
+        allowed[usize::from(key.dst_port != 443) % allowed.len()]
+    };
     let packets = conversation_with(&network, &traffic(&network, "vm1", "vm2", "tcp/443"), &by_port).packets;
+    assert_complete(&packets);
+
+    // LB-18: not when S2 names the other one itself.
+    let mut lab = balanced(LbSku::Standard, (LbProtocol::All, 0));
+    lab.table("S2/snet", &["10.20.0.0/16 VirtualAppliance 10.10.0.5"]);
+    let network = lab.build();
     let expected = dropped(Place::Nic(nic(&network, "nva-b")), DropReason::NvaNoSession);
+    let packets = tcp(&network, "vm1", "vm2");
     assert_eq!((packets.len(), last(&packets)), (2, expected));
 }
 

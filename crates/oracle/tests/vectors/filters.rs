@@ -190,7 +190,6 @@ fn what_a_nic_may_not_send() {
     for dst in ["224.0.0.5", "255.255.255.255", "10.20.0.255"] {
         assert_eq!(send(dst, "udp/5000"), dropped(vm1, DropReason::MulticastOrBroadcast), "{dst}");
     }
-    assert_eq!(send("168.63.129.16", "udp/53"), dropped(vm1, DropReason::InsufficientInput));
 
     let with = |source_port, protocol, port| {
         let mut traffic = traffic(&network, "vm1", "peer", "udp/67");
@@ -208,7 +207,7 @@ fn what_a_nic_may_not_send() {
         let packets = with(0, IpProtocol(protocol), 0);
         assert_eq!(last(&packets), dropped(vm1, DropReason::UnsupportedProtocol));
     }
-    assert_eq!(with(0, IpProtocol::ESP, 0).len(), 1);
+    assert_eq!(with(0, IpProtocol::ESP, 0).len(), 2);
 
     // FAB-08: the host's address cannot be claimed, forwarding or not.
     let mut claimed = traffic(&network, "nva", "vm-hub", "tcp/80");

@@ -27,11 +27,11 @@ pub(crate) fn net(text: &str) -> IpNet {
     text.parse().expect("a prefix")
 }
 
-fn name(text: &str) -> At<String> {
+pub(crate) fn name(text: &str) -> At<String> {
     text.to_owned().into()
 }
 
-fn nets(list: &[&str]) -> Vec<At<IpNet>> {
+pub(crate) fn nets(list: &[&str]) -> Vec<At<IpNet>> {
     list.iter().map(|text| net(text).into()).collect()
 }
 
@@ -129,6 +129,16 @@ impl Lab {
         self.link(b, a);
     }
 
+    /// Peers some subnets of two networks (PEER-24).
+    pub(crate) fn peer_subnets(&mut self, a: (&str, &[&str]), b: (&str, &[&str])) {
+        for (own, far) in [(a, b), (b, a)] {
+            let link = self.link(own.0, far.0);
+            link.peer_complete_vnets = Some(false.into());
+            link.local_subnet_names = own.1.iter().map(|text| name(text)).collect();
+            link.remote_subnet_names = far.1.iter().map(|text| name(text)).collect();
+        }
+    }
+
     /// A route table on `subnet`; each route is `prefix type [address]`, its name is the prefix.
     pub(crate) fn table(&mut self, subnet: &str, routes: &[&str]) -> &mut draft::RouteTable {
         let table = format!("rt-{subnet}");
@@ -162,29 +172,6 @@ impl Lab {
     pub(crate) fn nsg_on(&mut self, subnet: &str, nsg: &str, rules: &[&str]) {
         self.nsg(nsg, rules);
         self.the_subnet(subnet).network_security_group = Some(name(nsg));
-    }
-
-    /// A gateway with one site.
-    pub(crate) fn gateway(&mut self, gateway: &str, vnet: &str, kind: GatewayType) {
-        self.draft.virtual_network_gateways.push(draft::VirtualNetworkGateway {
-            span: Default::default(),
-            name: name(gateway),
-            gateway_type: kind.into(),
-            virtual_network: name(vnet),
-            public_ip_address: None,
-        });
-    }
-
-    pub(crate) fn site(&mut self, site: &str, gateway: &str, prefixes: &[&str]) {
-        let address_prefixes = nets(prefixes);
-        let new = draft::LocalNetworkGateway { name: name(site), address_prefixes, ..Default::default() };
-        self.draft.local_network_gateways.push(new);
-        self.draft.connections.push(draft::Connection {
-            name: name(&format!("{gateway}-{site}")),
-            virtual_network_gateway: name(gateway),
-            local_network_gateway: name(site),
-            ..Default::default()
-        });
     }
 
     /// A public address on the first ipConfiguration of a NIC.
@@ -231,6 +218,8 @@ impl Lab {
             backend_port: rule.1.into(),
             load_distribution: None,
             enable_floating_ip: None,
+            idle_timeout_in_minutes: None,
+            disable_outbound_snat: None,
         };
         self.draft.load_balancers.push(draft::LoadBalancer {
             name: name(lb),
@@ -398,6 +387,22 @@ pub(crate) fn printed(network: &Network, path: &str) -> Vec<String> {
         effective_routes(network, subnet_id(network, path)).iter().map(print_route).collect();
     rows.sort();
     rows
+}
+
+/// The learned rows of [`printed`].
+pub(crate) fn learned(network: &Network, path: &str) -> Vec<String> {
+    printed(network, path).into_iter().filter(|row| row.starts_with("Gateway")).collect()
+}
+
+/// The gateways that a packet passed.
+pub(crate) fn gateways(packet: &OraclePacket) -> Vec<&str> {
+    let mut names = Vec::new();
+    for hop in &packet.hops {
+        if let OracleHop::Gateway { name } = hop {
+            names.push(name.as_str());
+        }
+    }
+    names
 }
 
 pub(crate) fn print_route(route: &OracleRoute) -> String {

@@ -1,6 +1,6 @@
 //! RT-35 and the other worked tables, V-17.
 
-use vnetsim_model::{BgpVsPeering, GatewayType, NoneRoutesOnDefaultOverride, Semantics};
+use vnetsim_model::{BgpVsPeering, DeploymentModel, GatewayType, NoneRoutesOnDefaultOverride, Semantics};
 use vnetsim_oracle::{NextHopType, RouteSource};
 
 use crate::lab::*;
@@ -244,11 +244,31 @@ fn rt38_fe03_learned_prefixes_inside_system_space() {
 fn fe06_expressroute_rows_hide_equal_vpn_rows() {
     let mut lab = hub_and_spokes();
     lab.gateway("er", "H", GatewayType::ExpressRoute);
-    lab.site("circuit", "er", &["192.168.0.0/16"]);
+    lab.circuit("circuit", &["er"], &["192.168.0.0/16"]);
+    lab.site("branch", "gw", &["192.168.7.0/24"]);
+    let express = "Gateway Active 192.168.0.0/16 VirtualNetworkGateway 10.10.255.5";
+    let longer = "Gateway Active 192.168.7.0/24 VirtualNetworkGateway 10.10.255.4";
+    assert_eq!(learned(&lab.build(), "H/snet-hub"), [express, longer]);
+    // The VPN rows appear when the last ExpressRoute path goes.
+    lab.draft.connections[1].up = Some(false.into());
+    let vpn = "Gateway Active 192.168.0.0/16 VirtualNetworkGateway 10.10.255.4";
+    assert_eq!(learned(&lab.build(), "H/snet-hub"), [vpn, longer]);
+}
+
+#[test]
+fn rt32_classic_tables_show_no_peerings() {
+    let mut lab = Lab::default();
+    lab.vnet("new", &["10.1.0.0/16"]);
+    lab.subnet("new/s", "10.1.0.0/24");
+    lab.vnet("old", &["10.2.0.0/16"]).deployment_model = Some(DeploymentModel::Classic.into());
+    lab.subnet("old/s", "10.2.0.0/24");
+    lab.link("new", "old");
+    lab.vm("a", "new/s", "10.1.0.4");
+    lab.vm("b", "old/s", "10.2.0.4");
     let network = lab.build();
-    let rows = printed(&network, "H/snet-hub");
-    let learned: Vec<&String> = rows.iter().filter(|row| row.contains("Gateway")).collect();
-    assert_eq!(learned, ["Gateway Active 192.168.0.0/16 VirtualNetworkGateway 10.10.255.5"]);
+    let shows = |subnet| printed(&network, subnet).iter().any(|row| row.contains("VNetPeering"));
+    assert!(shows("new/s") && !shows("old/s"));
+    assert_complete(&tcp(&network, "b", "a"));
 }
 
 #[test]

@@ -3,15 +3,13 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use vnetsim_model::{
-    Access, RuleProtocol,
+    Access, Era, Role, RuleProtocol,
     draft::{self, Ref},
 };
-use vnetsim_types::{At, Direction, IpNet};
+use vnetsim_types::{At, Direction, IpNet, ProtoPort};
 
-use crate::{
-    build::{Build, nsg_name, pick},
-    plan::{HopPlan, Plan, PrefixPlan, RulePlan, SidePlan},
-};
+use super::{Build, nsg_name, pick};
+use crate::plan::{HopPlan, Plan, PolicyPlan, PrefixPlan, RulePlan, SidePlan};
 
 /// Prefixes of interest to routes, sites and rules.
 const FIXED: [&str; 16] = [
@@ -39,6 +37,10 @@ const KNOWN_TAG_PREFIXES: [&str; 3] = ["20.60.0.0/16", "52.239.0.0/17", "2603:10
 /// The service tag that they use without describing it.
 pub const UNKNOWN_TAG: &str = "Sql";
 
+/// What the rules of a firewall's own policy are about.
+const POLICY_PORTS: [&[&str]; 6] =
+    [&[], &["tcp/443"], &["tcp/443", "udp/53"], &["icmp"], &["tcp/22", "tcp/80"], &["esp", "udp/53"]];
+
 /// Port fields of rules.
 const PORTS: [&str; 8] = ["*", "443", "0-65535", "53", "1-1024", "443-50000", "49000-65535", "22"];
 
@@ -61,6 +63,8 @@ impl Build {
                 let card = pick(&self.cards, *number)?;
                 Some(IpNet::from(card.v6.filter(|_| *number > 8).unwrap_or(card.v4)))
             }
+            PrefixPlan::Endpoint(number) => pick(&self.endpoints, *number).copied().map(IpNet::from),
+            PrefixPlan::Frontend(number) => pick(&self.frontends, *number).copied().map(IpNet::from),
             PrefixPlan::Around(number, bits) => {
                 let block = pick(&blocks, *number)?;
                 IpNet::new(block.addr(), block.prefix_len().saturating_sub(*bits)).ok().map(|p| p.trunc())
@@ -68,8 +72,10 @@ impl Build {
             PrefixPlan::Inside(number, bits, offset) => inside(pick(&blocks, *number)?, *bits, *offset),
             PrefixPlan::Site(number) => {
                 let sites = self.draft.local_network_gateways.iter();
-                let all: Vec<IpNet> =
-                    sites.flat_map(|site| &site.address_prefixes).map(|p| p.value).collect();
+                let sites =
+                    sites.flat_map(|site| site.address_prefixes.iter().chain(&site.advertised_prefixes));
+                let circuits = self.draft.express_route_circuits.iter().flat_map(|c| &c.advertised_prefixes);
+                let all: Vec<IpNet> = sites.chain(circuits).map(|p| p.value).collect();
                 pick(&all, *number).copied()
             }
             PrefixPlan::Fixed(number) => FIXED[usize::from(*number) % FIXED.len()].parse().ok(),
@@ -90,6 +96,7 @@ impl Build {
             self.draft.application_security_groups.push(draft::ApplicationSecurityGroup { name });
         }
         self.tables(plan);
+        self.firewalls(plan);
         for (ix, rules) in plan.nsgs.iter().enumerate() {
             let rule = |(number, rule): (usize, &RulePlan)| self.rule(number, rule);
             let security_rules = rules.iter().enumerate().map(rule).collect();
@@ -105,13 +112,14 @@ impl Build {
             let mut routes: Vec<draft::Route> = Vec::new();
             for (said, hop) in &table.routes {
                 let Some(prefix) = self.prefix(said) else { continue };
-                let text =
-                    if matches!(said, PrefixPlan::Tag) { KNOWN_TAG.to_owned() } else { prefix.to_string() };
+                // ERA-10.
+                let tag = matches!(said, PrefixPlan::Tag) && self.era == Era::Modern;
+                let text = if tag { KNOWN_TAG.to_owned() } else { prefix.to_string() };
                 // RT-09: no two routes of one prefix.
                 if routes.iter().any(|route| route.address_prefix.value == text) {
                     continue;
                 }
-                let Some((kind, address)) = self.hop(hop, &prefix) else { continue };
+                let Some((kind, address)) = self.hop(hop, prefix.addr().is_ipv6()) else { continue };
                 routes.push(draft::Route {
                     name: format!("r{}", routes.len()).into(),
                     address_prefix: text.into(),
@@ -129,9 +137,8 @@ impl Build {
         }
     }
 
-    /// Next-hop type and address; the address is of the prefix's family.
-    fn hop(&self, said: &HopPlan, prefix: &IpNet) -> Option<(&'static str, Option<IpAddr>)> {
-        let v6 = prefix.addr().is_ipv6();
+    /// Next-hop type and address of the wanted family.
+    pub(super) fn hop(&self, said: &HopPlan, v6: bool) -> Option<(&'static str, Option<IpAddr>)> {
         let appliance = |ip: IpAddr| (ip.is_ipv6() == v6).then_some(("VirtualAppliance", Some(ip)));
         match said {
             HopPlan::Nic(number, forwarder) => {
@@ -140,6 +147,7 @@ impl Build {
                 appliance(if v6 { card.v6? } else { card.v4 })
             }
             HopPlan::Frontend(number) => appliance(*pick(&self.frontends, *number)?),
+            HopPlan::Endpoint(number) => appliance(*pick(&self.endpoints, *number)?),
             HopPlan::Nobody(number) => {
                 let home = pick(&self.homes, *number)?;
                 appliance(IpAddr::V4((u32::from(home.v4.broadcast()) - 1).into()))
@@ -153,13 +161,44 @@ impl Build {
         }
     }
 
+    /// The own policies of firewalls.
+    fn firewalls(&mut self, plan: &Plan) {
+        for (ix, said) in plan.machines.iter().enumerate() {
+            let rules = said.policy.iter().enumerate().map(|(number, rule)| self.policy_rule(number, rule));
+            let rules = rules.collect();
+            let guest = self.draft.virtual_machines[ix].guest.as_mut();
+            let is_firewall = |guest: &&mut draft::Guest| {
+                guest.role.as_ref().is_some_and(|role| role.value == Role::Firewall)
+            };
+            if let Some(guest) = guest.filter(is_firewall) {
+                guest.rules = rules;
+            }
+        }
+    }
+
+    fn policy_rule(&self, number: usize, plan: &PolicyPlan) -> draft::PolicyRule {
+        let block = |said: &Option<PrefixPlan>| {
+            let block = said.as_ref().and_then(|said| self.prefix(said));
+            block.into_iter().map(At::from).collect()
+        };
+        let ports = POLICY_PORTS[usize::from(plan.ports) % POLICY_PORTS.len()].iter();
+        draft::PolicyRule {
+            name: format!("rule{number}").into(),
+            access: if plan.allow { Access::Allow } else { Access::Deny }.into(),
+            source: block(&plan.source),
+            destination: block(&plan.destination),
+            ports: ports.filter_map(|text| text.parse::<ProtoPort>().ok()).map(At::from).collect(),
+        }
+    }
+
     fn rule(&self, number: usize, plan: &RulePlan) -> draft::SecurityRule {
         let protocol = match plan.protocol {
             0..=3 => RuleProtocol::Any,
             4 => RuleProtocol::Tcp,
             5 => RuleProtocol::Udp,
             6 => RuleProtocol::Icmp,
-            _ => RuleProtocol::Esp,
+            7 => RuleProtocol::Esp,
+            _ => RuleProtocol::Ah,
         };
         draft::SecurityRule {
             span: Default::default(),
@@ -189,6 +228,9 @@ impl Build {
                     4..=7 => "Internet",
                     8 => "AzureLoadBalancer",
                     9 => UNKNOWN_TAG,
+                    // NSG-22.
+                    10 => "AzurePlatformDNS",
+                    11 => "AzurePlatformIMDS",
                     _ => KNOWN_TAG,
                 };
                 side.prefixes.push(tag.to_owned().into());
@@ -208,13 +250,12 @@ impl Build {
         let tables: Vec<Ref> = self.draft.route_tables.iter().map(|table| table.name.clone()).collect();
         let nat = plan.vnets.iter().flat_map(|vnet| &vnet.subnets).any(|subnet| subnet.nat);
         if nat {
+            // Several addresses share the connections.
+            let count = 1 + plan.vnets.len() / 3;
+            let names: Vec<Ref> = (0..count).map(|_| self.public_address(false)).collect();
             self.draft
-                .public_ip_addresses
-                .push(draft::PublicIpAddress { name: "pip-nat".to_owned().into(), ip_address: None });
-            self.draft.nat_gateways.push(draft::NatGateway {
-                name: "nat".to_owned().into(),
-                public_ip_addresses: vec!["pip-nat".to_owned().into()],
-            });
+                .nat_gateways
+                .push(draft::NatGateway { name: "nat".to_owned().into(), public_ip_addresses: names });
         }
         for (vnet, said) in self.draft.virtual_networks.iter_mut().zip(&plan.vnets) {
             for (subnet, said) in vnet.subnets.iter_mut().zip(&said.subnets) {
@@ -222,7 +263,8 @@ impl Build {
                 subnet.network_security_group = said.nsg.and_then(|number| nsg_name(plan, number));
                 subnet.nat_gateway = said.nat.then(|| "nat".to_owned().into());
             }
-            let gateway = vnet.subnets.last_mut().filter(|subnet| subnet.name.value == "GatewaySubnet");
+            let mut special = vnet.subnets.iter_mut();
+            let gateway = special.find(|subnet| subnet.name.value == "GatewaySubnet");
             if let (Some(subnet), Some(number)) = (gateway, said.gateway_table) {
                 subnet.route_table = pick(&tables, number).cloned();
             }

@@ -2,9 +2,11 @@
 //!
 //! One object per line, ARM's names, only what the draft says. Made for people and for `vnetsim trace`.
 
+mod edge;
+
 use std::fmt::{Display, Write};
 
-use vnetsim_model::{Endpoint, Network, Semantics, Traffic, draft, draft::Draft};
+use vnetsim_model::{Endpoint, Network, Semantics, TTL_DEFAULT, Traffic, draft, draft::Draft};
 use vnetsim_types::{At, Direction, IpProtocol, Place};
 
 /// One `{ key: value, ... }`.
@@ -33,6 +35,13 @@ impl Row {
     fn opt<T: Display>(self, key: &str, value: Option<&At<T>>) -> Self {
         match value {
             Some(value) => self.say(key, &value.value),
+            None => self,
+        }
+    }
+
+    fn spelt(self, key: &str, value: Option<&'static str>) -> Self {
+        match value {
+            Some(value) => self.say(key, value),
             None => self,
         }
     }
@@ -74,6 +83,7 @@ pub(crate) fn scenario(draft: &Draft, semantics: &Semantics, traffic: &[String])
         .say("bgp_vs_peering", semantics.bgp_vs_peering.text())
         .say("none_routes_on_default_override", semantics.none_routes_on_default_override.text())
         .say("ttl_gateway", semantics.ttl_gateway.text())
+        .say("fabric_fragment", semantics.fabric_fragment.text())
         .say("nsg_live_flows", semantics.nsg_live_flows.text());
     let mut text = format!("vnetsim: 1\nrules: {}\nnetwork:\n", rules.done());
     let mut section = |key: &str, rows: Vec<Row>| {
@@ -101,10 +111,14 @@ pub(crate) fn scenario(draft: &Draft, semantics: &Semantics, traffic: &[String])
         "natGateways",
         nats.map(|nat| named(&nat.name).list("publicIpAddresses", &nat.public_ip_addresses)).collect(),
     );
-    section("loadBalancers", draft.load_balancers.iter().map(balancer).collect());
-    section("virtualNetworkGateways", draft.virtual_network_gateways.iter().map(gateway).collect());
-    section("localNetworkGateways", draft.local_network_gateways.iter().map(site).collect());
-    section("connections", draft.connections.iter().map(connection).collect());
+    section("loadBalancers", draft.load_balancers.iter().map(edge::balancer).collect());
+    section("virtualNetworkGateways", draft.virtual_network_gateways.iter().map(edge::gateway).collect());
+    section("localNetworkGateways", draft.local_network_gateways.iter().map(edge::site).collect());
+    section("expressRouteCircuits", draft.express_route_circuits.iter().map(edge::circuit).collect());
+    section("connections", draft.connections.iter().map(edge::connection).collect());
+    section("routeServers", draft.route_servers.iter().map(edge::route_server).collect());
+    section("privateEndpoints", draft.private_endpoints.iter().map(edge::private_endpoint).collect());
+    section("subscriptions", draft.subscriptions.iter().map(subscription).collect());
     let tags = draft.service_tags.iter();
     section(
         "serviceTags",
@@ -119,22 +133,49 @@ pub(crate) fn scenario(draft: &Draft, semantics: &Semantics, traffic: &[String])
     text
 }
 
-/// A traffic entry as a row of a scenario. Who sends with an address that is not its own is a comment.
+/// A traffic entry as a row of a scenario; a comment says what it means.
 pub(crate) fn traffic(network: &Network, traffic: &Traffic) -> String {
     let protocol = match traffic.protocol.protocol {
         IpProtocol::ICMPV6 => "icmp".to_owned(),
-        _ => traffic.protocol.to_string(),
+        other if other.has_ports() || other.is_icmp() => traffic.protocol.to_string(),
+        other => format!("ip/{}", other.0),
     };
-    let row = named(&traffic.name)
-        .say("from", end(network, &traffic.from))
-        .say("to", end(network, &traffic.to))
-        .say("protocol", protocol)
-        .say("sourcePort", traffic.source_port);
     let (from, to) = (&traffic.from, &traffic.to);
+    let row = named(&traffic.name).say("from", sender(network, from)).say("to", receiver(network, to));
+    // An address that is not its own: what a scenario would take is another one.
+    let own = network.endpoint(&sender(network, from), Some(to.address)).map(|end| end.address);
+    let row = if own == Ok(from.address) { row } else { row.say("sourceAddress", from.address) };
+    let row = row.say("protocol", protocol).say("sourcePort", traffic.source_port);
+    let row = if traffic.payload_bytes > 0 { row.say("size", traffic.payload_bytes) } else { row };
+    let row = if traffic.one_way { row.say("oneWay", true) } else { row };
+    let row = if traffic.dont_fragment { row.say("dontFragment", true) } else { row };
+    let row = if traffic.ttl == TTL_DEFAULT { row } else { row.say("ttl", traffic.ttl) };
     format!("{} # {:?} {} -> {:?} {}", row.done(), from.place, from.address, to.place, to.address)
 }
 
-fn end(network: &Network, end: &Endpoint) -> String {
+/// Hosts on the internet that no network here has.
+const INTERNET_HOSTS: [&str; 4] = ["9.9.9.9", "1.1.1.1", "2606:4700::1111", "2a00:1450::8844"];
+
+/// What a file says for this sender: a name, or an address that means its place.
+fn sender(network: &Network, end: &Endpoint) -> String {
+    let own = end.address.to_string();
+    let means = |text: &str| network.endpoint(text, Some(end.address)).is_ok_and(|it| it.place == end.place);
+    match end.place {
+        Place::Nic(nic) => network[nic].name.value.clone(),
+        Place::Site(site) if !means(&own) => {
+            let prefixes = network[site].prefixes.iter().chain(&network[site].advertised);
+            let hosts = prefixes.flat_map(|prefix| [prefix.network(), prefix.broadcast()]);
+            hosts.map(|host| host.to_string()).find(|text| means(text)).unwrap_or(own)
+        }
+        Place::Internet if !means(&own) => {
+            INTERNET_HOSTS.into_iter().find(|text| means(text)).map_or(own, str::to_owned)
+        }
+        _ => own,
+    }
+}
+
+/// By its address, which says the family, unless that could be somebody else's.
+fn receiver(network: &Network, end: &Endpoint) -> String {
     match end.place {
         Place::Nic(nic) if end.address.is_ipv4() => network[nic].name.value.clone(),
         _ => end.address.to_string(),
@@ -155,9 +196,12 @@ fn space(prefixes: &[At<vnetsim_types::IpNet>]) -> String {
 fn vnet(vnet: &draft::VirtualNetwork) -> Row {
     named(&vnet.name)
         .opt("location", vnet.location.as_ref())
+        .opt("subscription", vnet.subscription.as_ref())
+        .spelt("deploymentModel", vnet.deployment_model.as_ref().map(|model| model.text()))
         .raw("addressSpace", &space(&vnet.address_prefixes))
         .rows("subnets", vnet.subnets.iter().map(subnet).collect())
         .rows("virtualNetworkPeerings", vnet.peerings.iter().map(peering).collect())
+        .opt("flowTimeoutInMinutes", vnet.flow_timeout_in_minutes.as_ref())
 }
 
 fn subnet(subnet: &draft::Subnet) -> Row {
@@ -168,6 +212,10 @@ fn subnet(subnet: &draft::Subnet) -> Row {
         .opt("natGateway", subnet.nat_gateway.as_ref())
         .list("serviceEndpoints", &subnet.service_endpoints)
         .opt("defaultOutboundAccess", subnet.default_outbound_access.as_ref())
+        .spelt(
+            "privateEndpointNetworkPolicies",
+            subnet.private_endpoint_network_policies.as_ref().map(|policies| policies.text()),
+        )
 }
 
 fn peering(link: &draft::Peering) -> Row {
@@ -176,11 +224,13 @@ fn peering(link: &draft::Peering) -> Row {
         .opt("allowVirtualNetworkAccess", link.allow_virtual_network_access.as_ref())
         .opt("allowForwardedTraffic", link.allow_forwarded_traffic.as_ref())
         .opt("allowGatewayTransit", link.allow_gateway_transit.as_ref())
-        .opt("useRemoteGateways", link.use_remote_gateways.as_ref());
-    let row = match &link.peering_state {
-        Some(state) => row.say("peeringState", state.text()),
-        None => row,
-    };
+        .opt("useRemoteGateways", link.use_remote_gateways.as_ref())
+        .opt("doNotVerifyRemoteGateways", link.do_not_verify_remote_gateways.as_ref())
+        .opt("peerCompleteVnets", link.peer_complete_vnets.as_ref())
+        .list("localSubnetNames", &link.local_subnet_names)
+        .list("remoteSubnetNames", &link.remote_subnet_names)
+        .opt("enableOnlyIPv6Peering", link.enable_only_ipv6_peering.as_ref())
+        .spelt("peeringState", link.peering_state.as_ref().map(|state| state.text()));
     match &link.remote_address_space {
         Some(copy) => row.raw("remoteAddressSpace", &space(copy)),
         None => row,
@@ -241,72 +291,40 @@ fn nic(nic: &draft::NetworkInterface) -> Row {
 }
 
 fn machine(vm: &draft::VirtualMachine) -> Row {
-    let row = named(&vm.name).list("networkInterfaces", &vm.network_interfaces);
+    let row =
+        named(&vm.name).opt("vmSize", vm.vm_size.as_ref()).list("networkInterfaces", &vm.network_interfaces);
     let stopped = vm.running.as_ref().is_some_and(|running| !running.value);
     let row = if stopped { row.say("powerState", "stopped") } else { row };
-    let Some(guest) = &vm.guest else { return row };
-    let mut said = Row::default();
-    if let Some(role) = &guest.role {
-        said = said.say("role", role.text());
-    }
-    said = said.opt("ipForwarding", guest.ip_forwarding.as_ref());
-    if let Some(snat) = &guest.snat {
-        said = said.say("snat", snat.text());
-    }
-    if let Some(listen) = &guest.listen {
-        let ports = listen.iter().map(|port| port.value.to_string()).collect::<Vec<_>>().join(", ");
-        said = said.raw("listen", &format!("[{ports}]"));
-    }
-    row.raw("guest", &said.done())
-}
-
-fn balancer(lb: &draft::LoadBalancer) -> Row {
-    let frontend = |frontend: &draft::Frontend| {
-        named(&frontend.name)
-            .opt("subnet", frontend.subnet.as_ref())
-            .opt("privateIPAddress", frontend.private_ip_address.as_ref())
-            .opt("publicIPAddress", frontend.public_ip_address.as_ref())
-    };
-    let rule = |rule: &draft::LoadBalancingRule| {
-        let row = named(&rule.name)
-            .say("frontendIPConfiguration", &rule.frontend.value)
-            .say("backendAddressPool", &rule.backend_pool.value)
-            .say("protocol", rule.protocol.value.text())
-            .say("frontendPort", rule.frontend_port.value)
-            .say("backendPort", rule.backend_port.value);
-        match &rule.load_distribution {
-            Some(distribution) => row.say("loadDistribution", distribution.text()),
-            None => row,
-        }
-    };
-    let row = named(&lb.name);
-    let row = match &lb.sku {
-        Some(sku) => row.say("sku", sku.text()),
-        None => row,
-    };
-    row.rows("frontendIPConfigurations", lb.frontends.iter().map(frontend).collect())
-        .rows("backendAddressPools", lb.backend_pools.iter().map(named).collect())
-        .rows("loadBalancingRules", lb.rules.iter().map(rule).collect())
-}
-
-fn gateway(gateway: &draft::VirtualNetworkGateway) -> Row {
-    named(&gateway.name)
-        .say("gatewayType", gateway.gateway_type.value.text())
-        .say("virtualNetwork", &gateway.virtual_network.value)
-        .opt("publicIPAddress", gateway.public_ip_address.as_ref())
-}
-
-fn site(site: &draft::LocalNetworkGateway) -> Row {
-    let row = named(&site.name).raw("localNetworkAddressSpace", &space(&site.address_prefixes));
-    match &site.known_prefixes {
-        Some(known) if known.is_empty() => row.raw("knownPrefixes", "[]"),
-        Some(known) => row.list("knownPrefixes", known),
+    match &vm.guest {
+        Some(said) => row.raw("guest", &guest(said).done()),
         None => row,
     }
 }
 
-fn connection(connection: &draft::Connection) -> Row {
-    named(&connection.name)
-        .say("virtualNetworkGateway1", &connection.virtual_network_gateway.value)
-        .say("localNetworkGateway2", &connection.local_network_gateway.value)
+fn guest(guest: &draft::Guest) -> Row {
+    let row = Row::default()
+        .spelt("role", guest.role.as_ref().map(|role| role.text()))
+        .opt("ipForwarding", guest.ip_forwarding.as_ref())
+        .spelt("snat", guest.snat.as_ref().map(|snat| snat.text()));
+    let row = match &guest.listen {
+        Some(listen) if listen.is_empty() => row.raw("listen", "[]"),
+        Some(listen) => row.list("listen", listen),
+        None => row,
+    };
+    let rule = |rule: &draft::PolicyRule| {
+        named(&rule.name)
+            .say("access", rule.access.value.text())
+            .list("source", &rule.source)
+            .list("destination", &rule.destination)
+            .list("ports", &rule.ports)
+    };
+    row.rows("rules", guest.rules.iter().map(rule).collect()).opt("mtu", guest.mtu.as_ref())
+}
+
+fn subscription(subscription: &draft::Subscription) -> Row {
+    named(&subscription.name)
+        .opt("tenant", subscription.tenant.as_ref())
+        .spelt("cloud", subscription.cloud.as_ref().map(|cloud| cloud.text()))
+        .list("registeredFeatures", &subscription.registered_features)
+        .opt("peeringsPerVirtualNetwork", subscription.peerings_per_virtual_network.as_ref())
 }

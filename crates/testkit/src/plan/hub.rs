@@ -1,7 +1,8 @@
 //! A hub with appliances, laid over a random plan: pure chance seldom builds a chain that works.
 
-use crate::plan::{
-    BalancerPlan, FlagsPlan, HopPlan, LinkPlan, Plan, PrefixPlan, Shape, SubnetPlan, TablePlan,
+use super::{
+    BalancerPlan, FlagsPlan, HopPlan, LbRulePlan, LinkPlan, Plan, PrefixPlan, Scope, Shape, SubnetPlan,
+    TablePlan,
 };
 
 /// The appliances stand behind a balancer.
@@ -26,6 +27,7 @@ impl Plan {
             vnet.block = 0;
             vnet.extra_block = None;
         }
+        self.vnets[0].classic = false;
         self.star();
         self.appliances(is(BALANCED), is(CHAINED));
         let hop = || if is(BALANCED) { HopPlan::Frontend(0) } else { HopPlan::Nic(0, true) };
@@ -66,15 +68,27 @@ impl Plan {
 
     /// Links between the hub and every spoke, in the place of random ones.
     fn star(&mut self) {
-        let flags =
-            FlagsPlan { no_access: false, forwarded: true, transit: true, use_remote: true, stale: false };
+        let flags = FlagsPlan {
+            no_access: false,
+            forwarded: true,
+            transit: true,
+            use_remote: true,
+            unverified: false,
+            stale: false,
+        };
+        let (there, back) = (flags.clone(), flags);
+        let plain = LinkPlan {
+            ends: (0, 0),
+            shape: Shape::Both,
+            scope: Scope::Complete,
+            only_v6: false,
+            there,
+            back,
+        };
         let given: Vec<LinkPlan> = self.links.drain(..).collect();
         for ix in 1..self.vnets.len() {
-            let ends = (0, ix as u8);
-            self.links.push(match given.get(ix - 1) {
-                Some(link) => LinkPlan { ends, ..link.clone() },
-                None => LinkPlan { ends, shape: Shape::Both, there: flags.clone(), back: flags.clone() },
-            });
+            let link = given.get(ix - 1).unwrap_or(&plain);
+            self.links.push(LinkPlan { ends: (0, ix as u8), ..link.clone() });
         }
         self.links.extend(given.into_iter().skip(self.vnets.len() - 1));
     }
@@ -82,15 +96,7 @@ impl Plan {
     /// Machines 0 and 1 forward, in the first subnets of the hub.
     fn appliances(&mut self, balanced: bool, chained: bool) {
         if chained && self.vnets[0].subnets.len() < 2 {
-            let plain = SubnetPlan {
-                in_extra: false,
-                table: None,
-                nsg: None,
-                nat: false,
-                private: false,
-                endpoint: false,
-            };
-            self.vnets[0].subnets.push(plain);
+            self.vnets[0].subnets.push(SubnetPlan::default());
         }
         for (ix, machine) in self.machines.iter_mut().enumerate().take(2) {
             machine.subnet = if chained { ix as u8 } else { 0 };
@@ -100,10 +106,26 @@ impl Plan {
             machine.pool = Some(0);
         }
         if balanced {
-            let first = BalancerPlan { subnet: 0, public: false, basic: false, rules: 0, distribution: 0 };
-            match self.balancers.first_mut() {
-                Some(balancer) => (balancer.subnet, balancer.public) = (0, false),
-                None => self.balancers.push(first),
+            if self.balancers.is_empty() {
+                self.balancers.push(BalancerPlan {
+                    subnet: 0,
+                    public: false,
+                    basic: false,
+                    transit: true,
+                    frontends: Vec::new(),
+                    probes: Vec::new(),
+                    rules: Vec::new(),
+                    nat_rules: Vec::new(),
+                    outbound: None,
+                });
+            }
+            let first = &mut self.balancers[0];
+            (first.subnet, first.public, first.transit) = (0, false, true);
+            first.frontends = vec![(0, false)];
+            let ha_ports = LbRulePlan { distribution: 0, ..LbRulePlan::default() };
+            match first.rules.first_mut() {
+                Some(rule) => rule.other_pool = false,
+                None => first.rules.push(ha_ports),
             }
         }
     }

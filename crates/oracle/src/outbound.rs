@@ -1,0 +1,152 @@
+//! Out to the internet: which method, with which address (Part 5.3).
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use vnetsim_model::{IpConfiguration, LbSku, LbTarget, LoadBalancer};
+use vnetsim_types::{DropReason, FlowKey, NicId, Place};
+
+use crate::{
+    choice::Question,
+    topology::is_private,
+    world::{EdgeTranslation, Fate, Packet, World},
+};
+
+/// OUT-07: stands for the address of default outbound access, which nobody knows. Public, and nobody's: the relays
+/// of 6to4, which are gone.
+const SOMEWHERE: Ipv4Addr = Ipv4Addr::new(192, 88, 99, 77);
+
+/// The address as an outcome tells it: unspecified when nobody knows it.
+pub(crate) fn as_known(address: IpAddr) -> IpAddr {
+    if address == SOMEWHERE { Ipv4Addr::UNSPECIFIED.into() } else { address }
+}
+
+impl World<'_> {
+    /// RT-25, OUT-01, OUT-08: out to the internet with a translated source.
+    pub(crate) fn leave_for_internet(&mut self, packet: &mut Packet, from: Place) -> Fate {
+        let drop = |reason| Err((from, reason));
+        if is_private(packet.key.dst) {
+            return drop(DropReason::NoSuchDestination); // RT-25
+        }
+        let Place::Nic(nic) = from else { return drop(DropReason::SourceNotTranslatable) };
+        self.narrow_path(packet, from)?;
+        if let Some(answer) = self.answer_outside(packet, nic) {
+            packet.key = answer;
+            return self.outside(packet);
+        }
+        let known = self.edge.iter().find(|edge| edge.nic == nic && edge.inside == packet.key);
+        if let Some(edge) = known {
+            packet.key = edge.outside;
+            return self.outside(packet);
+        }
+        let configs = &self.network[nic].ip_configurations;
+        let Some(place) = configs.iter().position(|config| config.address == packet.key.src) else {
+            return drop(DropReason::SourceNotTranslatable); // OUT-08
+        };
+        let Some(public) = self.outbound_address(packet, nic, &configs[place], place == 0) else {
+            return drop(DropReason::NoOutboundPath);
+        };
+        // FAB-21: only the ipConfiguration's own public address carries fragments.
+        if packet.fragments && configs[place].public_address != Some(public) {
+            return drop(DropReason::FragmentUnsupported);
+        }
+        let inside = packet.key;
+        let outside = FlowKey { src: public, ..inside };
+        self.edge.push(EdgeTranslation { nic, inside, outside });
+        packet.key = outside;
+        self.outside(packet)
+    }
+
+    /// An answer to a connection from outside leaves the way that the connection came: by the public address of
+    /// the ipConfiguration (ADDR-18), or by the frontend, whose address it has already (LB-03).
+    fn answer_outside(&self, packet: &Packet, nic: NicId) -> Option<FlowKey> {
+        let key = packet.key;
+        let invited = self.invited.iter().find(|i| i.nic == nic && i.inside.reversed() == key);
+        if let Some(invited) = invited {
+            return Some(invited.outside.reversed());
+        }
+        let mut balanced = self.balanced.iter().filter(|b| b.nic == nic && b.outer.reversed() == key);
+        balanced.any(|b| self.public_frontend(b.outer.dst).is_some()).then_some(key)
+    }
+
+    /// OUT-01, U-16: the address of the first method there is; `None` when there is none or it does not carry the
+    /// protocol.
+    fn outbound_address(
+        &self,
+        packet: &Packet,
+        nic: NicId,
+        config: &IpConfiguration,
+        primary: bool,
+    ) -> Option<IpAddr> {
+        let src = packet.key.src;
+        let subnet = &self.network[self.network[nic].subnet];
+        let same_family = |address: &IpAddr| address.is_ipv4() == src.is_ipv4();
+        // OUT-05, OUT-04: shared addresses carry TCP and UDP only.
+        let ports = packet.key.protocol.has_ports();
+        let nat: Vec<IpAddr> = subnet.nat_gateway.iter().copied().filter(same_family).collect();
+        if !nat.is_empty() {
+            return ports.then(|| self.one_of(packet, nic, &nat));
+        }
+        if let Some(public) = config.public_address.filter(same_family) {
+            return Some(public); // OUT-03
+        }
+        let mut lent = self.lent_addresses(nic);
+        lent.retain(same_family);
+        if !lent.is_empty() {
+            // OUT-04: only the primary ipConfiguration has a share of them.
+            return (ports && primary).then(|| self.one_of(packet, nic, &lent));
+        }
+        // OUT-07: an address nobody knows. IPv4 only: there is no default outbound access for IPv6 [GK].
+        let default_access = subnet.default_outbound_access.value && !self.behind_standard_lb(nic);
+        (default_access && src.is_ipv4()).then_some(SOMEWHERE.into())
+    }
+
+    fn one_of(&self, packet: &Packet, nic: NicId, allowed: &[IpAddr]) -> IpAddr {
+        match allowed {
+            [only] => *only,
+            several => several[self.choose(packet, Question::Address { nic, allowed: several })],
+        }
+    }
+
+    /// OUT-04: addresses of public frontends that outbound rules give to the pools of the primary ipConfiguration of
+    /// `nic`; without such rules those that load-balancing rules lend.
+    fn lent_addresses(&self, nic: NicId) -> Vec<IpAddr> {
+        let balancers = self.network.load_balancers();
+        let by_rule = |balancer: &LoadBalancer| {
+            let mine =
+                balancer.outbound_rules.iter().filter(|rule| balancer.pools[rule.pool].contains(&(nic, 0)));
+            mine.flat_map(|rule| rule.frontends.clone()).collect::<Vec<usize>>()
+        };
+        let lent = |balancer: &LoadBalancer| {
+            let lends = balancer.rules.iter().filter(|rule| !rule.disable_outbound_snat);
+            let mine = lends.filter(|rule| match rule.target {
+                LbTarget::Pool(pool) => balancer.pools[pool].contains(&(nic, 0)),
+                LbTarget::Nic(_) => false,
+            });
+            mine.map(|rule| rule.frontend).collect::<Vec<usize>>()
+        };
+        let addresses = |frontends: &dyn Fn(&LoadBalancer) -> Vec<usize>| {
+            let mut all: Vec<IpAddr> = Vec::new();
+            for balancer in balancers {
+                let places = frontends(balancer).into_iter();
+                let public = places.map(|place| &balancer.frontends[place]).filter(|f| f.vnet.is_none());
+                all.extend(public.map(|frontend| frontend.address));
+            }
+            all.sort_unstable();
+            all.dedup();
+            all
+        };
+        let by_rule = addresses(&by_rule);
+        if by_rule.is_empty() { addresses(&lent) } else { by_rule }
+    }
+
+    /// LB-15: members of a pool of a Standard balancer have no default outbound access.
+    fn behind_standard_lb(&self, nic: NicId) -> bool {
+        let mut standard = self.network.load_balancers().iter().filter(|lb| lb.sku == LbSku::Standard);
+        standard.any(|lb| lb.pools.iter().any(|pool| contains(pool, nic)))
+    }
+}
+
+/// One of the NIC's ipConfigurations is a member.
+fn contains(pool: &[(NicId, usize)], nic: NicId) -> bool {
+    pool.iter().any(|(member, _)| *member == nic)
+}
