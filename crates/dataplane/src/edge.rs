@@ -193,7 +193,7 @@ impl Edge {
                 (*nic, *ip, None)
             }
             (None, Some(PublicOwner::Frontend(lb, frontend))) => {
-                return balance::to_frontend(cx, &mut self.backends, (*lb, *frontend), false, packet);
+                return balance::to_frontend(cx, &mut self.backends, None, (*lb, *frontend), false, packet);
             }
             (None, Some(PublicOwner::Gateway(_))) => return Err(DropReason::InsufficientInput),
             (None, None) => return Err(DropReason::NoPublicAddress),

@@ -92,6 +92,7 @@ impl Switch {
         let entered = nsg::check(cx, &mut self.flows, nic, Direction::Outbound, packet)?;
         self.buckets.charge(cx.now, port, packet)?;
         answer_as_frontend(cx, nic, entered, packet);
+        mtu::fabric(tables, packet);
         let next_hop = route::choose(cx, port.subnet, &tables.subnets[port.subnet.ix()].lpm, packet)?;
         let sender = Sender { vnet: port.vnet, nic: Some(nic), entered };
         let end = route::resolve(cx, &mut self.backends, sender, next_hop, packet)?;

@@ -187,8 +187,12 @@ pub struct Gateway {
 impl Gateway {
     /// GW-07: peers may borrow it; VPN gateways of SKU Basic are not lent.
     pub fn is_lent(&self) -> bool {
-        let basic = self.sku.as_deref().is_some_and(|sku| sku.eq_ignore_ascii_case("Basic"));
-        !(basic && self.kind == GatewayType::Vpn)
+        !(self.is_basic() && self.kind == GatewayType::Vpn)
+    }
+
+    /// The Basic SKU: no gateway transit (GW-07), no coexistence (GW-13).
+    pub fn is_basic(&self) -> bool {
+        self.sku.as_ref().is_some_and(|sku| sku.eq_ignore_ascii_case("Basic"))
     }
 }
 

@@ -3,21 +3,10 @@
 //! Asked by `operation` before it changes anything. Rights are about requests; they never decide the fate
 //! of a packet.
 
-use vnetsim_types::{At, NicId, NsgId, RouteTableId, SubnetId, VmId, VnetId, named_enum};
+pub use vnetsim_data::Cloud;
+use vnetsim_types::{At, NicId, NsgId, RouteTableId, SubnetId, VmId, VnetId};
 
-use crate::{DeploymentModel, Network, NsgTarget, Operation, OperationKind, Refusal};
-
-named_enum! {
-    /// Azure's separate clouds; nothing peers across them (PEER-31).
-    Cloud {
-        /// Global Azure.
-        Public = "public",
-        /// Azure operated by 21Vianet.
-        China = "china",
-        /// Azure Government.
-        Government = "government",
-    }
-}
+use crate::{DeploymentModel, Network, NsgTarget, Operation, OperationKind, Refusal, Subnet};
 
 /// A subscription (simulator extension).
 #[derive(Clone, Debug)]
@@ -165,9 +154,8 @@ fn needs(network: &Network, kind: &OperationKind) -> Vec<Need> {
 
 /// Route tables, security groups and what they are associated with.
 fn table_needs(scopes: &Scopes, kind: &OperationKind) -> Option<Vec<Need>> {
-    let network = scopes.network;
-    let table = |id: &RouteTableId| vec![network[*id].name.value.clone()];
-    let group = |id: &NsgId| vec![network[*id].name.value.clone()];
+    let table = |id: &RouteTableId| scopes.table(*id);
+    let group = |id: &NsgId| scopes.group(*id);
     let action = |rest: &str| format!("Microsoft.Network/{rest}");
     Some(match kind {
         OperationKind::PutRoute(id, _) => vec![Need::new(action("routeTables/routes/write"), table(id))],
@@ -250,6 +238,32 @@ impl Scopes<'_> {
     fn subnet(&self, id: SubnetId) -> Vec<String> {
         let subnet = &self.network[id];
         self.child(subnet.vnet, &subnet.name.value)
+    }
+
+    /// RT-09: a table is in the subscription of its subnets.
+    fn table(&self, id: RouteTableId) -> Vec<String> {
+        let uses = |subnet: &&Subnet| subnet.route_table.as_ref().is_some_and(|table| table.value == id);
+        let users = self.network.subnets.iter().filter(uses).map(|subnet| subnet.vnet);
+        self.shared(&self.network[id].name.value, users)
+    }
+
+    /// The same for a group, with the NICs that have it.
+    fn group(&self, id: NsgId) -> Vec<String> {
+        let is = |nsg: &Option<At<NsgId>>| nsg.as_ref().is_some_and(|nsg| nsg.value == id);
+        let subnets = self.network.subnets.iter().filter(|subnet| is(&subnet.nsg)).map(|subnet| subnet.vnet);
+        let nics = self.network.nics.iter().filter(|nic| is(&nic.nsg)).map(|nic| nic.vnet);
+        self.shared(&self.network[id].name.value, subnets.chain(nics))
+    }
+
+    /// The name of something, and the subscriptions of those who use it; nobody uses it: the only one there is.
+    fn shared(&self, name: &str, users: impl Iterator<Item = VnetId>) -> Vec<String> {
+        let mut homes: Vec<String> = users.map(|vnet| self.subscription(vnet)).collect();
+        if let ([only], []) = (self.network.subscriptions.as_slice(), homes.as_slice()) {
+            homes.push(only.name.value.clone());
+        }
+        homes.insert(0, name.to_owned());
+        homes.dedup();
+        homes
     }
 
     fn nic(&self, id: NicId) -> Vec<String> {

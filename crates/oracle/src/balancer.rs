@@ -32,18 +32,16 @@ impl World<'_> {
         let (backend, rule) = self.balance(packet, from, lb, frontend)?;
         // LB-12: a backend that calls itself; the two halves do not match in the guest.
         let own = |vm: VmId| self.network[vm].nics.iter().any(|&nic| self.network[nic].owns(outer.src));
-        if self.network[backend].vm.is_some_and(own) {
+        if self.network[backend.nic].vm.is_some_and(own) {
             return Err((from, DropReason::LoadBalancerHairpin));
         }
         let rule = &self.network[lb].rules[rule];
         if !rule.floating_ip {
             let port = if rule.backend_port == 0 { outer.dst_port } else { rule.backend_port };
-            let all = member_addresses(self.network, &self.network[lb], rule);
-            let dst = all.into_iter().find(|(nic, _)| *nic == backend).map_or(outer.dst, |(_, ip)| ip);
-            packet.key = FlowKey { dst, dst_port: port, ..outer };
+            packet.key = FlowKey { dst: backend.address, dst_port: port, ..outer };
         }
-        self.remember(Balanced { lb, frontend, nic: backend, outer, inner: packet.key });
-        Ok(Next::Arrive(backend, from))
+        self.remember(Balanced { lb, frontend, nic: backend.nic, outer, inner: packet.key });
+        Ok(Next::Arrive(backend.nic, from))
     }
 
     /// RT-21: frontend number `frontend` is the next hop; the packet stays as it is.
@@ -56,8 +54,8 @@ impl World<'_> {
     ) -> Fate {
         let (backend, _) = self.balance(packet, from, lb, frontend)?;
         let (outer, inner) = (packet.key, packet.key);
-        self.remember(Balanced { lb, frontend, nic: backend, outer, inner });
-        Ok(Next::Arrive(backend, from))
+        self.remember(Balanced { lb, frontend, nic: backend.nic, outer, inner });
+        Ok(Next::Arrive(backend.nic, from))
     }
 
     fn remember(&mut self, balanced: Balanced) {
@@ -73,7 +71,7 @@ impl World<'_> {
         from: Place,
         lb: LbId,
         frontend: u32,
-    ) -> Result<(NicId, usize), (Place, DropReason)> {
+    ) -> Result<(Member, usize), (Place, DropReason)> {
         let drop = |reason| Err((from, reason));
         let balancer = &self.network[lb];
         // LB-13 first: what cannot be reached over global peering is not there at all.
@@ -86,7 +84,7 @@ impl World<'_> {
         };
         let rule = &balancer.rules[position];
         let mut healthy = members(self.network, balancer, rule);
-        healthy.retain(|&nic| is_healthy(self.network, balancer, rule, nic));
+        healthy.retain(|member| is_healthy(self.network, balancer, rule, member));
         if healthy.is_empty() {
             return drop(DropReason::NoHealthyBackend);
         }
@@ -98,14 +96,17 @@ impl World<'_> {
         }
         let ambiguous = healthy.len() > 1;
         let allowed = match self.backend_of(lb, frontend, rule, &packet.key) {
-            Some(nic) if healthy.contains(&nic) => vec![nic],
+            Some(known) if healthy.iter().any(|member| member.nic == known) => {
+                healthy.into_iter().filter(|member| member.nic == known).collect()
+            }
             _ => healthy,
         };
         // Asked even when only one is left: the real one decides anew for each packet, and must agree.
-        let question = Question::Backend { lb, allowed: &allowed };
-        let chosen = if ambiguous { self.choose(packet, question) } else { 0 };
-        packet.hops.push(OracleHop::LoadBalancer { lb, backend: allowed[chosen], ambiguous });
-        Ok((allowed[chosen], position))
+        let nics: Vec<NicId> = allowed.iter().map(|member| member.nic).collect();
+        let question = Question::Backend { lb, allowed: &nics };
+        let chosen = allowed[if ambiguous { self.choose(packet, question) } else { 0 }];
+        packet.hops.push(OracleHop::LoadBalancer { lb, backend: chosen.nic, ambiguous });
+        Ok((chosen, position))
     }
 
     /// LB-13, ERA-05: no Basic frontend is reached over global peering, in 2017 none at all.
@@ -120,8 +121,8 @@ impl World<'_> {
     /// the members have one ipConfiguration each.
     fn backend_of(&self, lb: LbId, frontend: u32, rule: &LbRule, key: &FlowKey) -> Option<NicId> {
         let single = |nic: &NicId| self.network[*nic].ip_configurations.len() == 1;
-        let symmetric = rule.protocol == LbProtocol::All
-            && members(self.network, &self.network[lb], rule).iter().all(single);
+        let all = members(self.network, &self.network[lb], rule);
+        let symmetric = rule.protocol == LbProtocol::All && all.iter().all(|member| single(&member.nic));
         let mut known = self.balanced.iter().filter(|b| (b.lb, b.frontend) == (lb, frontend));
         let same = |b: &&Balanced| b.outer == *key || (symmetric && b.outer == key.reversed());
         known.find(same).map(|b| b.nic)
@@ -136,36 +137,43 @@ impl World<'_> {
     }
 }
 
-/// LB-01, LB-16: a pool, or the one NIC of an inbound NAT rule; of the frontend's family.
-fn members(network: &Network, balancer: &LoadBalancer, rule: &LbRule) -> Vec<NicId> {
-    member_addresses(network, balancer, rule).into_iter().map(|(nic, _)| nic).collect()
+/// One who may get the traffic of a rule.
+#[derive(Clone, Copy, Debug)]
+struct Member {
+    nic: NicId,
+    address: IpAddr,
 }
 
-/// The members, and the address of the ipConfiguration that makes each one.
-fn member_addresses(network: &Network, balancer: &LoadBalancer, rule: &LbRule) -> Vec<(NicId, IpAddr)> {
-    let configurations = match rule.target {
-        LbTarget::Pool(pool) => balancer.pools[pool].clone(),
-        LbTarget::Nic(nic) => vec![(nic, 0)],
+/// LB-01, LB-16: a pool, or the one NIC of an inbound NAT rule; addresses of the frontend's family.
+fn members(network: &Network, balancer: &LoadBalancer, rule: &LbRule) -> Vec<Member> {
+    let front = balancer.frontends[rule.frontend].address;
+    let mut all: Vec<Member> = match rule.target {
+        LbTarget::Pool(pool) => {
+            let listed = balancer.pools[pool].iter();
+            let address = |nic: NicId, place: usize| network[nic].ip_configurations[place].address;
+            listed.map(|&(nic, place)| Member { nic, address: address(nic, place) }).collect()
+        }
+        LbTarget::Nic(nic) => {
+            let address = network[nic].address_like(front);
+            address.map(|address| Member { nic, address }).into_iter().collect()
+        }
     };
-    let v6 = balancer.frontends[rule.frontend].address.is_ipv6();
-    let all = configurations.into_iter().map(|(nic, ix)| (nic, network[nic].ip_configurations[ix].address));
-    all.filter(|(_, address)| address.is_ipv6() == v6).collect()
+    all.retain(|member| member.address.is_ipv4() == front.is_ipv4());
+    all
 }
 
 /// LB-07, LB-08: the machine runs and, where the rule has a probe with a port, the probe comes through: NSGs let
 /// 168.63.129.16 reach it (NSG-17, FAB-10), and something listens.
-fn is_healthy(network: &Network, balancer: &LoadBalancer, rule: &LbRule, nic: NicId) -> bool {
+fn is_healthy(network: &Network, balancer: &LoadBalancer, rule: &LbRule, member: &Member) -> bool {
+    let nic = member.nic;
     if !runs(network, nic) {
         return false;
     }
     let Some(port) = rule.probe.and_then(|probe| balancer.probes[probe].port) else { return true };
-    let host: IpAddr = HOST.parse().expect("an address written in the source");
-    let frontend = balancer.frontends[rule.frontend].address;
-    let Some(dst) = network[nic].address_like(host).or(network[nic].address_like(frontend)) else {
-        return false;
-    };
-    let key = FlowKey { protocol: IpProtocol::TCP, src: host, dst, src_port: PROBE_PORT, dst_port: port };
-    let wanted = ProtoPort { protocol: IpProtocol::TCP, port };
+    let (protocol, dst) = (IpProtocol::TCP, member.address);
+    let src: IpAddr = HOST.parse().expect("an address written in the source");
+    let key = FlowKey { protocol, src, dst, src_port: PROBE_PORT, dst_port: port };
+    let wanted = ProtoPort { protocol, port };
     let listens = network[nic].vm.is_some_and(|vm| match &network[vm].guest.listen {
         Some(ports) => ports.contains(&wanted),
         None => true,
@@ -178,7 +186,8 @@ pub(crate) fn floats_to(network: &Network, nic: NicId, ip: IpAddr) -> bool {
     network.load_balancers().iter().any(|balancer| {
         balancer.rules.iter().any(|rule| {
             let frontend = balancer.frontends[rule.frontend].address == ip;
-            rule.floating_ip && frontend && members(network, balancer, rule).contains(&nic)
+            let mine = members(network, balancer, rule).iter().any(|member| member.nic == nic);
+            rule.floating_ip && frontend && mine
         })
     })
 }

@@ -12,7 +12,7 @@ use crate::{
     world::{Kind, Next, Packet, World},
 };
 
-/// The first conversation of `traffic`: SYN, SYN-ACK and ACK for TCP, else request and reply. Each packet is
+/// The first conversation of `traffic`: SYN, SYN-ACK and ACK for TCP, else one packet and its answer. Each packet is
 /// sent only if the one before arrived. Where several backends or ways are allowed the first is taken.
 pub fn conversation(network: &Network, traffic: &Traffic) -> OracleConversation {
     conversation_deciding(network, traffic, &|_, _| 0)
@@ -65,9 +65,8 @@ impl Talk<'_> {
         let Some((receiver, received)) = self.send(PacketDirection::Forward, request, key, start) else {
             return;
         };
-        let answers = key.protocol.has_ports() || key.protocol.is_icmp();
-        if !answers || traffic.one_way {
-            return; // ESP and AH: one packet
+        if traffic.one_way {
+            return;
         }
         let answer = received.reversed();
         let start = self.leaving(receiver, answer);

@@ -8,7 +8,7 @@ use vnetsim_types::{IpNet, SubnetId};
 use crate::{
     answer::{NextHopType, RouteSource},
     propagation::Propagation,
-    route_server::{appliance_routes, hubs_of, preference},
+    route_server::{appliance_routes, branch_to_branch, hubs_of, preference},
     routes::{Row, Via, system_row},
     topology::gateways_serving,
 };
@@ -53,7 +53,11 @@ fn ways(network: &Network, subnet: SubnetId) -> Vec<Way> {
             ways.push(Way { prefix: route.prefix, via, next_hops, rank });
         }
     }
-    for hub in hubs_of(network, vnet) {
+    // GW-13: gateways learn from appliances only where branches are joined.
+    let of_gateways = network[subnet].name.value.eq_ignore_ascii_case("GatewaySubnet");
+    for hub in
+        hubs_of(network, vnet).into_iter().filter(|hub| !of_gateways || branch_to_branch(network, *hub))
+    {
         for route in appliance_routes(network, hub) {
             let (prefix, next_hops) = (route.prefix, vec![route.next_hop]);
             let new =

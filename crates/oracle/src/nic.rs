@@ -9,7 +9,7 @@ use crate::{
     answer::{NextHopType, OracleHop, RouteSource},
     balancer::floats_to,
     choice::Question,
-    nsg::decisions,
+    nsg::{decisions, is_exempt, platform_denial},
     platform::is_platform,
     resolve::usable,
     routes::{Row, choose_route, choose_rows},
@@ -161,6 +161,14 @@ impl World<'_> {
         let record = FlowRecord::of(&key, Place::Nic(nic), direction);
         if self.flows.contains(&record) {
             packet.hops.push(OracleHop::FlowHit { nic, direction }); // NSG-13
+            return Ok(());
+        }
+        if direction == Direction::Outbound && is_exempt(self.network, self.network[nic].subnet, &key) {
+            if let Some((nsg, rule)) = platform_denial(self.network, nic, &key) {
+                packet.hops.push(OracleHop::Nsg { nic, direction, nsg, rule, allowed: false });
+                return Err((Place::Nic(nic), DropReason::NsgDeny));
+            }
+            self.flows.push(record);
             return Ok(());
         }
         for decision in decisions(self.network, nic, direction, &key) {

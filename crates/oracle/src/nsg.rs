@@ -8,8 +8,9 @@ use vnetsim_types::{AsgId, Direction, FlowKey, IpProtocol, NicId, NsgId, Span, S
 use crate::{
     answer::NsgVerdict,
     endpoint::is_member,
-    platform::is_platform,
-    tags::{is_key_management, is_platform_tag, tag_holds},
+    routes::table,
+    tags::{KEY_MANAGEMENT, is_platform_tag, tag_holds},
+    topology::within,
 };
 
 /// What one attached NSG said.
@@ -108,10 +109,7 @@ fn rule_matches(network: &Network, subnet: SubnetId, rule: &SecurityRule, key: &
         Some(protocol_matches(rule.protocol, key.protocol)),
         Some(ports_match(rule, key)),
         address_matches(network, subnet, &rule.source, key.src),
-        match &rule.destination {
-            AddressSpec::Tag(tag) if is_key_management(tag) => key_management_matches(network, tag, key),
-            destination => address_matches(network, subnet, destination, key.dst),
-        },
+        address_matches(network, subnet, &rule.destination, key.dst),
     ];
     if fields.contains(&Some(false)) {
         return Some(false);
@@ -153,15 +151,14 @@ fn address_matches(network: &Network, subnet: SubnetId, spec: &AddressSpec, ip: 
     }
 }
 
-/// NSG-22: key management is TCP 1688; its addresses are for the input to say, those of the host aside.
-fn key_management_matches(network: &Network, tag: &str, key: &FlowKey) -> Option<bool> {
-    if key.protocol != IpProtocol::TCP || key.dst_port != 1688 {
-        return Some(false);
-    }
-    if is_platform(key.dst) {
-        return Some(true);
-    }
-    network.service_tag(tag).map(|prefixes| prefixes.iter().any(|prefix| prefix.contains(&key.dst)))
+/// NSG-22: packets to key management, TCP 1688, pass like those to the platform, unless a user route replaces
+/// 0.0.0.0/0.
+pub(crate) fn is_exempt(network: &Network, subnet: SubnetId, key: &FlowKey) -> bool {
+    let keys = network.service_tag(KEY_MANAGEMENT).unwrap_or_default();
+    let routes = table(network, subnet).map_or(&[][..], |table| &table.routes);
+    let mut prefixes = routes.iter().flat_map(|route| &route.prefixes);
+    let default_replaced = prefixes.any(|prefix| prefix.prefix_len() == 0 && prefix.addr().is_ipv4());
+    key.protocol == IpProtocol::TCP && key.dst_port == 1688 && within(key.dst, keys) && !default_replaced
 }
 
 /// NSG-20, NSG-21: an address of a member, an ipConfiguration or a private endpoint, in the subnet's own network.

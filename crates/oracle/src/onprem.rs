@@ -22,6 +22,10 @@ impl World<'_> {
         if !matches!(from, Place::Gateway(_)) {
             self.cross(packet, from, self.network[gateway].vnet, here)?;
         }
+        let mut own = self.network[gateway].instances.iter();
+        if own.any(|instance| instance.address == packet.key.dst) {
+            return self.at_gateway_itself(packet, gateway);
+        }
         packet.hops.push(OracleHop::Gateway { name: self.network[gateway].name.value.clone() });
         // FAB-16, U-08.
         if self.network.semantics().ttl_gateway == TtlGateway::Decrement {
@@ -91,18 +95,12 @@ impl World<'_> {
     }
 
     /// FE-17: a VPN gateway answers ping. What else a gateway does with packets for itself is not modelled.
-    pub(crate) fn deliver_to_gateway(
-        &mut self,
-        packet: &mut Packet,
-        from: Place,
-        gateway: GatewayId,
-    ) -> Fate {
+    fn at_gateway_itself(&self, packet: &Packet, gateway: GatewayId) -> Fate {
         let here = Place::Gateway(gateway);
-        if self.network[gateway].kind != GatewayType::Vpn || !packet.key.protocol.is_icmp() {
-            return Err((from, DropReason::InsufficientInput));
+        match self.network[gateway].kind == GatewayType::Vpn && packet.key.protocol.is_icmp() {
+            true => Ok(Next::Delivered(here)),
+            false => Err((here, DropReason::InsufficientInput)),
         }
-        self.cross(packet, from, self.network[gateway].vnet, here)?;
-        Ok(Next::Delivered(here))
     }
 
     /// GW-06, GW-09: a site sends `packet` to one of its gateways, if its device knows the destination: what it

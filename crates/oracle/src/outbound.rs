@@ -11,6 +11,15 @@ use crate::{
     world::{EdgeTranslation, Fate, Packet, World},
 };
 
+/// OUT-07: stands for the address of default outbound access, which nobody knows. Public, and nobody's: the relays
+/// of 6to4, which are gone.
+const SOMEWHERE: Ipv4Addr = Ipv4Addr::new(192, 88, 99, 77);
+
+/// The address as an outcome tells it: unspecified when nobody knows it.
+pub(crate) fn as_known(address: IpAddr) -> IpAddr {
+    if address == SOMEWHERE { Ipv4Addr::UNSPECIFIED.into() } else { address }
+}
+
 impl World<'_> {
     /// RT-25, OUT-01, OUT-08: out to the internet with a translated source.
     pub(crate) fn leave_for_internet(&mut self, packet: &mut Packet, from: Place) -> Fate {
@@ -88,7 +97,7 @@ impl World<'_> {
         }
         // OUT-07: an address nobody knows. IPv4 only: there is no default outbound access for IPv6 [GK].
         let default_access = subnet.default_outbound_access.value && !self.behind_standard_lb(nic);
-        (default_access && src.is_ipv4()).then_some(Ipv4Addr::UNSPECIFIED.into())
+        (default_access && src.is_ipv4()).then_some(SOMEWHERE.into())
     }
 
     fn one_of(&self, packet: &Packet, nic: NicId, allowed: &[IpAddr]) -> IpAddr {
@@ -98,8 +107,8 @@ impl World<'_> {
         }
     }
 
-    /// OUT-04: addresses of public frontends that outbound rules give to the pools of `nic`; without such rules
-    /// those that load-balancing rules lend.
+    /// OUT-04: addresses of public frontends that outbound rules give to the pools of the primary ipConfiguration of
+    /// `nic`; without such rules those that load-balancing rules lend.
     fn lent_addresses(&self, nic: NicId) -> Vec<IpAddr> {
         let balancers = self.network.load_balancers();
         let by_rule = |balancer: &LoadBalancer| {
@@ -133,6 +142,11 @@ impl World<'_> {
     /// LB-15: members of a pool of a Standard balancer have no default outbound access.
     fn behind_standard_lb(&self, nic: NicId) -> bool {
         let mut standard = self.network.load_balancers().iter().filter(|lb| lb.sku == LbSku::Standard);
-        standard.any(|lb| lb.pools.iter().any(|pool| pool.iter().any(|(member, _)| *member == nic)))
+        standard.any(|lb| lb.pools.iter().any(|pool| contains(pool, nic)))
     }
+}
+
+/// One of the NIC's ipConfigurations is a member.
+fn contains(pool: &[(NicId, usize)], nic: NicId) -> bool {
+    pool.iter().any(|(member, _)| *member == nic)
 }

@@ -53,7 +53,7 @@ impl World<'_> {
             Some(AddressOwner::Nic(_) | AddressOwner::RouteServer(_)) | None => {
                 Err((from, DropReason::NoSuchDestination))
             }
-            Some(AddressOwner::Gateway(gateway)) => self.deliver_to_gateway(packet, from, gateway),
+            Some(AddressOwner::Gateway(gateway)) => Ok(Next::Gateway(gateway, from)),
             Some(AddressOwner::PrivateEndpoint(endpoint)) => Ok(Next::Endpoint(endpoint, from)),
             Some(AddressOwner::Frontend(lb, frontend)) => self.enter_frontend(packet, from, lb, frontend),
         }

@@ -16,6 +16,9 @@ use crate::{
 /// FAB-08: the host, source of health probes.
 pub(crate) const HOST: &str = "168.63.129.16";
 
+/// NSG-22: the tag of key management (KMS); its addresses are data.
+pub(crate) const KEY_MANAGEMENT: &str = "AzurePlatformLKM";
+
 /// NSG-16: the parts of IPv4 that are never Internet.
 const NOT_PUBLIC: [&str; 9] = [
     "0.0.0.0/8",
@@ -53,13 +56,8 @@ pub(crate) fn tag_holds(network: &Network, subnet: SubnetId, tag: &str, ip: IpAd
 
 /// NSG-22: the tags that reach what no other rule does.
 pub(crate) fn is_platform_tag(tag: &str) -> bool {
-    let own = ["AzurePlatformDNS", "AzurePlatformIMDS"];
-    own.iter().any(|name| tag.eq_ignore_ascii_case(name)) || is_key_management(tag)
-}
-
-/// The tag of the licensing service.
-pub(crate) fn is_key_management(tag: &str) -> bool {
-    tag.eq_ignore_ascii_case("AzurePlatformLKM")
+    let all = ["AzurePlatformDNS", "AzurePlatformIMDS", KEY_MANAGEMENT];
+    all.iter().any(|name| tag.eq_ignore_ascii_case(name))
 }
 
 /// 168.63.129.16.
@@ -75,8 +73,7 @@ fn virtual_network(network: &Network, subnet: SubnetId, ip: IpAddr) -> bool {
 /// NSG-16 with FE-21: public space that is not VirtualNetwork for another reason than being on-premises.
 fn internet(network: &Network, subnet: SubnetId, ip: IpAddr) -> bool {
     let public = match ip {
-        // The oracle's stand-in for the address of default outbound access, which nobody knows (OUT-07).
-        IpAddr::V4(_) => ip.is_unspecified() || !within_listed(ip, &NOT_PUBLIC),
+        IpAddr::V4(_) => !within_listed(ip, &NOT_PUBLIC),
         IpAddr::V6(_) => net("2000::/3").contains(&ip),
     };
     public && !virtual_network_without_sites(network, subnet, ip)

@@ -10,6 +10,7 @@ use vnetsim_types::{
 use crate::{
     answer::{OracleHop, Outcome},
     choice::{Decide, Question, ask},
+    outbound::as_known,
 };
 
 /// What a packet is within its conversation.
@@ -198,7 +199,8 @@ impl<'a> World<'a> {
                 Next::Endpoint(endpoint, from) => self.at_endpoint(packet, endpoint, from),
                 Next::Enter(from) => self.enter(packet, from),
                 Next::Delivered(at) => {
-                    return Outcome::Delivered { at, source: packet.key.src, ttl: packet.ttl };
+                    let source = as_known(packet.key.src);
+                    return Outcome::Delivered { at, source, ttl: packet.ttl };
                 }
             };
             match fate {

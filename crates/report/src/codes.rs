@@ -12,7 +12,11 @@ pub(crate) const PROBLEMS: &[(&str, &str, &str)] = &[
         "Members of one application security group are in two virtual networks.",
         "Use one group per network (NSG-21).",
     ),
-    ("BAD_NAME", "An object has an empty name.", "Name it."),
+    (
+        "BAD_NAME",
+        "An object has an empty name, or one that Azure does not accept.",
+        "Rename it; NSG-02 says how security rules may be called.",
+    ),
     ("BAD_NEXT_HOP_TYPE", "A user-defined route has a next hop type that cannot be set.", "See RT-10."),
     ("BAD_SUBNET_SIZE", "A subnet has a size that Azure does not allow.", "See ADDR-04."),
     (
@@ -20,9 +24,19 @@ pub(crate) const PROBLEMS: &[(&str, &str, &str)] = &[
         "A property has a value of the right kind that cannot be.",
         "The message says what can be.",
     ),
+    (
+        "CANNOT_COEXIST",
+        "A VPN gateway and an ExpressRoute gateway cannot stand in one network as they are.",
+        "Make the VPN gateway RouteBased, with an SKU above Basic (GW-13).",
+    ),
     ("CANNOT_READ", "The file cannot be opened or read.", "Check its name and its permissions."),
     ("CONFLICTING_PROPERTIES", "Two properties exclude each other.", "Keep one of them."),
     ("DUPLICATE_ADDRESS", "One address has two owners.", "Give one of them another address (ADDR-06)."),
+    (
+        "DUPLICATE_FRONTEND_PORT",
+        "Two rules of a load balancer share frontend, protocol and port.",
+        "Change one of them (LB-02).",
+    ),
     (
         "DUPLICATE_KEY",
         "A mapping names the same property twice.",
@@ -36,6 +50,16 @@ pub(crate) const PROBLEMS: &[(&str, &str, &str)] = &[
     ("HOST_BITS", "A prefix has bits set behind its length.", "Write the network address."),
     ("MISSING_PROPERTY", "A property that must be there is not.", "Add it."),
     ("NIC_ATTACHED_TWICE", "Two machines have the same network interface.", "Give each its own."),
+    (
+        "NICS_APART",
+        "The network interfaces of a machine are in different regions or subscriptions.",
+        "Put them into networks of one region and subscription (ADDR-12).",
+    ),
+    (
+        "NOT_IN_ERA",
+        "The era of the scenario does not know this.",
+        "Remove it, or set era: modern; Part 0 lists what changed.",
+    ),
     ("NOT_UTF8", "The file is not UTF-8 text.", "Save it as UTF-8."),
     ("NO_GATEWAY_SUBNET", "A gateway's network has no subnet called GatewaySubnet.", "Add it (GW-01)."),
     (
@@ -45,6 +69,11 @@ pub(crate) const PROBLEMS: &[(&str, &str, &str)] = &[
     ),
     ("OVERLAPPING_SUBNETS", "Two subnets overlap.", "Change one (ADDR-04)."),
     ("OVER_LIMIT", "There is more of something than Azure allows.", "The message names the limit."),
+    (
+        "READ_ONLY_PROPERTY",
+        "A request sets a property that Azure computes.",
+        "Remove it; states follow from requests (PEER-03), copies from syncPeering (PEER-17).",
+    ),
     (
         "RESERVED_ADDRESS",
         "An address is one of the five that Azure keeps in each subnet.",
@@ -65,11 +94,21 @@ pub(crate) const PROBLEMS: &[(&str, &str, &str)] = &[
         "A property is not one that vnetsim reads.",
         "Inside network it is ignored with a warning; check the spelling.",
     ),
+    (
+        "UNKNOWN_REGION",
+        "No region of that name is in the data files; its distance, price and cloud are not known.",
+        "Correct the location, or add the region to a copy of regions.toml.",
+    ),
     ("UNKNOWN_REFERENCE", "A name leads nowhere.", "Correct it, or add the object."),
     (
         "UNKNOWN_SERVICE_TAG",
-        "The prefixes of a service tag are not known.",
+        "Neither the file nor the data files know the prefixes of a service tag.",
         "List them under network.serviceTags.",
+    ),
+    (
+        "UNKNOWN_VM_SIZE",
+        "No machine size of that name is in the data files; the machine has no egress cap.",
+        "Correct vmSize, or add the size to a copy of vm-sizes.toml (VM-04).",
     ),
     ("WRONG_TYPE", "A property has the wrong kind of value.", "The message says which kind is expected."),
     ("YAML_SYNTAX", "The file is not well-formed YAML.", "See the marked place."),
@@ -89,16 +128,16 @@ pub(crate) const PROBLEMS: &[(&str, &str, &str)] = &[
         "Remove the association (GW-02).",
     ),
     ("NO_ROUTE_SERVER_SUBNET", "A route server's network has no subnet called RouteServerSubnet.", "Add it."),
-    ("NSG_ON_GATEWAY_SUBNET", "A GatewaySubnet has an NSG.", "Remove the association (GW-02)."),
+    ("NSG_ON_GATEWAY_SUBNET", "A GatewaySubnet has an NSG.", "Remove the association (NSG-26)."),
     (
         "PROPAGATION_OFF_ON_GATEWAY_SUBNET",
         "The route table of a GatewaySubnet does not accept learned routes.",
-        "Set disableBgpRoutePropagation: false (RT-28).",
+        "Set disableBgpRoutePropagation: false (RT-14).",
     ),
     (
         "RESIDENT_IN_GATEWAY_SUBNET",
         "Something else than a gateway sits in a GatewaySubnet.",
-        "Move it to another subnet (GW-02).",
+        "Move it to another subnet (ADDR-09).",
     ),
     (
         "ROUTE_OVERLAPS_GATEWAY_SUBNET",
@@ -108,102 +147,182 @@ pub(crate) const PROBLEMS: &[(&str, &str, &str)] = &[
     (
         "SMALL_GATEWAY_SUBNET",
         "A GatewaySubnet is smaller than its gateways need.",
-        "Give it a /27 or larger (GW-02).",
+        "The message says how large; GW-02.",
     ),
     ("TWO_ROUTE_SERVERS", "A virtual network has two route servers.", "At most one."),
 ];
 
-/// What the control plane refuses with: Azure's code (PEER-42; others are ours, U-26) and a sentence.
+/// What the control plane refuses with: Azure's code (PEER-42; others are ours, U-26), and a sentence with what to do.
 pub(crate) const REFUSALS: &[(&str, &str)] = &[
     (
         "AddressSpaceChangeWithClassicPeerNotSupported",
-        "A network that is peered with a classic one keeps its address space (PEER-14).",
+        "A network that is peered with a classic one keeps its address space; delete the link first \
+         (PEER-18).",
     ),
     (
         "AllowGatewayTransitRequired",
         "useRemoteGateways needs allowGatewayTransit on the opposite link first (PEER-09, FE-14).",
     ),
-    ("AnotherLinkUsesRemoteGateways", "A network borrows at most one gateway (PEER-09)."),
-    ("AnotherPeeringAlreadyReferencesRemoteVnet", "A network has at most one link to another (PEER-01)."),
-    ("AuthorizationFailed", "The principal has no role that allows this on the object itself (PEER-30)."),
+    (
+        "AnotherLinkUsesRemoteGateways",
+        "A network borrows by one link at most; unset useRemoteGateways on the other one (PEER-09).",
+    ),
+    (
+        "AnotherPeeringAlreadyReferencesRemoteVnet",
+        "A network has at most one link to another; update or delete the one that is there (PEER-01).",
+    ),
+    (
+        "AuthorizationFailed",
+        "The principal has no role that allows this on the object itself; assign one, for links Network \
+         Contributor (PEER-30).",
+    ),
     (
         "ClassicToClassicNotAllowed",
         "Two classic networks cannot be peered; join them with VPN gateways (PEER-28).",
     ),
     (
         "ClassicVnetHasNoLinks",
-        "A classic network has no links of its own; the single link is created on the Resource Manager network (PEER-28).",
+        "A classic network has no links of its own; create the single link on the Resource Manager \
+         network (PEER-28).",
     ),
     ("ConnectionEndsCannotChange", "A connection keeps its two ends; delete it and create another."),
-    ("CrossCloudPeeringNotAllowed", "Networks of different clouds cannot be peered (PEER-31)."),
-    ("DefaultRouteNotAllowedOnGatewaySubnet", "A GatewaySubnet of a VPN gateway takes no 0.0.0.0/0 (RT-28)."),
-    ("DifferentTenantsNotAllowed", "In 2017 both subscriptions had to belong to one tenant (ERA-03)."),
-    ("DuplicateAddressPrefix", "A route table holds each prefix once (RT-09)."),
-    ("GatewaySubnetHasOtherResidents", "Nothing but gateways may be deployed into GatewaySubnet (ADDR-09)."),
-    ("GatewaySubnetNotFound", "A gateway needs a subnet called GatewaySubnet (GW-01)."),
-    ("GatewaySubnetTooSmall", "Gateways of both types need a GatewaySubnet of /27 or larger (GW-02)."),
+    (
+        "CrossCloudPeeringNotAllowed",
+        "Networks of different clouds cannot be peered (PEER-31); join them with VPN gateways.",
+    ),
+    (
+        "DefaultRouteNotAllowedOnGatewaySubnet",
+        "A GatewaySubnet of a VPN gateway takes no 0.0.0.0/0; route single prefixes (RT-28).",
+    ),
+    (
+        "DifferentTenantsNotAllowed",
+        "In 2017 both subscriptions had to belong to one tenant; join the networks with VPN gateways \
+         (ERA-03).",
+    ),
+    (
+        "DuplicateAddressPrefix",
+        "A route table holds each prefix once; update or delete the route that has it (RT-09).",
+    ),
+    ("GatewaySkuNotSupported", "Gateways of the Basic SKU cannot be borrowed; use a larger one (GW-07)."),
+    (
+        "GatewaySubnetHasOtherResidents",
+        "Nothing but gateways may be deployed into GatewaySubnet; move what is there (ADDR-09).",
+    ),
+    ("GatewaySubnetNotFound", "A gateway needs a subnet called GatewaySubnet; add it (GW-01)."),
+    (
+        "GatewaySubnetTooSmall",
+        "Gateways of both types, and many circuits, need a larger GatewaySubnet (GW-02).",
+    ),
     (
         "GatewayTransitNotSupported",
-        "This link cannot share a gateway under the rules in force (ERA-04, PEER-09).",
+        "In 2017 no gateway was shared across regions or with a classic network; unset the gateway flags \
+         (ERA-04).",
     ),
     (
         "GlobalPeeringNotRegistered",
-        "In 2017 both subscriptions had to register the preview of global peering (ERA-01, PEER-33).",
+        "In 2017 both subscriptions had to register AllowGlobalVnetPeering: list it under \
+         registeredFeatures (ERA-01, PEER-33).",
     ),
     (
         "GlobalPeeringRegionNotSupported",
-        "In 2017 global peering existed between a few regions only (ERA-01, PEER-33).",
+        "In 2017 global peering existed between three regions only; use those, or set era: modern \
+         (ERA-01, PEER-33).",
     ),
-    ("InUseByConnections", "A gateway that has connections cannot be deleted."),
+    ("InUseByConnections", "A gateway that has connections cannot be deleted; delete them first."),
     (
         "InUseByPeerings",
-        "The gateway is used over peerings; set useRemoteGateways: false there first (PEER-09).",
+        "A network with links of its own, or a gateway that a peer borrows, cannot be deleted; delete the \
+         links, or set useRemoteGateways: false there, first (PEER-03, PEER-09).",
     ),
-    ("InUsePrefixCannotBeDeleted", "Subnets lie in the block; delete or move them first (ADDR-08)."),
+    ("InUsePrefixCannotBeDeleted", "Subnets lie in the block that would go; keep it (ADDR-08)."),
     (
         "InUseSubnetCannotBeDeleted",
-        "The network's subnets are in use; stop and remove what lives there first.",
+        "Something is deployed in the network's subnets; remove what lives there first (ADDR-08).",
     ),
-    ("InvalidRequestFormat", "The object itself is wrong; the sentence says what."),
-    ("LimitExceeded", "There would be more of something than Azure allows; the sentence says which limit."),
+    (
+        "InvalidRequestFormat",
+        "The object itself is wrong; the sentence says what, `vnetsim check` would say the same of it in \
+         a file.",
+    ),
+    (
+        "LimitExceeded",
+        "There would be more of something than Azure allows; the sentence says which limit, `vnetsim \
+         data` where it stands.",
+    ),
     (
         "LinkedAuthorizationFailed",
-        "The principal may change the object, but has no role that allows the action on the other object that it names (PEER-30).",
+        "The principal may change the object, but has no role that allows the action on the other object \
+         that it names; assign one there too (PEER-30).",
     ),
-    ("NatGatewayNotAllowedOnGatewaySubnet", "A GatewaySubnet takes no NAT gateway (GW-02)."),
-    ("NetworkSecurityGroupNotAllowedOnGatewaySubnet", "A GatewaySubnet takes no NSG (GW-02)."),
-    ("PeeringLimitReached", "The network has as many links as it may have (PEER-34)."),
+    (
+        "NatGatewayNotAllowedOnGatewaySubnet",
+        "A GatewaySubnet takes no NAT gateway; remove the association (GW-02).",
+    ),
+    (
+        "NetworkSecurityGroupNotAllowedOnGatewaySubnet",
+        "A GatewaySubnet takes no NSG; filter at the subnets of the machines (NSG-26).",
+    ),
+    (
+        "PeeringLimitReached",
+        "The network has as many links as it may have; peeringsPerVirtualNetwork of its subscription says \
+         a raised limit (PEER-34).",
+    ),
+    (
+        "PeeringRemoteVnetCannotChange",
+        "A link keeps its target; delete it first, or give the new link another name (PEER-01).",
+    ),
     (
         "PeeringTypeCannotChange",
-        "A link stays one of whole networks or one of subnets; delete it and create another (PEER-24).",
+        "A link stays one of whole networks or one of subnets; delete it and create another (PEER-21).",
     ),
+    ("PublicIPAddressInUse", "Something else has the public IP address already; take another one (ADDR-06)."),
     (
         "RemotePeeringIsDisconnected",
-        "The opposite link is Disconnected; delete or update it first (PEER-03).",
+        "The opposite link is Disconnected; delete or update it first (PEER-03, U-18).",
     ),
-    ("RemoteVnetHasNoGateways", "There is no gateway to borrow (PEER-09)."),
-    ("ResourceAlreadyExists", "Another object has that name."),
-    ("ResourceNotFound", "The object of the operation does not exist."),
+    ("RemoteVnetHasNoGateways", "There is no gateway to borrow; create one there first (PEER-09)."),
+    ("ResourceAlreadyExists", "Another object has that name; delete it first, or take another name."),
+    (
+        "ResourceNotFound",
+        "The object of the operation does not exist, or does not exist any more; create it first.",
+    ),
     (
         "RouteOverlapsGatewaySubnet",
-        "A route on GatewaySubnet covers addresses of the gateway itself (RT-28).",
+        "A route on GatewaySubnet covers addresses of the gateway itself; take prefixes that leave them \
+         out (RT-28).",
     ),
     (
         "RoutePropagationRequiredOnGatewaySubnet",
-        "A GatewaySubnet's route table must not disable propagation (RT-14).",
+        "A GatewaySubnet's route table must not disable propagation; use another table (RT-14).",
     ),
-    ("SecurityRuleConflict", "Another rule has that priority and direction (NSG-03)."),
-    ("SubnetPeeringNotAvailable", "Subnet peering did not exist in 2017 (PEER-24)."),
+    ("SecurityRuleConflict", "Another rule has that priority and direction; take another priority (NSG-03)."),
+    (
+        "SubnetPeeringNotAvailable",
+        "Subnet peering did not exist in 2017; peer the whole networks, or set era: modern (ERA-09).",
+    ),
     (
         "VnetAddressSpaceCannotChangeDueToPeerings",
-        "In 2017 the space of a peered network could not be changed (ERA-02).",
+        "In 2017 the space of a peered network could not be changed; delete the links, change it, create \
+         them again (ERA-02).",
     ),
-    ("VnetAddressSpaceOverlapsWithAlreadyPeeredVnet", "All peers of one network must be disjoint (PEER-13)."),
-    ("VnetAddressSpacesOverlap", "Peered networks must be disjoint (PEER-12)."),
-    ("VnetAlreadyHasGateway", "A network has at most one gateway of each type (GW-01)."),
-    ("VnetHasOwnGateway", "A network that has a gateway cannot borrow one (PEER-09)."),
+    (
+        "VnetAddressSpaceOverlapsWithAlreadyPeeredVnet",
+        "All peers of one network must be disjoint; change one of the spaces (PEER-13).",
+    ),
+    ("VnetAddressSpacesOverlap", "Peered networks must be disjoint; change one of the spaces (PEER-12)."),
+    (
+        "VnetAlreadyHasGateway",
+        "A network has at most one gateway of each type, in 2017 one altogether; delete the other one \
+         (GW-01, GW-23).",
+    ),
+    ("VnetCannotPeerWithItself", "A peering joins two networks; name another one (PEER-01)."),
+    (
+        "VnetHasOwnGateway",
+        "A network that has a gateway cannot borrow one; delete its own, or do without (PEER-09).",
+    ),
     (
         "VnetUsesRemoteGateways",
-        "The network borrows a gateway; it cannot have one of its own at the same time (PEER-09).",
+        "The network borrows a gateway; set useRemoteGateways: false before it gets one of its own \
+         (PEER-09).",
     ),
 ];

@@ -40,14 +40,14 @@ impl Case<'_> {
                 let rule = rules.iter().find(|rule| self.covers(rule)).or(rules.first());
                 finding.because.extend(rule.into_iter().flat_map(|rule| self.members_down(lb, rule)));
             }
-            _ => finding.because.push(match self.network.semantics().era {
-                Era::Y2017 => {
-                    "in 2017 no internal balancer could be reached from another region (ERA-05)".to_owned()
-                }
-                Era::Modern => {
-                    format!("{name} is Basic and stands in another region than the sender (LB-13)")
-                }
-            }),
+            _ if self.network.semantics().era == Era::Y2017 => {
+                let why = "in 2017 no internal balancer could be reached from another region (ERA-05)";
+                finding.because.push(why.to_owned());
+                finding.fix.push("address the backends directly".to_owned());
+            }
+            _ => finding
+                .because
+                .push(format!("{name} is Basic and stands in another region than the sender (LB-13)")),
         }
         finding
     }

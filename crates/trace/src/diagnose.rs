@@ -3,7 +3,7 @@
 use vnetsim_model::{Network, UserNextHop};
 use vnetsim_types::{
     ApplianceAction, Direction, DropReason, FlowKey, NicId, NsgLevel, PeeringId, Place, RouteIx, SimTime,
-    Span, Step, SubnetId,
+    Span, Step, SubnetId, VnetId,
 };
 
 use vnetsim_compile::{NextHopType, RouteOrigin, RuleField};
@@ -98,9 +98,8 @@ impl Case<'_> {
             DropReason::PeeringAccessDisabled => self.access_disabled(),
             DropReason::SourceNotOwned | DropReason::IpForwardingDisabled => self.nic_flag(),
             DropReason::GuestNotForwarding | DropReason::GuestPortClosed => self.guest(),
-            DropReason::NextHopUnreachable
-            | DropReason::NextHopNotDirectlyConnected
-            | DropReason::NoSuchDestination => self.nobody_there(),
+            DropReason::NextHopUnreachable | DropReason::NoSuchDestination => self.nobody_there(),
+            DropReason::NextHopNotDirectlyConnected => self.out_of_reach(),
             DropReason::GatewayUnavailable => self.no_gateway(),
             DropReason::NoLoadBalancerRule
             | DropReason::NoHealthyBackend
@@ -389,6 +388,31 @@ impl Case<'_> {
         } else if self.network.nics().iter().all(|nic| !nic.owns(address)) {
             finding.because.push(format!("no NIC has {address}"));
         }
+        finding
+    }
+
+    /// RT-18: who has the next hop, and what stands between.
+    fn out_of_reach(&self) -> Finding {
+        let mut finding = self.route_object();
+        let Some((subnet, Some(ix))) = self.last_route() else { return finding };
+        let home = self.network[subnet].vnet;
+        let address = self.explainer.at(self.now).route(ix).next_hop_ip;
+        let has = |vnet: &vnetsim_model::Vnet| {
+            address.is_some_and(|ip| vnet.address_space.iter().any(|block| block.contains(&ip)))
+        };
+        let owner = self.network.vnets().iter().position(has).map(VnetId::new);
+        let Some(owner) = owner.filter(|owner| *owner != home) else { return finding };
+        let (here, there) = (&self.network[home].name.value, &self.network[owner].name.value);
+        let links = [self.network.link_between(home, owner), self.network.link_between(owner, home)];
+        let mut states: Vec<String> = links
+            .into_iter()
+            .flatten()
+            .map(|(id, link)| format!("{} is {}", self.network.link_path(id), link.state.text()))
+            .collect();
+        if states.is_empty() {
+            states.push(format!("{here} is not peered with it"));
+        }
+        finding.because.push(format!("the next hop is in {there}; {} (RT-18)", states.join(", ")));
         finding
     }
 

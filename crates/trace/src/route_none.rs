@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use vnetsim_model::{Network, PeeringState};
+use vnetsim_model::{DeploymentModel, Era, Network, PeeringState};
 use vnetsim_types::{SubnetId, VnetId};
 
 use crate::{
@@ -80,10 +80,13 @@ fn towards_vnet(case: &Case<'_>, finding: &mut Finding, subnet: SubnetId, home: 
         let path = network.link_path(id);
         let state = link.state.text();
         finding.because.push(format!("{here} has no link to {there}; {path} alone is {state} (PEER-03)"));
-        finding.fix.push(format!("create the link from {here} to {there}"));
+        finding.fix.push(match link.state {
+            PeeringState::Disconnected => format!("delete {path}, then create both links again"),
+            _ => format!("create the link from {here} to {there}"),
+        });
         return;
     }
-    let peers = |vnet| network.links_of(vnet).map(|(_, l)| l.remote.value).collect::<Vec<_>>();
+    let peers = |vnet| network.connected_links_of(vnet).map(|(_, l)| l.remote.value).collect::<Vec<_>>();
     let common: Vec<VnetId> = peers(home).into_iter().filter(|p| peers(target).contains(p)).collect();
     let block = block_of(network, target, case.key.dst);
     match common.first() {
@@ -93,18 +96,46 @@ fn towards_vnet(case: &Case<'_>, finding: &mut Finding, subnet: SubnetId, home: 
                 "NO_TRANSIT: {here} and {there} both peer with {hub_name}, but peering is not transitive (PEER-11)"
             ));
             let appliance = appliance_in(network, *hub, case.explainer);
-            finding
-                .fix
-                .push(format!("{}: add {block} -> VirtualAppliance {appliance}", case.table_of(subnet)));
-            finding.fix.push(format!(
-                "  the same in {there} for the way back, and allowForwardedTraffic on both spokes' links"
-            ));
-            finding.fix.push(format!("or peer {here} with {there}"));
+            let classic = |vnet: VnetId| network[vnet].deployment_model == DeploymentModel::Classic;
+            if !classic(home) && !classic(target) {
+                finding
+                    .fix
+                    .push(format!("{}: add {block} -> VirtualAppliance {appliance}", case.table_of(subnet)));
+                finding.fix.push(format!(
+                    "  the same in {there} for the way back, and allowForwardedTraffic on both spokes' links"
+                ));
+            }
+            let or = if finding.fix.is_empty() { "" } else { "or " };
+            finding.fix.push(format!("{or}{}", joining(network, home, target)));
         }
         None => {
             finding.because.push(format!("{here} is not peered with {there}, which has {block}"));
-            finding.fix.push(format!("peer {here} with {there} (one link on each side)"));
+            finding.fix.push(joining(network, home, target));
         }
+    }
+}
+
+/// How two networks can be joined under the rules in force (PEER-28 to PEER-33).
+fn joining(network: &Network, home: VnetId, target: VnetId) -> String {
+    use DeploymentModel::{Classic, ResourceManager};
+    let (a, b) = (&network[home], &network[target]);
+    let (here, there) = (&a.name.value, &b.name.value);
+    let subscription = |vnet: VnetId| &network.subscriptions()[network[vnet].subscription];
+    let tunnel = format!("join {here} and {there} by a VPN gateway in each (GW-05)");
+    let (near, far) = (subscription(home), subscription(target));
+    let y2017 = network.semantics().era == Era::Y2017;
+    match (a.deployment_model, b.deployment_model) {
+        (Classic, Classic) => format!("{tunnel}; classic networks are never peered (PEER-28)"),
+        _ if near.cloud != far.cloud => format!("{tunnel}; nothing peers across clouds (PEER-31)"),
+        _ if y2017 && near.tenant != far.tenant => {
+            format!("{tunnel}; in 2017 nothing peers across tenants (ERA-03)")
+        }
+        _ if y2017 && a.location != b.location => {
+            format!("{tunnel}; in 2017 peering across regions is a preview (PEER-33)")
+        }
+        (Classic, ResourceManager) => format!("peer them: one link, from {there} to {here} (PEER-28)"),
+        (ResourceManager, Classic) => format!("peer them: one link, from {here} to {there} (PEER-28)"),
+        _ => format!("peer {here} with {there} (one link on each side)"),
     }
 }
 
@@ -145,6 +176,27 @@ fn towards_site(network: &Network, finding: &mut Finding, home: VnetId, site: &s
         finding
             .fix
             .push(format!("connect the gateway of {here} to {site} as well, or to the gateway of {far}"));
+        return;
+    }
+    let (near, far) = (&network[home], &network[link.remote.value]);
+    let classic = near.deployment_model == DeploymentModel::Classic;
+    let apart = near.location != far.location || classic;
+    if network.semantics().era == Era::Y2017 && apart {
+        finding.because.push(format!(
+            "{site} is behind the gateway of {}; in 2017 a gateway is lent inside one region and to Resource Manager networks only (ERA-04)",
+            far.name.value
+        ));
+        finding.fix.push(format!("give {here} a gateway of its own"));
+        return;
+    }
+    if classic {
+        finding.because.push(format!(
+            "GW_TRANSIT_FLAGS: {site} is behind the gateway of {}, whose link here does not lend it (PEER-28)",
+            far.name.value
+        ));
+        if let Some((back, _)) = back {
+            finding.fix.push(format!("{}: set allowGatewayTransit: true", network.link_path(back)));
+        }
         return;
     }
     let allow = back.is_some_and(|(_, b)| b.allow_gateway_transit.value);

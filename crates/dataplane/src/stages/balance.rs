@@ -7,8 +7,9 @@
 use std::{collections::HashMap, net::IpAddr};
 
 use vnetsim_packet::{L4, TcpFlags, set_destination};
-use vnetsim_types::{DropReason, FlowKey, IpProtocol, LbId, NicId, Observer, SimTime, Step};
+use vnetsim_types::{DropReason, FlowKey, IpProtocol, LbId, NicId, Observer, SimTime, Step, VnetId};
 
+use super::mtu;
 use crate::{Balancer, BalancerRule, Context, Entered, HashInput, Owner, Packet};
 
 /// A pool member, and the address that it is reached by.
@@ -46,10 +47,10 @@ impl Backends {
 pub(crate) fn choose<O: Observer>(
     cx: &mut Context<'_, O>,
     memory: &mut Backends,
-    lb: LbId,
-    frontend: u32,
+    from: Option<VnetId>,
+    (lb, frontend): (LbId, u32),
     global: bool,
-    packet: &Packet,
+    packet: &mut Packet,
 ) -> Result<(Backend, u32), DropReason> {
     let tables = cx.tables;
     let balancer = &tables.balancers[lb.ix()];
@@ -64,11 +65,17 @@ pub(crate) fn choose<O: Observer>(
     let ix = balancer.rules.iter().position(covers).ok_or(DropReason::NoLoadBalancerRule)?;
     let rule = &balancer.rules[ix];
     let ha_ports = rule.protocol.is_none();
+    let slot = (lb, ix as u32, if ha_ports { canonical(key) } else { key });
+    let healthy = rule.members.iter().filter(|(.., healthy)| *healthy).count();
+    if healthy == 0 && begins(&packet.headers.l4) {
+        return Err(DropReason::NoHealthyBackend);
+    }
+    if balancer.frontends[frontend as usize].1 != from {
+        mtu::narrow(packet)?;
+    }
     if ha_ports && packet.fragmented {
         return Err(DropReason::FragmentUnsupported); // FAB-21
     }
-    let slot = (lb, ix as u32, if ha_ports { canonical(key) } else { key });
-    let healthy = rule.members.iter().filter(|(.., healthy)| *healthy).count();
     let kept = if begins(&packet.headers.l4) { None } else { memory.get(cx.now, rule.idle_timeout, slot) };
     let kept = kept.filter(|(nic, _)| tables.nics[nic.ix()].up && keeps(balancer, healthy));
     let backend = match kept {
@@ -110,11 +117,12 @@ fn pick(lb: LbId, rule: &BalancerRule, key: &FlowKey, healthy: usize) -> Result<
 pub(crate) fn to_frontend<O: Observer>(
     cx: &mut Context<'_, O>,
     memory: &mut Backends,
+    from: Option<VnetId>,
     (lb, frontend): (LbId, u32),
     global: bool,
     packet: &mut Packet,
 ) -> Result<NicId, DropReason> {
-    let ((nic, own), rule) = choose(cx, memory, lb, frontend, global, packet)?;
+    let ((nic, own), rule) = choose(cx, memory, from, (lb, frontend), global, packet)?;
     // LB-12: the calling machine itself was chosen, whoever forwarded its packet here.
     let port = &cx.tables.nics[nic.ix()];
     let caller = cx.tables.vnets[port.vnet.ix()].owners.get(&packet.headers.src);

@@ -13,6 +13,17 @@ const VNET_MTU: u16 = 9_000;
 /// FAB-19, U-09.
 const FABRIC_FRAGMENT: u16 = 1_400;
 
+/// FAB-19: what the fabric cuts before anything else happens to it.
+pub(crate) fn fabric(tables: &Tables, packet: &mut Packet) {
+    let (length, fixed) = (packet.headers.ip_len, packet.headers.dont_fragment);
+    packet.fragmented |= tables.settings.fragment_at_1400 && length > FABRIC_FRAGMENT && !fixed;
+}
+
+/// FAB-20 for a packet that leaves its virtual network, whoever gets it.
+pub(crate) fn narrow(packet: &mut Packet) -> Result<(), DropReason> {
+    fits(packet, PATH_MTU)
+}
+
 /// Largest IP packet between `vnet` and the end of the leg.
 fn path_mtu(tables: &Tables, vnet: VnetId, end: LegEnd) -> u16 {
     let there = match end {
@@ -23,23 +34,23 @@ fn path_mtu(tables: &Tables, vnet: VnetId, end: LegEnd) -> u16 {
     if there == Some(vnet) { VNET_MTU } else { PATH_MTU }
 }
 
-/// FAB-20. Fragments already made are smaller than any path.
+/// FAB-20.
 pub(crate) fn check(
     tables: &Tables,
     vnet: VnetId,
     end: LegEnd,
     packet: &mut Packet,
 ) -> Result<(), DropReason> {
-    let (length, fixed) = (packet.headers.ip_len, packet.headers.dont_fragment);
-    if packet.fragmented {
-        return Ok(());
-    }
-    if length > path_mtu(tables, vnet, end) {
-        if fixed {
+    fits(packet, path_mtu(tables, vnet, end))
+}
+
+/// Fragments already made are smaller than any path.
+fn fits(packet: &mut Packet, mtu: u16) -> Result<(), DropReason> {
+    if !packet.fragmented && packet.headers.ip_len > mtu {
+        if packet.headers.dont_fragment {
             return Err(DropReason::MtuExceeded);
         }
         packet.fragmented = true;
     }
-    packet.fragmented |= tables.settings.fragment_at_1400 && length > FABRIC_FRAGMENT && !fixed;
     Ok(())
 }

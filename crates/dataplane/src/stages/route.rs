@@ -4,7 +4,7 @@ use vnetsim_types::{DropReason, NicId, Observer, Step, SubnetId, VnetId};
 
 use super::{
     balance::{self, Backends},
-    outbound,
+    mtu, outbound,
 };
 use crate::{Appliance, Context, Entered, LegEnd, Lpm, NextHop, Owner, Packet};
 
@@ -42,16 +42,19 @@ pub(crate) fn resolve<O: Observer>(
     packet: &mut Packet,
 ) -> Result<LegEnd, DropReason> {
     match next_hop {
-        NextHop::VnetLocal => owner(cx, memory, sender.vnet, false, packet),
-        NextHop::Peering { remote, global } => owner(cx, memory, remote, global, packet),
+        NextHop::VnetLocal => owner(cx, memory, sender, (sender.vnet, false), packet),
+        NextHop::Peering { remote, global } => owner(cx, memory, sender, (remote, global), packet),
         NextHop::Appliance(appliance) | NextHop::Learned(appliance) => {
-            to_appliance(cx, memory, appliance, packet)
+            to_appliance(cx, memory, sender, appliance, packet)
         }
         NextHop::Gateway(gateway) => Ok(LegEnd::Gateway(gateway)),
         NextHop::GatewayUnavailable => Err(DropReason::GatewayUnavailable),
         NextHop::PrivateEndpoint(id) => Ok(LegEnd::PrivateEndpoint(id)),
         NextHop::Internet => match sender.nic {
-            Some(nic) => outbound::choose(cx.tables, nic, sender.entered, packet),
+            Some(nic) => {
+                mtu::narrow(packet)?;
+                outbound::choose(cx.tables, nic, sender.entered, packet)
+            }
             // A gateway has no public address to lend to what it forwards.
             None if outbound::is_public(packet.headers.dst) => Err(DropReason::SourceNotTranslatable),
             None => Err(DropReason::NoSuchDestination),
@@ -70,14 +73,15 @@ pub(crate) fn resolve<O: Observer>(
 fn owner<O: Observer>(
     cx: &mut Context<'_, O>,
     memory: &mut Backends,
-    vnet: VnetId,
-    global: bool,
+    sender: Sender,
+    (vnet, global): (VnetId, bool),
     packet: &mut Packet,
 ) -> Result<LegEnd, DropReason> {
     match cx.tables.vnets[vnet.ix()].owners.get(&packet.headers.dst).copied() {
         Some(Owner::Nic(nic)) if cx.tables.nics[nic.ix()].up => Ok(LegEnd::Nic(nic)),
         Some(Owner::Frontend(lb, frontend)) => {
-            balance::to_frontend(cx, memory, (lb, frontend), global, packet).map(LegEnd::Nic)
+            balance::to_frontend(cx, memory, Some(sender.vnet), (lb, frontend), global, packet)
+                .map(LegEnd::Nic)
         }
         Some(Owner::Gateway(gateway)) => Ok(LegEnd::Gateway(gateway)),
         Some(Owner::PrivateEndpoint(id)) => Ok(LegEnd::PrivateEndpoint(id)),
@@ -89,8 +93,9 @@ fn owner<O: Observer>(
 fn to_appliance<O: Observer>(
     cx: &mut Context<'_, O>,
     memory: &mut Backends,
+    sender: Sender,
     appliance: Appliance,
-    packet: &Packet,
+    packet: &mut Packet,
 ) -> Result<LegEnd, DropReason> {
     match appliance {
         Appliance::Nic(nic) if cx.tables.nics[nic.ix()].up => Ok(LegEnd::Nic(nic)),
@@ -98,7 +103,9 @@ fn to_appliance<O: Observer>(
         Appliance::Unknown => Err(DropReason::InsufficientInput),
         Appliance::NotAdjacent => Err(DropReason::NextHopNotDirectlyConnected),
         Appliance::Balancer { lb, frontend, global } => {
-            balance::choose(cx, memory, lb, frontend, global, packet).map(|((nic, _), _)| LegEnd::Nic(nic))
+            let from = Some(sender.vnet);
+            balance::choose(cx, memory, from, (lb, frontend), global, packet)
+                .map(|((nic, _), _)| LegEnd::Nic(nic))
         }
         Appliance::Gateway(gateway) => Ok(LegEnd::Gateway(gateway)),
     }

@@ -1,10 +1,13 @@
 //! Virtual networks and subnets, and which blocks they may have (Part 1.1 of the semantics).
 
-use vnetsim_types::{At, IpNet, Problem, SimTime, SubnetId, VnetId};
+use std::collections::BTreeMap;
+
+use vnetsim_data::Data;
+use vnetsim_types::{At, IpNet, Problem, SimTime, Span, SubnetId, VnetId};
 
 use super::Checker;
 use crate::{
-    DeploymentModel, PrivateEndpointPolicies, Subnet, Vnet,
+    DeploymentModel, PrivateEndpointPolicies, Subnet, Vnet, did_you_mean,
     draft::{self, Draft},
     limits,
 };
@@ -31,6 +34,7 @@ impl Checker {
             let subnets = vnet.subnets.iter().map(|subnet| self.subnet(id, vnet, subnet)).collect();
             let location = vnet.location.as_ref().map_or(default, |l| &l.value);
             let location = location.to_ascii_lowercase().replace(' ', "");
+            self.region(vnet, &location);
             let address_space =
                 vnet.address_prefixes.iter().map(|p| At::new(p.value.trunc(), p.span)).collect();
             let flow_timeout = self.flow_timeout(vnet);
@@ -46,6 +50,54 @@ impl Checker {
                 deployment_model: model.map_or(DeploymentModel::ResourceManager, |m| m.value),
                 deleted: false,
             });
+        }
+        self.network_limits(draft);
+    }
+
+    /// ADDR-10, PEER-31: a region that the data files know, in the cloud of the subscription.
+    fn region(&mut self, vnet: &draft::VirtualNetwork, location: &str) {
+        let Some(written) = &vnet.location else { return };
+        let Some(region) = Data::current().region(location) else {
+            let what = format!("no region is called `{}`", written.value);
+            let near = did_you_mean(location, Data::current().regions().map(|region| region.name.as_str()));
+            let help = near.map_or("its cloud, distances and prices are not known".to_owned(), |near| {
+                format!("did you mean `{near}`?")
+            });
+            return self.problem(Problem::warning("UNKNOWN_REGION", written.span, what).help(help));
+        };
+        let named =
+            vnet.subscription.as_ref().and_then(|name| self.names.subscriptions.get(&name.value).ok());
+        if let Some(subscription) = named.map(|ix| &self.network.subscriptions[ix])
+            && subscription.cloud != region.cloud
+        {
+            let what = format!(
+                "`{}` is in region {location} of cloud {}; its subscription is in cloud {}",
+                vnet.name.value,
+                region.cloud.text(),
+                subscription.cloud.text()
+            );
+            self.problem(Problem::error("CONFLICTING_PROPERTIES", written.span, what).help(
+                "take a region of the subscription's cloud, or give the subscription that cloud (PEER-31)",
+            ));
+        }
+    }
+
+    /// ADDR-11.
+    fn network_limits(&mut self, draft: &Draft) {
+        let limits = self.limits();
+        let mut homes: BTreeMap<(usize, String), Vec<Span>> = BTreeMap::new();
+        for (ix, vnet) in draft.virtual_networks.iter().enumerate() {
+            let (name, count) = (&vnet.name, vnet.subnets.len());
+            let what = || format!("virtual network `{}` has {count} subnets", name.value);
+            self.at_most(&limits.subnets_per_vnet, count, name.span, what);
+            let checked = &self.network.vnets[ix];
+            let home = (checked.subscription, checked.location.clone());
+            homes.entry(home).or_default().push(name.span);
+        }
+        for ((_, location), spans) in homes {
+            let what = || format!("a subscription has {} virtual networks in {location}", spans.len());
+            let last = spans.last().copied().unwrap_or_default();
+            self.at_most(&limits.vnets_per_region, spans.len(), last, what);
         }
     }
 
@@ -115,6 +167,10 @@ impl Checker {
             table.and_then(|r| Some(At::new(self.look_up("route table", r, |x| &x.route_tables)?, r.span)));
         let nat_gateway = subnet.nat_gateway.as_ref().map(|r| self.nat_gateway_named(r));
         let outbound = subnet.default_outbound_access.clone();
+        if let Some(private) = outbound.as_ref().filter(|access| !access.value) {
+            let what = format!("subnet `{}` has no default outbound access", subnet.name.value);
+            self.only_modern(private.span, what, "ERA-16");
+        }
         let policies = subnet.private_endpoint_network_policies.as_ref();
         let service_endpoints = self.service_endpoints(subnet);
         self.network.subnets.push(Subnet {
@@ -157,7 +213,7 @@ impl Checker {
             let what = format!("subnet `{path}` has no addressPrefix");
             self.problem(Problem::error("MISSING_PROPERTY", subnet.name.span, what));
         }
-        for prefix in &subnet.address_prefixes {
+        for (ix, prefix) in subnet.address_prefixes.iter().enumerate() {
             self.no_host_bits(prefix);
             if !vnet.address_prefixes.iter().any(|block| block.contains(&prefix.value)) {
                 let what = format!("subnet `{path}` {} lies outside the address space", prefix.value);
@@ -169,12 +225,14 @@ impl Checker {
             }
             self.subnet_size(&path, prefix);
             let siblings = vnet.subnets.iter().take_while(|s| !std::ptr::eq(*s, subnet));
-            let other = siblings.flat_map(|s| s.address_prefixes.iter().map(move |p| (s, p)));
-            if let Some((other, place)) = other.into_iter().find(|(_, p)| overlap(p, prefix)) {
+            let own = subnet.address_prefixes[..ix].iter().map(|p| (subnet, p));
+            let mut before = siblings.flat_map(|s| s.address_prefixes.iter().map(move |p| (s, p))).chain(own);
+            if let Some((other, place)) = before.find(|(_, p)| overlap(p, prefix)) {
                 let what = format!("subnet `{path}` {} overlaps subnet `{}`", prefix.value, other.name.value);
                 self.problem(
                     Problem::error("OVERLAPPING_SUBNETS", prefix.span, what)
-                        .related(place.span, "the other one"),
+                        .related(place.span, "the other one")
+                        .help("subnets of one virtual network are disjoint (ADDR-04)"),
                 );
             }
         }

@@ -56,6 +56,20 @@ impl Checker {
             let address = self.claim(claim.subnet, claim.span, claim.address, &mut taken);
             *self.slot(claim.slot) = address;
         }
+        self.address_limits(&taken);
+    }
+
+    /// ADDR-11.
+    fn address_limits(&mut self, taken: &Taken) {
+        let mut counts: BTreeMap<VnetId, usize> = BTreeMap::new();
+        for (vnet, _) in taken.by.keys() {
+            *counts.entry(*vnet).or_default() += 1;
+        }
+        for (vnet, count) in counts {
+            let name = self.network[vnet].name.clone();
+            let what = || format!("virtual network `{}` has {count} private addresses in use", name.value);
+            self.at_most(&self.limits().private_ips_per_vnet, count, name.span, what);
+        }
     }
 
     fn slot(&mut self, slot: Slot) -> &mut IpAddr {
@@ -206,7 +220,8 @@ fn assignable(prefix: IpNet) -> Box<dyn Iterator<Item = IpAddr>> {
         }
         IpNet::V6(net) => {
             let first = u128::from(net.network());
-            Box::new((first + 4..first + (1 << 20)).map(|a| Ipv6Addr::from(a).into()))
+            let last = u128::from(net.broadcast()).min(first.saturating_add(1 << 20));
+            Box::new((first.saturating_add(4)..last).map(|a| Ipv6Addr::from(a).into()))
         }
     }
 }

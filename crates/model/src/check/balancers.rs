@@ -129,6 +129,7 @@ impl Checker {
                 Problem::error("BAD_VALUE", rule.protocol.span, format!("{what} has protocol All"))
                     .help("an inbound NAT rule is for one port of Tcp or Udp (LB-16)"),
             );
+            return None;
         }
         Some(LbRule {
             name: rule.name.clone(),

@@ -124,55 +124,58 @@ impl Checker {
         }
     }
 
-    /// GW-03, GW-04, GW-12: what kinds of gateways a connection may join.
+    /// GW-03, GW-04, GW-12: which ends a connection may join.
     fn fits(&mut self, said: &draft::Connection, new: &Connection, existing: Option<ConnectionId>) {
         let name = &said.name.value;
-        let mut found = Vec::new();
-        let mut wrong = |what: String, help: &str| {
-            found.push(Problem::error("CONNECTION_MISMATCH", said.name.span, what).help(help));
-        };
-        let ends = [Some(new.gateway), self.far_gateway(new)];
-        let circuit = matches!(said.end, draft::ConnectionEnd::Circuit(_));
-        let kind = if circuit { GatewayType::ExpressRoute } else { GatewayType::Vpn };
-        for gateway in ends.into_iter().flatten().map(|id| &self.network[id]) {
-            if gateway.kind != kind {
-                wrong(
-                    format!(
-                        "connection `{name}` is for {} gateways; `{}` is of type {}",
-                        kind.text(),
-                        gateway.name.value,
-                        gateway.kind.text()
-                    ),
-                    "circuits need an ExpressRoute gateway, tunnels a Vpn gateway (GW-04)",
-                );
-            } else if gateway.vpn_type == VpnType::PolicyBased && (new.bgp || ends[1].is_some()) {
-                wrong(
-                    format!("connection `{name}` asks too much of policy-based `{}`", gateway.name.value),
-                    "BGP and VNet-to-VNet need RouteBased gateways (GW-03)",
-                );
-            }
-        }
-        if ends[1] == Some(new.gateway) {
-            wrong(format!("connection `{name}` joins a gateway to itself"), "name another gateway");
+        let mut found = self.kinds_fit(said, new);
+        if self.far_gateway(new) == Some(new.gateway) {
+            found.push((format!("connection `{name}` joins a gateway to itself"), "name another gateway"));
         }
         let policy_based = self.network[new.gateway].vpn_type == VpnType::PolicyBased;
-        let others = self.network.connections_of(new.gateway);
-        if policy_based && others.filter(|(id, ..)| Some(*id) != existing).count() > 0 {
-            wrong(
+        let others =
+            self.network.connections_of(new.gateway).filter(|(id, ..)| Some(*id) != existing).count();
+        if policy_based && others > 0 {
+            found.push((
                 format!("connection `{name}` is the second one of a policy-based gateway"),
                 "such a gateway has one tunnel (GW-03); make it RouteBased",
-            );
+            ));
         }
         if let ConnectionEnd::Site(site) = new.end
             && new.bgp
             && self.network[site].asn == Some(self.network[new.gateway].asn)
         {
-            wrong(
+            found.push((
                 format!("connection `{name}` has the same autonomous system at both ends"),
                 "give the site or the gateway another asn (GW-12)",
-            );
+            ));
         }
-        self.problems.append(&mut found);
+        for (what, help) in found {
+            self.problem(Problem::error("CONNECTION_MISMATCH", said.name.span, what).help(help));
+        }
+    }
+
+    /// GW-03, GW-04: circuits and tunnels end at gateways of their type, and policy-based ones can do little.
+    fn kinds_fit(&self, said: &draft::Connection, new: &Connection) -> Vec<(String, &'static str)> {
+        let mut found = Vec::new();
+        let name = &said.name.value;
+        let far = self.far_gateway(new);
+        let circuit = matches!(said.end, draft::ConnectionEnd::Circuit(_));
+        let kind = if circuit { GatewayType::ExpressRoute } else { GatewayType::Vpn };
+        for gateway in [Some(new.gateway), far].into_iter().flatten().map(|id| &self.network[id]) {
+            if gateway.kind != kind {
+                let (wanted, gateway, is) = (kind.text(), &gateway.name.value, gateway.kind.text());
+                found.push((
+                    format!("connection `{name}` is for {wanted} gateways; `{gateway}` is of type {is}"),
+                    "circuits need an ExpressRoute gateway, tunnels a Vpn gateway (GW-04)",
+                ));
+            } else if gateway.vpn_type == VpnType::PolicyBased && (new.bgp || far.is_some()) {
+                found.push((
+                    format!("connection `{name}` asks too much of policy-based `{}`", gateway.name.value),
+                    "BGP and VNet-to-VNet need RouteBased gateways (GW-03)",
+                ));
+            }
+        }
+        found
     }
 
     fn far_gateway(&self, connection: &Connection) -> Option<GatewayId> {

@@ -29,7 +29,8 @@ impl Checker {
     fn route_server(&mut self, said: &draft::RouteServer) -> Option<RouteServer> {
         let vnet = self.look_up("virtual network", &said.virtual_network, |x| &x.vnets);
         let peers = said.bgp_connections.iter().filter_map(|c| self.bgp_peer(said, c)).collect();
-        self.unique_peers(said);
+        let names = said.bgp_connections.iter().map(|peer| &peer.name);
+        self.unique_names("BGP connection", &said.name.value, names);
         let vnet = vnet?;
         let first = self.network.route_servers_of(vnet).map(|(_, first)| first.name.span).next();
         if let Some(first) = first {
@@ -59,20 +60,6 @@ impl Checker {
             preference: preference.map_or(HubRoutingPreference::ExpressRoute, |p| p.value),
             peers,
         })
-    }
-
-    fn unique_peers(&mut self, said: &draft::RouteServer) {
-        for (ix, peer) in said.bgp_connections.iter().enumerate() {
-            let mut before = said.bgp_connections[..ix].iter();
-            if let Some(first) = before.find(|other| other.name.eq_ignore_ascii_case(&peer.name)) {
-                let what =
-                    format!("two BGP connections of `{}` are called `{}`", said.name.value, peer.name.value);
-                self.problem(
-                    Problem::error("DUPLICATE_NAME", peer.name.span, what)
-                        .related(first.name.span, "first one here"),
-                );
-            }
-        }
     }
 
     fn bgp_peer(&mut self, server: &draft::RouteServer, said: &draft::BgpConnection) -> Option<BgpPeer> {

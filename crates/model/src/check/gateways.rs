@@ -41,6 +41,7 @@ impl Checker {
             asn: asn?,
             deleted: false,
         };
+        self.coexists(&gateway);
         self.network.gateways.push(gateway);
         let id = GatewayId::new(self.network.gateways.len() - 1);
         self.clients(id, said);
@@ -77,6 +78,27 @@ impl Checker {
         self.problem(
             Problem::error("TWO_GATEWAYS", name.span, what).related(first, "the first one").help(help),
         );
+    }
+
+    /// GW-13: gateways of both types in one network are route-based and not of the Basic SKU.
+    fn coexists(&mut self, new: &Gateway) {
+        let others = self.network.gateways_of(new.vnet).map(|(_, other)| other);
+        let Some(other) = others.filter(|other| other.kind != new.kind).last() else { return };
+        let policy = |g: &Gateway| g.kind == GatewayType::Vpn && g.vpn_type == VpnType::PolicyBased;
+        let found = [other, new].into_iter().find(|gateway| gateway.is_basic() || policy(gateway));
+        if let Some(wrong) = found {
+            let what = format!(
+                "`{}` and `{}` cannot stand in one network: `{}` is {}",
+                other.name.value,
+                new.name.value,
+                wrong.name.value,
+                if policy(wrong) { "policy-based" } else { "of the Basic SKU" }
+            );
+            let problem = Problem::error("CANNOT_COEXIST", new.name.span, what)
+                .related(other.name.span, "the other gateway")
+                .help("VPN beside ExpressRoute needs a RouteBased gateway of a larger SKU (GW-13)");
+            self.problem(problem);
+        }
     }
 
     /// One instance, or two when active-active. Point-to-site of an active-active gateway has a third

@@ -1,10 +1,11 @@
 //! Virtual machines and what runs inside them.
 
+use vnetsim_data::Data;
 use vnetsim_types::{At, IpNet, NicId, Problem, VmId};
 
 use super::Checker;
 use crate::{
-    Guest, PolicyRule, Role, Snat, Vm,
+    Guest, PolicyRule, Role, Snat, Vm, did_you_mean,
     draft::{self, Draft, Ref},
     limits,
 };
@@ -24,6 +25,8 @@ impl Checker {
                         .help("give it `subnet: vnet/subnet`, or list networkInterfaces"),
                 );
             }
+            self.size(vm);
+            self.one_home(vm, &nics);
             let guest = self.guest(vm);
             self.network.vms.push(Vm {
                 name: vm.name.clone(),
@@ -45,6 +48,43 @@ impl Checker {
             );
         }
         Some(nic)
+    }
+
+    /// VM-04: how many NICs a size takes.
+    fn size(&mut self, vm: &draft::VirtualMachine) {
+        let Some(size) = &vm.vm_size else { return };
+        let Some(known) = Data::current().vm_size(&size.value) else {
+            let what = format!("no size is called `{}`", size.value);
+            let sizes = Data::current().vm_sizes().map(|size| size.name.as_str());
+            let help = match did_you_mean(&size.value, sizes) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "its bandwidth is not known; the machine has no cap (VM-04)".to_owned(),
+            };
+            return self.problem(Problem::warning("UNKNOWN_VM_SIZE", size.span, what).help(help));
+        };
+        let (count, most) = (vm.network_interfaces.len(), known.max_nics);
+        if count > most as usize {
+            let what = format!("virtual machine `{}` has {count} network interfaces", vm.name.value);
+            let help = format!("size {} takes {most} (VM-04)", known.name);
+            self.problem(Problem::error("OVER_LIMIT", size.span, what).help(help));
+        }
+    }
+
+    /// ADDR-12: the NICs of a machine, and so their virtual networks, share its region and subscription.
+    fn one_home(&mut self, vm: &draft::VirtualMachine, nics: &[NicId]) {
+        let home = |nic: &NicId| {
+            let vnet = self.network.vnets.get(self.network[*nic].vnet.ix())?;
+            Some((vnet.location.as_str(), vnet.subscription))
+        };
+        let mut homes = nics.iter().filter_map(home);
+        let first = homes.next();
+        if homes.any(|other| Some(other) != first) {
+            let what = format!("the network interfaces of `{}` are in different places", vm.name.value);
+            self.problem(
+                Problem::error("NICS_APART", vm.name.span, what)
+                    .help("a machine shares region and subscription with all its interfaces (ADDR-12)"),
+            );
+        }
     }
 
     /// Defaults of the simulator extension: routers and firewalls forward, hosts do not.

@@ -6,11 +6,13 @@
 
 mod addresses;
 mod allocate;
+mod balancer_rules;
 mod balancers;
 mod connections;
 mod endpoints;
 mod gateway_subnet;
 mod gateways;
+mod groups;
 mod links;
 mod machines;
 mod nics;
@@ -22,11 +24,13 @@ mod routes;
 mod security;
 mod who_may_peer;
 
+use std::collections::BTreeMap;
+
 use vnetsim_data::{Limit, Limits};
-use vnetsim_types::{Problem, Severity, Span};
+use vnetsim_types::{At, Problem, Severity, Span};
 
 use crate::{
-    Asg, Network, Semantics,
+    Era, Network, Semantics,
     draft::{Draft, Ref},
     limits,
 };
@@ -79,24 +83,25 @@ impl Checker {
 
     fn run(&mut self, draft: &Draft) {
         self.service_tags(draft);
-        let asgs = draft.application_security_groups.iter();
-        self.network.asgs = asgs.map(|asg| Asg { name: asg.name.clone() }).collect();
+        self.groups(draft);
         self.rights(draft);
         self.route_tables(draft);
         self.nsgs(draft);
         self.public_addresses(draft);
+        self.public_address_owners(draft);
         self.nat_gateways(draft);
         self.vnets(draft);
         self.nics(draft);
         self.vms(draft);
         self.load_balancers(draft);
+        self.balancer_rules(draft);
         self.sites(draft);
         self.gateways(draft);
         self.connections(draft);
         self.route_servers(draft);
         self.private_endpoints(draft);
         self.allocate_addresses(draft);
-        self.asg_members();
+        self.group_members();
         self.peerings(draft);
         self.gateway_subnets();
     }
@@ -114,6 +119,29 @@ impl Checker {
     fn at_most(&mut self, limit: &Limit, count: usize, span: Span, what: impl FnOnce() -> String) {
         if count as u64 > limit.value {
             self.problem(Problem::error("OVER_LIMIT", span, what()).help(limits::allowed(limit)));
+        }
+    }
+
+    /// An error about something that era 2017 does not know.
+    fn only_modern(&mut self, span: Span, what: String, rule: &str) {
+        if self.network.semantics.era == Era::Y2017 {
+            let help = format!("era 2017 does not know it ({rule}); remove it, or set era: modern");
+            self.problem(Problem::error("NOT_IN_ERA", span, what).help(help));
+        }
+    }
+
+    /// Errors for parts of `parent` that have the same name (JSON-15).
+    fn unique_names<'a>(&mut self, kind: &str, parent: &str, names: impl Iterator<Item = &'a At<String>>) {
+        let mut seen: BTreeMap<String, Span> = BTreeMap::new();
+        for name in names {
+            if let Some(first) = seen.insert(name.value.to_ascii_lowercase(), name.span) {
+                let what = format!("two {kind}s of `{parent}` are called `{}`", name.value);
+                self.problem(
+                    Problem::error("DUPLICATE_NAME", name.span, what)
+                        .related(first, "first one here")
+                        .help("rename one; case does not count (JSON-15)"),
+                );
+            }
         }
     }
 

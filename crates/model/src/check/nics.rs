@@ -1,11 +1,8 @@
 //! Network interfaces and their ipConfigurations (Part 1.2 of the semantics).
 
-use std::{
-    collections::BTreeMap,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
-};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use vnetsim_types::{AsgId, At, Problem, SubnetId, VnetId};
+use vnetsim_types::{At, Problem, SubnetId, VnetId};
 
 use super::Checker;
 use crate::{
@@ -25,6 +22,7 @@ impl Checker {
     fn nic(&mut self, nic: &draft::NetworkInterface) -> Nic {
         let mut subnet = None;
         let mut configs = Vec::new();
+        self.nic_limits(nic);
         let mut ordered: Vec<_> = nic.ip_configurations.iter().collect();
         ordered.sort_by_key(|c| !c.primary.as_ref().is_some_and(|p| p.value));
         for config in ordered {
@@ -65,11 +63,30 @@ impl Checker {
         }
     }
 
+    /// ADDR-13.
+    fn nic_limits(&mut self, nic: &draft::NetworkInterface) {
+        let (name, configs) = (&nic.name, &nic.ip_configurations);
+        let what = || format!("network interface `{}` has {} ipConfigurations", name.value, configs.len());
+        self.at_most(&self.limits().ip_configurations_per_nic, configs.len(), name.span, what);
+        self.unique_names("ipConfiguration", &name.value, configs.iter().map(|config| &config.name));
+        let primary = |config: &&draft::IpConfiguration| config.primary.as_ref().is_some_and(|p| p.value);
+        if let Some(second) = configs.iter().filter(primary).nth(1) {
+            let what = format!("network interface `{}` has two primary ipConfigurations", name.value);
+            self.problem(
+                Problem::error("CONFLICTING_PROPERTIES", second.name.span, what)
+                    .help("exactly one is primary (ADDR-13)"),
+            );
+        }
+    }
+
     fn ip_configuration(&mut self, config: &draft::IpConfiguration) -> IpConfiguration {
         let unspecified: IpAddr =
             if config.ipv6 { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
         let asgs = config.application_security_groups.iter();
         let asgs = asgs.filter_map(|r| self.look_up("application security group", r, |x| &x.asgs)).collect();
+        let (groups, name) = (&config.application_security_groups, &config.name);
+        let what = || format!("ipConfiguration `{}` is in {} groups", name.value, groups.len());
+        self.at_most(&self.limits().asgs_per_ip_configuration, groups.len(), name.span, what);
         for pool in &config.backend_address_pools {
             self.look_up("backend pool", pool, |x| &x.pools);
         }
@@ -80,32 +97,5 @@ impl Checker {
             public_address: public.and_then(|r| self.public_address_named(r)),
             asgs,
         }
-    }
-
-    /// NSG-21: all members of an ASG, private endpoints among them, are in one virtual network.
-    pub(super) fn asg_members(&mut self) {
-        let mut members = Vec::new();
-        for nic in &self.network.nics {
-            let asgs = nic.ip_configurations.iter().flat_map(|config| &config.asgs);
-            members.extend(asgs.map(|asg| (*asg, nic.vnet, &nic.name)));
-        }
-        for endpoint in &self.network.private_endpoints {
-            members.extend(endpoint.asgs.iter().map(|asg| (*asg, endpoint.vnet, &endpoint.name)));
-        }
-        let mut home: BTreeMap<AsgId, VnetId> = BTreeMap::new();
-        let mut found = Vec::new();
-        for (asg, vnet, member) in members {
-            if *home.entry(asg).or_insert(vnet) != vnet {
-                let what = format!(
-                    "`{}` joins `{}`, whose members are in another virtual network",
-                    member.value, self.network[asg].name.value
-                );
-                found.push(
-                    Problem::error("ASG_ACROSS_VNETS", member.span, what)
-                        .help("all members of a group are in one virtual network (NSG-21)"),
-                );
-            }
-        }
-        self.problems.append(&mut found);
     }
 }

@@ -60,13 +60,20 @@ impl Checker {
                 Some(back) if connects(back) => PeeringState::Connected,
                 _ => PeeringState::Initiated,
             };
-            let (said, opposite) = (said_of(link), opposite.is_some());
+            let said = said_of(link);
             let state = said.as_ref().map_or(computed, |s| s.value);
-            if let Some(said) = said.filter(|s| s.value == PeeringState::Connected && !opposite) {
-                let what = "the link says Connected, but the opposite link does not exist";
+            let alone = match &opposite {
+                None => Some("does not exist"),
+                Some(back) if !connects(back) => Some("is not"),
+                Some(_) => None,
+            };
+            if let Some(said) = said.filter(|s| s.value == PeeringState::Connected)
+                && let Some(alone) = alone
+            {
+                let what = format!("the link says Connected, but the opposite link {alone}");
                 self.problem(
                     Problem::error("BAD_VALUE", said.span, what)
-                        .help("add the opposite link, or say Initiated or Disconnected (PEER-03)"),
+                        .help("both links of a peering are Connected, or none is (PEER-02, PEER-03)"),
                 );
             }
             self.network.peerings[ix].state = state;

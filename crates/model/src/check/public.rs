@@ -1,11 +1,11 @@
 //! Public addresses and the NAT gateways that have some of them.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     net::{IpAddr, Ipv4Addr},
 };
 
-use vnetsim_types::Problem;
+use vnetsim_types::{Problem, Span};
 
 use super::Checker;
 use crate::draft::{self, Draft, Ref};
@@ -39,6 +39,28 @@ impl Checker {
                 self.problem(Problem::error("DUPLICATE_ADDRESS", public.name.span, what));
             }
             self.network.public_ips.push((public.name.value.clone(), address));
+        }
+    }
+
+    /// ADDR-06: a public address has one owner.
+    pub(super) fn public_address_owners(&mut self, draft: &Draft) {
+        let configs = draft.network_interfaces.iter().flat_map(|nic| &nic.ip_configurations);
+        let frontends = draft.load_balancers.iter().flat_map(|lb| &lb.frontends);
+        let instances = draft.virtual_network_gateways.iter().flat_map(|gateway| &gateway.ip_configurations);
+        let owned = configs.filter_map(|config| config.public_ip_address.as_ref());
+        let owned = owned.chain(frontends.filter_map(|frontend| frontend.public_ip_address.as_ref()));
+        let owned = owned.chain(instances.filter_map(|instance| instance.public_ip_address.as_ref()));
+        let owned = owned.chain(draft.nat_gateways.iter().flat_map(|nat| &nat.public_ip_addresses));
+        let mut owners: BTreeMap<String, Span> = BTreeMap::new();
+        for name in owned {
+            if let Some(first) = owners.insert(name.value.to_ascii_lowercase(), name.span) {
+                let what = format!("public IP address `{}` has two owners", name.value);
+                self.problem(
+                    Problem::error("DUPLICATE_ADDRESS", name.span, what)
+                        .related(first, "the other owner")
+                        .help("an address has at most one owner (ADDR-06); add another public IP address"),
+                );
+            }
         }
     }
 

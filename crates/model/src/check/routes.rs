@@ -41,7 +41,8 @@ impl Checker {
     pub(super) fn route_tables(&mut self, draft: &Draft) {
         for table in &draft.route_tables {
             let routes: Vec<_> = table.routes.iter().filter_map(|route| self.user_route(route)).collect();
-            self.unique_routes(table);
+            self.unique_names("route", &table.name.value, table.routes.iter().map(|route| &route.name));
+            self.unique_prefixes(&table.name, &routes);
             self.table_limits(&table.name, &routes);
             let propagation = table.disable_bgp_route_propagation.clone();
             self.network.route_tables.push(RouteTable {
@@ -69,7 +70,18 @@ impl Checker {
     pub(crate) fn user_route(&mut self, route: &draft::Route) -> Option<UserRoute> {
         let next_hop = self.next_hop(route);
         let (prefixes, tag) = self.route_prefix(&route.address_prefix)?;
-        Some(UserRoute { name: route.name.clone(), prefixes, tag, next_hop: next_hop?, span: route.span })
+        let next_hop = next_hop?;
+        if let (UserNextHop::VirtualAppliance(address), None, [prefix]) =
+            (next_hop, &tag, prefixes.as_slice())
+            && address.is_ipv4() != prefix.addr().is_ipv4()
+        {
+            let what = format!("route `{}` leads {prefix} to {address}", route.name.value);
+            self.problem(
+                Problem::error("BAD_VALUE", route.address_prefix.span, what)
+                    .help("prefix and next hop are of one address family"),
+            );
+        }
+        Some(UserRoute { name: route.name.clone(), prefixes, tag, next_hop, span: route.span })
     }
 
     /// RT-09, RT-10.
@@ -155,31 +167,19 @@ impl Checker {
         Some(net.trunc())
     }
 
-    /// RT-09: no two routes of one table share a prefix, nor a name.
-    fn unique_routes(&mut self, table: &draft::RouteTable) {
-        for (ix, route) in table.routes.iter().enumerate() {
-            let same_name = |other: &&draft::Route| other.name.value.eq_ignore_ascii_case(&route.name.value);
-            if let Some(first) = table.routes[..ix].iter().find(same_name) {
-                let what = format!("two routes of `{}` are called `{}`", table.name.value, route.name.value);
-                self.problem(
-                    Problem::error("DUPLICATE_NAME", route.name.span, what)
-                        .related(first.name.span, "first one here"),
-                );
-            }
-            let same = |other: &&draft::Route| {
-                other.address_prefix.value.eq_ignore_ascii_case(&route.address_prefix.value)
-            };
-            if let Some(first) = table.routes[..ix].iter().find(same) {
-                let what = format!(
-                    "routes `{}` and `{}` of table `{}` have the same prefix {}",
-                    first.name.value, route.name.value, table.name.value, route.address_prefix.value
-                );
-                self.problem(
-                    Problem::error("DUPLICATE_PREFIX", route.address_prefix.span, what)
-                        .related(first.address_prefix.span, "first one here")
-                        .help("Azure refuses the second one (RT-09); remove one"),
-                );
-            }
+    /// RT-09: no two routes of one table share a prefix.
+    fn unique_prefixes(&mut self, table: &At<String>, routes: &[UserRoute]) {
+        for (ix, route) in routes.iter().enumerate() {
+            let Some(first) = routes[..ix].iter().find(|other| same_prefix(other, route)) else { continue };
+            let what = format!(
+                "routes `{}` and `{}` of table `{}` have the same prefix",
+                first.name.value, route.name.value, table.value
+            );
+            self.problem(
+                Problem::error("DUPLICATE_PREFIX", route.span, what)
+                    .related(first.span, "first one here")
+                    .help("Azure refuses the second one (RT-09); remove one"),
+            );
         }
     }
 }

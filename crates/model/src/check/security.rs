@@ -4,7 +4,7 @@ use vnetsim_types::{At, Direction, IpNet, Problem};
 
 use super::Checker;
 use crate::{
-    AddressSpec, Nsg, PortRange, SecurityRule,
+    AddressSpec, Nsg, PortRange, RuleProtocol, SecurityRule,
     draft::{self, Draft},
     limits::RULE_PRIORITIES,
 };
@@ -18,6 +18,9 @@ const COMPUTED_TAGS: &[(&str, &str)] = &[
     ("azure_loadbalancer", "AzureLoadBalancer"),
 ];
 
+/// NSG-02: characters in the name of a rule.
+const RULE_NAME_MAX: usize = 80;
+
 /// Tags of the platform's own services (NSG-22). Their addresses are fixed, and nobody needs to say them.
 const PLATFORM_TAGS: &[&str] = &["AzurePlatformDNS", "AzurePlatformIMDS", "AzurePlatformLKM"];
 
@@ -26,16 +29,10 @@ impl Checker {
         for nsg in &draft.network_security_groups {
             self.unique_rules(nsg);
             let mut rules: Vec<_> = nsg.security_rules.iter().filter_map(|rule| self.rule(rule)).collect();
-            self.group_limits(&nsg.name, &rules);
+            self.rule_limits(&nsg.name, &rules);
             rules.sort_by_key(|rule| (rule.direction, rule.priority));
             self.network.nsgs.push(Nsg { name: nsg.name.clone(), rules });
         }
-    }
-
-    /// NSG-27.
-    pub(crate) fn group_limits(&mut self, nsg: &At<String>, rules: &[SecurityRule]) {
-        let (limit, count) = (&self.limits().rules_per_nsg, rules.len());
-        self.at_most(limit, count, nsg.span, || format!("group `{}` has {count} rules", nsg.value));
     }
 
     pub(crate) fn rule(&mut self, rule: &draft::SecurityRule) -> Option<SecurityRule> {
@@ -46,6 +43,11 @@ impl Checker {
                 Problem::error("BAD_VALUE", rule.priority.span, what)
                     .help("priorities go from 100 to 4096 (NSG-02)"),
             );
+        }
+        self.rule_name(&rule.name);
+        if !matches!(rule.protocol.value, RuleProtocol::Any | RuleProtocol::Tcp | RuleProtocol::Udp) {
+            let what = format!("rule `{}` has protocol {}", rule.name.value, rule.protocol.value.text());
+            self.only_modern(rule.protocol.span, what, "ERA-12");
         }
         let (source, source_ports) = self.side(rule, &rule.source);
         let (destination, destination_ports) = self.side(rule, &rule.destination);
@@ -61,6 +63,21 @@ impl Checker {
             destination_ports,
             span: rule.span,
         })
+    }
+
+    /// NSG-02.
+    fn rule_name(&mut self, name: &At<String>) {
+        let word = |c: char| c.is_ascii_alphanumeric();
+        let text = &name.value;
+        let good = text.starts_with(word)
+            && text.ends_with(|c| word(c) || c == '_')
+            && text.chars().all(|c| word(c) || matches!(c, '.' | '_' | '-'));
+        if !good || text.len() > RULE_NAME_MAX {
+            let what = format!("a security rule cannot be called `{text}`");
+            self.problem(Problem::error("BAD_NAME", name.span, what).help(
+                "up to 80 letters, digits, `.`, `_` and `-`, a letter or digit first, no `.` or `-` last (NSG-02)",
+            ));
+        }
     }
 
     fn side(
@@ -177,15 +194,9 @@ impl Checker {
 
     /// NSG-02, NSG-03: names are unique, and priorities are per direction.
     fn unique_rules(&mut self, nsg: &draft::NetworkSecurityGroup) {
-        let mut seen_names = std::collections::BTreeMap::new();
+        self.unique_names("rule", &nsg.name.value, nsg.security_rules.iter().map(|rule| &rule.name));
         let mut seen_priorities = std::collections::BTreeMap::new();
         for rule in &nsg.security_rules {
-            if let Some(first) = seen_names.insert(rule.name.value.to_ascii_lowercase(), rule.name.span) {
-                let what = format!("two rules of `{}` are called `{}`", nsg.name.value, rule.name.value);
-                self.problem(
-                    Problem::error("DUPLICATE_NAME", rule.name.span, what).related(first, "first one here"),
-                );
-            }
             let inbound = rule.direction.value == Direction::Inbound;
             if let Some(first) = seen_priorities.insert((inbound, rule.priority.value), rule.priority.span) {
                 let what = format!(

@@ -6,7 +6,10 @@ use vnetsim_data::Data;
 use vnetsim_types::{At, IpNet, PeeringId, Span, SubnetId, VnetId};
 
 use super::addresses::overlap;
-use crate::{DeploymentModel, Era, GatewayType, Network, PeeringLink, PeeringScope, Subscription, limits};
+use crate::{
+    Cloud, DeploymentModel, Era, Gateway, GatewayType, Network, PeeringLink, PeeringScope, Subscription,
+    VpnType, limits,
+};
 
 /// Why Azure refuses a peering: its error code (PEER-42) and a sentence.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -39,7 +42,8 @@ pub(crate) fn may_peer(network: &Network, link: &PeeringLink) -> Result<(), Peer
 fn models_fit(network: &Network, link: &PeeringLink) -> Result<(), PeeringRefusal> {
     let (here, there) = (&network[link.vnet], &network[link.remote.value]);
     if link.vnet == link.remote.value {
-        return refuse("BAD_VALUE", format!("`{}` cannot be peered with itself", here.name.value));
+        let message = format!("`{}` cannot be peered with itself (PEER-01)", here.name.value);
+        return refuse("VnetCannotPeerWithItself", message);
     }
     match (here.deployment_model, there.deployment_model) {
         (DeploymentModel::Classic, DeploymentModel::Classic) => {
@@ -83,15 +87,16 @@ fn is_new(network: &Network, link: &PeeringLink) -> Result<(), PeeringRefusal> {
 /// PEER-31, and PEER-29 with ERA-03.
 fn subscriptions_fit(network: &Network, link: &PeeringLink) -> Result<(), PeeringRefusal> {
     let (here, there) = (&network[link.vnet].name.value, &network[link.remote.value].name.value);
-    let (a, b) = (subscription(network, link.vnet), subscription(network, link.remote.value));
-    if a.cloud != b.cloud {
+    let (a, b) = (cloud(network, link.vnet), cloud(network, link.remote.value));
+    if a != b {
         let message = format!(
             "`{here}` is in cloud {} and `{there}` in cloud {}; nothing peers across clouds (PEER-31)",
-            a.cloud.text(),
-            b.cloud.text()
+            a.text(),
+            b.text()
         );
         return refuse("CrossCloudPeeringNotAllowed", message);
     }
+    let (a, b) = (subscription(network, link.vnet), subscription(network, link.remote.value));
     if network.semantics.era == Era::Y2017 && a.tenant != b.tenant {
         let message = format!(
             "the subscriptions of `{here}` and `{there}` are in different tenants; in 2017 only a VPN gateway joins \
@@ -266,10 +271,9 @@ fn first_overlap<'a>(
 /// PEER-09, FE-14: may this link borrow the remote gateway? A route server counts as one.
 pub(crate) fn may_borrow_gateways(network: &Network, id: PeeringId) -> Result<(), PeeringRefusal> {
     let link = &network[id];
-    let (here, there) = (&network[link.vnet].name.value, &network[link.remote.value].name.value);
-    if !link.do_not_verify_remote_gateways && gateway_of(network, link.remote.value).is_none() {
-        let message = format!("`{there}` has no virtual network gateway to borrow (PEER-09)");
-        return refuse("RemoteVnetHasNoGateways", message);
+    let here = &network[link.vnet].name.value;
+    if !link.do_not_verify_remote_gateways {
+        has_gateway_to_lend(network, link.remote.value)?;
     }
     if let Some(own) = gateway_of(network, link.vnet) {
         let message = format!("`{here}` has a gateway of its own, `{own}` (PEER-09)");
@@ -287,6 +291,23 @@ pub(crate) fn may_borrow_gateways(network: &Network, id: PeeringId) -> Result<()
     Ok(())
 }
 
+/// PEER-09, GW-07. Policy-based gateways are always of the Basic SKU (GW-03).
+fn has_gateway_to_lend(network: &Network, vnet: VnetId) -> Result<(), PeeringRefusal> {
+    let name = &network[vnet].name.value;
+    if gateway_of(network, vnet).is_none() {
+        let message = format!("`{name}` has no virtual network gateway to borrow (PEER-09)");
+        return refuse("RemoteVnetHasNoGateways", message);
+    }
+    let basic = |gateway: &Gateway| gateway.is_basic() || gateway.vpn_type == VpnType::PolicyBased;
+    let lent = network.gateways_of(vnet).any(|(_, g)| g.kind != GatewayType::Vpn || !basic(g));
+    if !lent && network.route_servers_of(vnet).next().is_none() {
+        let message =
+            format!("the gateway of `{name}` is of the Basic SKU, which cannot be borrowed (GW-07)");
+        return refuse("GatewaySkuNotSupported", message);
+    }
+    Ok(())
+}
+
 /// FE-14: what a link that borrows too early is told.
 pub(crate) fn transit_first<T>(network: &Network, link: &PeeringLink) -> Result<T, PeeringRefusal> {
     let (here, there) = (&network[link.vnet].name.value, &network[link.remote.value].name.value);
@@ -300,6 +321,13 @@ fn gateway_of(network: &Network, vnet: VnetId) -> Option<&str> {
     let gateway = network.gateways_of(vnet).map(|(_, g)| &g.name).next();
     let server = || network.route_servers_of(vnet).map(|(_, s)| &s.name).next();
     gateway.or_else(server).map(|name| name.value.as_str())
+}
+
+/// The cloud of a subscription; the one that all networks without a subscription share spans clouds.
+fn cloud(network: &Network, vnet: VnetId) -> Cloud {
+    let subscription = subscription(network, vnet);
+    let region = || Data::current().region(&network[vnet].location).map(|region| region.cloud);
+    if subscription.name.value.is_empty() { region().unwrap_or(Cloud::Public) } else { subscription.cloud }
 }
 
 fn subscription(network: &Network, vnet: VnetId) -> &Subscription {

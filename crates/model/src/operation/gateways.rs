@@ -1,5 +1,7 @@
 //! Gateways and connections come and go (GW-01 to GW-05, PEER-09).
 
+use std::{collections::BTreeSet, net::IpAddr};
+
 use vnetsim_types::{GatewayId, VnetId};
 
 use super::{Refusal, not_found, refuse};
@@ -17,16 +19,33 @@ impl Network {
     ) -> Result<(), Refusal> {
         self.may_have_gateway(vnet, said)?;
         let mut taken = Taken::of(self, vnet);
-        self.checked(|checker| {
-            let Some(id) = checker.gateway(said) else { return };
+        let used = self.public_addresses_in_use();
+        let id = self.checked(|checker| {
+            let id = checker.gateway(said)?;
             let (subnet, place) = (checker.network[id].subnet, said.name.span);
             for ix in 0..checker.network[id].instances.len() {
                 let address = checker.network[id].instances[ix].address;
                 let address = checker.claim(subnet, place, address, &mut taken);
                 checker.network.gateways[id.ix()].instances[ix].address = address;
             }
+            Some(id)
         })?;
+        let instances = id.map(|id| &self[id].instances).into_iter().flatten();
+        if let Some(address) = instances.filter_map(|i| i.public_address).find(|a| used.contains(a)) {
+            return refuse("PublicIPAddressInUse", format!("{address} has an owner already (ADDR-06)"));
+        }
         self.no_new_faults(&[], &[vnet])
+    }
+
+    /// ADDR-06: what NICs, public frontends, gateways and NAT gateways have.
+    fn public_addresses_in_use(&self) -> BTreeSet<IpAddr> {
+        let nics = self.nics.iter().flat_map(|nic| &nic.ip_configurations).filter_map(|c| c.public_address);
+        let frontends = self.load_balancers.iter().flat_map(|lb| &lb.frontends);
+        let gateways = self.gateways.iter().filter(|g| !g.deleted).flat_map(|g| &g.instances);
+        nics.chain(frontends.filter(|frontend| frontend.vnet.is_none()).map(|frontend| frontend.address))
+            .chain(gateways.filter_map(|instance| instance.public_address))
+            .chain(self.subnets.iter().flat_map(|subnet| subnet.nat_gateway.iter().copied()))
+            .collect()
     }
 
     /// GW-01, GW-23; PEER-09: whoever borrows a gateway has none of its own.
@@ -89,7 +108,9 @@ impl Network {
     }
 
     pub(super) fn put_connection(&mut self, said: &draft::Connection) -> Result<(), Refusal> {
-        self.existing_gateway(&said.virtual_network_gateway)?;
+        let gateway = self.existing_gateway(&said.virtual_network_gateway)?;
+        let home = [self[gateway].vnet];
+        let faults = self.faults(&home);
         if let draft::ConnectionEnd::VirtualNetworkGateway(other) = &said.end {
             self.existing_gateway(other)?;
         }
@@ -101,7 +122,7 @@ impl Network {
             let message = format!("connection `{}` cannot change its ends; delete it first", said.name.value);
             return refuse("ConnectionEndsCannotChange", message);
         }
-        Ok(())
+        self.no_new_faults(&faults, &home)
     }
 
     pub(super) fn delete_connection(&mut self, name: &Ref) -> Result<(), Refusal> {

@@ -102,9 +102,11 @@ impl Refusal {
     fn of_problems(problems: &[Problem]) -> Result<(), Self> {
         let errors: Vec<_> = problems.iter().filter(|p| p.severity == Severity::Error).collect();
         let Some(first) = errors.first() else { return Ok(()) };
-        let code = if first.code == "OVER_LIMIT" { "LimitExceeded" } else { "InvalidRequestFormat" };
         let said: Vec<&str> = errors.iter().map(|p| p.message.as_str()).collect();
-        refuse(code, said.join("; "))
+        match first.code {
+            "OVER_LIMIT" => refuse("LimitExceeded", said.join("; ")),
+            _ => refuse("InvalidRequestFormat", said.join("; ")),
+        }
     }
 }
 
@@ -202,11 +204,15 @@ impl Network {
         Ok(found)
     }
 
-    /// What is wrong with the `GatewaySubnet`s of `vnets` now and was not wrong `before`.
+    /// What is wrong with the `GatewaySubnet`s of `vnets`.
+    fn faults(&self, vnets: &[VnetId]) -> Vec<GatewaySubnetFault> {
+        vnets.iter().flat_map(|vnet| GatewaySubnetFault::all(self, *vnet)).collect()
+    }
+
+    /// Refuses when something is wrong with the `GatewaySubnet`s of `vnets` that was not wrong `before`.
     fn no_new_faults(&self, before: &[GatewaySubnetFault], vnets: &[VnetId]) -> Result<(), Refusal> {
         let known = |fault: &GatewaySubnetFault| before.iter().any(|old| old.message == fault.message);
-        let mut faults = vnets.iter().flat_map(|vnet| GatewaySubnetFault::all(self, *vnet));
-        match faults.find(|fault| !known(fault)) {
+        match self.faults(vnets).into_iter().find(|fault| !known(fault)) {
             Some(fault) => refuse(fault.refusal, fault.message),
             None => Ok(()),
         }

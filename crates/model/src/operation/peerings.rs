@@ -35,7 +35,13 @@ impl Network {
         };
         // Both are read-only in Azure: a request cannot set them.
         link.remote_address_space = self[remote].address_space.iter().map(|p| p.value).collect();
-        let existing = self.link_named(vnet, &said.name.value).filter(|id| self[*id].remote.value == remote);
+        let existing = self.link_named(vnet, &said.name.value);
+        if let Some(id) = existing.filter(|id| self[*id].remote.value != remote) {
+            let (path, old) = (self.link_path(id), &self[self[id].remote.value].name.value);
+            let message =
+                format!("link `{path}` leads to `{old}`; delete it first, or take another name (PEER-01)");
+            return refuse("PeeringRemoteVnetCannotChange", message);
+        }
         match existing {
             Some(id) => self.may_become(id, &link)?,
             None => may_peer(self, &link)?,

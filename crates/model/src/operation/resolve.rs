@@ -98,6 +98,7 @@ impl Finder<'_> {
                 return Err(problems);
             }
         }
+        read_only(peering)?;
         Ok(OperationKind::PutPeering { vnet, remote, peering: Box::new(peering.clone()) })
     }
 
@@ -189,6 +190,22 @@ impl Finder<'_> {
         let id = parent(&At::new(first.to_owned(), path.span))?;
         Ok((id, At::new(last.to_owned(), path.span)))
     }
+}
+
+/// JSON-03: what Azure computes, a request cannot set.
+fn read_only(peering: &draft::Peering) -> Result<(), Vec<Problem>> {
+    let state = peering.peering_state.as_ref().map(|state| ("peeringState", state.span));
+    let copy = peering
+        .remote_address_space
+        .as_ref()
+        .map(|blocks| ("remoteAddressSpace", blocks.first().map_or(peering.name.span, |block| block.span)));
+    let problem = |(property, span)| {
+        let what = format!("a request cannot set {property} of link `{}`", peering.name.value);
+        Problem::error("READ_ONLY_PROPERTY", span, what)
+            .help("remove it; states follow from requests (PEER-03), copies from syncPeering (PEER-17)")
+    };
+    let problems: Vec<_> = state.into_iter().chain(copy).map(problem).collect();
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
 fn both<A, B>(a: Result<A, Vec<Problem>>, b: Result<B, Vec<Problem>>) -> Result<(A, B), Vec<Problem>> {

@@ -3,11 +3,7 @@
 use vnetsim_types::{At, NsgId, RouteTableId, SubnetId, VnetId};
 
 use super::{NsgTarget, Refusal, not_found, refuse};
-use crate::{
-    Network,
-    check::{GatewaySubnetFault, same_prefix},
-    draft,
-};
+use crate::{Network, check::same_prefix, draft};
 
 impl Network {
     /// RT-09, RT-33; RT-28 where the table is on a `GatewaySubnet`.
@@ -47,6 +43,7 @@ impl Network {
     /// NSG-02, NSG-03, NSG-27.
     pub(super) fn put_security_rule(&mut self, id: NsgId, said: &draft::SecurityRule) -> Result<(), Refusal> {
         let Some(rule) = self.checked(|checker| checker.rule(said))? else { return Ok(()) };
+        self.checked(|checker| checker.rule_fits_groups(&rule))?;
         let nsg = &mut self.nsgs[id.ix()];
         nsg.rules.retain(|other| !other.name.value.eq_ignore_ascii_case(&rule.name.value));
         let key = (rule.direction, rule.priority);
@@ -60,7 +57,7 @@ impl Network {
         let place = nsg.rules.partition_point(|other| (other.direction, other.priority) < key);
         nsg.rules.insert(place, rule);
         let nsg = nsg.clone();
-        self.checked(|checker| checker.group_limits(&nsg.name, &nsg.rules))
+        self.checked(|checker| checker.rule_limits(&nsg.name, &nsg.rules))
     }
 
     pub(super) fn delete_security_rule(&mut self, id: NsgId, name: &At<String>) -> Result<(), Refusal> {
@@ -108,9 +105,5 @@ impl Network {
         vnets.retain(|vnet| !self[*vnet].deleted);
         vnets.dedup();
         vnets
-    }
-
-    fn faults(&self, vnets: &[VnetId]) -> Vec<GatewaySubnetFault> {
-        vnets.iter().flat_map(|vnet| GatewaySubnetFault::all(self, *vnet)).collect()
     }
 }

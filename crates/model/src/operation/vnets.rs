@@ -36,7 +36,7 @@ impl Network {
         self.vnets[vnet.ix()].address_space = blocks.to_vec();
         self.subnets_stay_inside(vnet)?;
         let touched = self.existing_links().filter(|(_, l)| l.vnet == vnet || l.remote.value == vnet);
-        for (_, link) in touched {
+        for (_, link) in touched.filter(|(_, link)| !self[link.remote.value].deleted) {
             must_be_disjoint(self, link)?;
         }
         Ok(())

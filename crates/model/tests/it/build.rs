@@ -1,10 +1,16 @@
 //! Short words for drafts, networks and operations.
 
+use std::net::IpAddr;
+
 use vnetsim_model::{
-    Checked, GatewayType, Network, Operation, OperationKind, Semantics, check,
-    draft::{Draft, Peering, Subnet, VirtualNetwork, VirtualNetworkGateway},
+    Access, Checked, Era, GatewayType, Network, Operation, OperationKind, RuleProtocol, Semantics, check,
+    draft::{
+        Connection, ConnectionEnd, Draft, IpConfiguration, LocalNetworkGateway, NetworkInterface,
+        NetworkSecurityGroup, Peering, PublicIpAddress, Route, RouteTable, RuleSide, SecurityRule, Subnet,
+        VirtualMachine, VirtualNetwork, VirtualNetworkGateway,
+    },
 };
-use vnetsim_types::{At, IpNet, Severity, Span, VnetId};
+use vnetsim_types::{At, Direction, IpNet, Severity, Span, VnetId};
 
 pub(crate) fn text(name: &str) -> At<String> {
     name.to_owned().into()
@@ -21,6 +27,93 @@ pub(crate) fn vnet(name: &str, blocks: &[&str]) -> VirtualNetwork {
 
 pub(crate) fn subnet(name: &str, prefix: &str) -> Subnet {
     Subnet { name: text(name), address_prefixes: vec![block(prefix)], ..Subnet::default() }
+}
+
+/// The network that most drafts start from: `hub` with a subnet for machines and those of gateways and route servers.
+pub(crate) fn hub() -> VirtualNetwork {
+    let subnets = vec![
+        subnet("snet", "10.10.0.0/24"),
+        subnet("GatewaySubnet", "10.10.255.0/27"),
+        subnet("RouteServerSubnet", "10.10.254.0/27"),
+    ];
+    VirtualNetwork { subnets, ..vnet("hub", &["10.10.0.0/16"]) }
+}
+
+pub(crate) fn hub_draft() -> Draft {
+    Draft { virtual_networks: vec![hub()], ..Draft::default() }
+}
+
+pub(crate) fn of_2017() -> Semantics {
+    Semantics::of(Era::Y2017)
+}
+
+pub(crate) fn address(text: &str) -> At<IpAddr> {
+    text.parse::<IpAddr>().expect("an address").into()
+}
+
+pub(crate) fn public(name: &str) -> PublicIpAddress {
+    PublicIpAddress { name: text(name), ip_address: None }
+}
+
+/// A NIC with one ipConfiguration in `subnet`, given as `vnet/subnet`.
+pub(crate) fn nic(name: &str, subnet: &str) -> NetworkInterface {
+    let config = IpConfiguration { name: text("ip"), subnet: text(subnet), ..IpConfiguration::default() };
+    NetworkInterface { name: text(name), ip_configurations: vec![config], ..NetworkInterface::default() }
+}
+
+/// A machine with these NICs.
+pub(crate) fn vm(name: &str, nics: &[&str]) -> VirtualMachine {
+    let network_interfaces = nics.iter().map(|nic| text(nic)).collect();
+    VirtualMachine { name: text(name), network_interfaces, ..VirtualMachine::default() }
+}
+
+/// A route to None, whose prefix may be a service tag.
+pub(crate) fn route(name: &str, prefix: &str) -> Route {
+    let (address_prefix, next_hop_type) = (text(prefix), text("None"));
+    Route { name: text(name), address_prefix, next_hop_type, ..Route::default() }
+}
+
+pub(crate) fn table(name: &str, routes: Vec<Route>) -> RouteTable {
+    RouteTable { name: text(name), routes, ..RouteTable::default() }
+}
+
+/// Deny everything inbound.
+pub(crate) fn rule(name: &str, priority: u64) -> SecurityRule {
+    SecurityRule {
+        span: Span::default(),
+        name: text(name),
+        priority: priority.into(),
+        direction: Direction::Inbound.into(),
+        access: Access::Deny.into(),
+        protocol: RuleProtocol::Any.into(),
+        source: RuleSide::default(),
+        destination: RuleSide::default(),
+    }
+}
+
+pub(crate) fn nsg(name: &str, security_rules: Vec<SecurityRule>) -> NetworkSecurityGroup {
+    NetworkSecurityGroup { name: text(name), security_rules, ..NetworkSecurityGroup::default() }
+}
+
+pub(crate) fn site(name: &str, prefixes: &[&str]) -> LocalNetworkGateway {
+    let address_prefixes = prefixes.iter().map(|text| block(text)).collect();
+    LocalNetworkGateway { name: text(name), address_prefixes, ..LocalNetworkGateway::default() }
+}
+
+pub(crate) fn connection(name: &str, gateway: &str, end: ConnectionEnd) -> Connection {
+    Connection {
+        span: Span::default(),
+        name: text(name),
+        virtual_network_gateway: text(gateway),
+        end,
+        enable_bgp: None,
+        up: None,
+    }
+}
+
+/// A connection to a local network gateway.
+pub(crate) fn tunnel(name: &str, gateway: &str, site: &str) -> Connection {
+    connection(name, gateway, ConnectionEnd::LocalNetworkGateway(text(site)))
 }
 
 pub(crate) fn link(name: &str, to: &str) -> Peering {
@@ -99,6 +192,13 @@ pub(crate) fn sync(network: &Network, from: &str, name: &str) -> Operation {
 
 pub(crate) fn space(network: &Network, vnet: &str, blocks: &[&str]) -> Operation {
     OperationKind::SetAddressSpace(id(network, vnet), blocks.iter().map(|text| block(text)).collect()).into()
+}
+
+/// Codes of the problems, errors and warnings, of a modern draft that `change` makes of the hub's.
+pub(crate) fn problems(change: impl FnOnce(&mut Draft)) -> Vec<&'static str> {
+    let mut draft = hub_draft();
+    change(&mut draft);
+    check(&draft, Semantics::default()).problems.iter().map(|problem| problem.code).collect()
 }
 
 pub(crate) fn accepted(network: &mut Network, operation: &Operation) {

@@ -207,7 +207,7 @@ fn what_a_nic_may_not_send() {
         let packets = with(0, IpProtocol(protocol), 0);
         assert_eq!(last(&packets), dropped(vm1, DropReason::UnsupportedProtocol));
     }
-    assert_eq!(with(0, IpProtocol::ESP, 0).len(), 1);
+    assert_eq!(with(0, IpProtocol::ESP, 0).len(), 2);
 
     // FAB-08: the host's address cannot be claimed, forwarding or not.
     let mut claimed = traffic(&network, "nva", "vm-hub", "tcp/80");

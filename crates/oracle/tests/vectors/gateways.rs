@@ -250,8 +250,11 @@ fn fe17_a_vpn_gateway_as_appliance() {
     let packets = talk(&network, "vm1", "10.10.255.4", "icmp").packets;
     assert_eq!(packets[0].outcome, delivered(Place::Gateway(GatewayId(0)), "10.20.0.4", 64));
     assert_eq!(last(&packets), delivered(at(&network, "vm1"), "10.10.255.4", 64));
-    let unknown = dropped(at(&network, "vm1"), DropReason::InsufficientInput);
+    let unknown = dropped(Place::Gateway(GatewayId(0)), DropReason::InsufficientInput);
     assert_eq!(last(&tcp(&network, "vm1", "10.10.255.4")), unknown);
+    let packets = talk(&network, "192.168.1.1", "10.10.255.4", "icmp").packets;
+    assert_eq!(packets[0].outcome, delivered(Place::Gateway(GatewayId(0)), "192.168.1.1", 64));
+    assert_eq!(last(&packets), delivered(Place::Site(SiteId(0)), "10.10.255.4", 64));
 }
 
 #[test]

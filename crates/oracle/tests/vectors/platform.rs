@@ -59,17 +59,29 @@ fn nsg22_only_rules_that_name_the_service_stop_it() {
     let network = lab.build();
     answered(&network, &talk(&network, "vm1", HOST, "udp/53").packets, HOST);
     assert_eq!(last(&tcp(&network, "vm1", HOST)), dropped(vm1(&network), DropReason::NsgDeny));
-    // Key management is TCP 1688; where it is, the input does not say.
+}
+
+#[test]
+fn nsg22_key_management_is_exempt_unless_the_default_route_is_replaced() {
+    const KMS: &str = "23.102.135.246";
+    let mut lab = hub_and_spokes();
+    lab.nsg_on("S1/snet", "n", &["out 100 Out Deny * * * * *"]);
+    let ask = |lab: &Lab, protocol: &str| {
+        let network = lab.build();
+        talk(&network, "vm1", KMS, protocol).packets
+    };
+    assert_complete(&ask(&lab, "tcp/1688"));
+    let denied = dropped(vm1(&lab.build()), DropReason::NsgDeny);
+    assert_eq!(last(&ask(&lab, "tcp/443")), denied);
+    assert_eq!(last(&ask(&lab, "udp/1688")), denied);
+    lab.table("S1/snet", &["0.0.0.0/0 Internet"]);
+    assert_eq!(last(&ask(&lab, "tcp/1688")), denied);
+    lab.the_subnet("S1/snet").route_table = None;
     lab.draft.network_security_groups.clear();
-    lab.nsg("nic", &["keys 100 Out Deny * * * AzurePlatformLKM *"]);
-    let network = lab.build();
-    assert_complete(&tcp(&network, "vm1", "8.8.8.8"));
-    let unknown = dropped(vm1(&network), DropReason::InsufficientInput);
-    assert_eq!(last(&talk(&network, "vm1", "8.8.8.8", "tcp/1688").packets), unknown);
-    assert_eq!(
-        last(&talk(&network, "vm1", HOST, "tcp/1688").packets),
-        dropped(vm1(&network), DropReason::NsgDeny)
-    );
+    lab.nsg_on("S1/snet", "n", &["keys 100 Out Deny * * * AzurePlatformLKM *"]);
+    let packets = ask(&lab, "tcp/1688");
+    assert_eq!(last(&packets), denied);
+    assert_eq!(last_rule(&packets[0]).as_deref(), Some("n/keys false"));
 }
 
 #[test]
