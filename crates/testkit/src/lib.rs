@@ -22,3 +22,6 @@ pub use generate::{RandomNetwork, network, network_without, plain_network};
 pub use plan::Feature;
 pub use questions::{boundary_addresses, compare_choice, compare_nsg, compare_routes};
 pub use traffic::{TrafficPlan, public_addresses, traffic, traffic_without};
+
+/// The host's own addresses (FAB-08, FAB-09).
+const PLATFORM: [[u8; 4]; 2] = [[168, 63, 129, 16], [169, 254, 169, 254]];
