@@ -5,6 +5,7 @@ mod build;
 mod creation;
 mod edge_objects;
 mod gateway_subnet;
+mod hostile;
 mod operations;
 mod peering_states;
 mod resolve;
