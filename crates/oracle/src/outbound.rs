@@ -154,10 +154,14 @@ impl World<'_> {
         if by_rule.is_empty() { addresses(&lent) } else { by_rule }
     }
 
-    /// LB-15: members of a pool of a Standard balancer have no default outbound access.
+    /// LB-15: backends of a Standard balancer, be it by a pool or by an inbound NAT rule, have no default outbound
+    /// access.
     fn behind_standard_lb(&self, nic: NicId) -> bool {
         let mut standard = self.network.load_balancers().iter().filter(|lb| lb.sku == LbSku::Standard);
-        standard.any(|lb| lb.pools.iter().any(|pool| contains(pool, nic)))
+        standard.any(|lb| {
+            let pooled = lb.pools.iter().any(|pool| contains(pool, nic));
+            pooled || lb.rules.iter().any(|rule| rule.target == LbTarget::Nic(nic))
+        })
     }
 }
 
