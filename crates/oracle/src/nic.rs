@@ -42,7 +42,7 @@ impl World<'_> {
             return drop(DropReason::SourceNotOwned); // FAB-12, FAB-08
         }
         self.filter(packet, nic, Direction::Outbound)?;
-        self.narrow_fabric(packet, here)?;
+        self.narrow_fabric(packet);
         self.translate_back(packet, nic);
         self.route(packet, here, self.network[nic].subnet)
     }
