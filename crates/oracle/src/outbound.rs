@@ -106,19 +106,17 @@ impl World<'_> {
     /// The address that `packet` leaves with. FAB-21: who shares an address sends no fragments. OUT-04, OUT-05: a
     /// NAT gateway and frontends carry TCP and UDP; default access whatever has something to tell flows apart by.
     fn outbound_address(&self, packet: &Packet, nic: NicId, method: Method) -> Result<IpAddr, DropReason> {
-        let protocol = packet.key.protocol;
-        let shared = !matches!(method, Method::Own(_));
-        if packet.fragments && shared {
-            return Err(DropReason::FragmentUnsupported);
-        }
+        let (ports, icmp) = (packet.key.protocol.has_ports(), packet.key.protocol.is_icmp());
         match method {
             Method::Own(public) => Ok(public),
-            Method::Default if protocol.has_ports() || protocol.is_icmp() => Ok(SOMEWHERE.into()),
-            Method::Shared(all) if protocol.has_ports() => Ok(match all.as_slice() {
+            _ if !ports && !icmp => Err(DropReason::NoOutboundPath),
+            _ if packet.fragments => Err(DropReason::FragmentUnsupported),
+            Method::Default => Ok(SOMEWHERE.into()),
+            Method::Shared(_) if icmp => Err(DropReason::NoOutboundPath),
+            Method::Shared(all) => Ok(match all.as_slice() {
                 [only] => *only,
                 several => several[self.choose(packet, Question::Address { nic, allowed: several })],
             }),
-            Method::Default | Method::Shared(_) => Err(DropReason::NoOutboundPath),
         }
     }
 
