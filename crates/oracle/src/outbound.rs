@@ -109,10 +109,10 @@ impl World<'_> {
         let (ports, icmp) = (packet.key.protocol.has_ports(), packet.key.protocol.is_icmp());
         match method {
             Method::Own(public) => Ok(public),
-            _ if !ports && !icmp => Err(DropReason::NoOutboundPath),
+            Method::Shared(_) if !ports => Err(DropReason::NoOutboundPath),
             _ if packet.fragments => Err(DropReason::FragmentUnsupported),
+            Method::Default if !ports && !icmp => Err(DropReason::NoOutboundPath),
             Method::Default => Ok(SOMEWHERE.into()),
-            Method::Shared(_) if icmp => Err(DropReason::NoOutboundPath),
             Method::Shared(all) => Ok(match all.as_slice() {
                 [only] => *only,
                 several => several[self.choose(packet, Question::Address { nic, allowed: several })],
