@@ -20,6 +20,16 @@ pub(crate) fn as_known(address: IpAddr) -> IpAddr {
     if address == SOMEWHERE { Ipv4Addr::UNSPECIFIED.into() } else { address }
 }
 
+/// A way out.
+enum Method {
+    /// The ipConfiguration's own public address.
+    Own(IpAddr),
+    /// One of these, together with others.
+    Shared(Vec<IpAddr>),
+    /// Default outbound access.
+    Default,
+}
+
 impl World<'_> {
     /// RT-25, OUT-01, OUT-08: out to the internet with a translated source.
     pub(crate) fn leave_for_internet(&mut self, packet: &mut Packet, from: Place) -> Fate {
@@ -42,13 +52,10 @@ impl World<'_> {
         let Some(place) = configs.iter().position(|config| config.address == packet.key.src) else {
             return drop(DropReason::SourceNotTranslatable); // OUT-08
         };
-        let Some(public) = self.outbound_address(packet, nic, &configs[place], place == 0) else {
+        let Some(method) = self.outbound_method(packet.key.src, nic, &configs[place], place == 0) else {
             return drop(DropReason::NoOutboundPath);
         };
-        // FAB-21: only the ipConfiguration's own public address carries fragments.
-        if packet.fragments && configs[place].public_address != Some(public) {
-            return drop(DropReason::FragmentUnsupported);
-        }
+        let public = self.outbound_address(packet, nic, method).map_err(|reason| (from, reason))?;
         let inside = packet.key;
         let outside = FlowKey { src: public, ..inside };
         self.edge.push(EdgeTranslation { nic, inside, outside });
@@ -68,45 +75,48 @@ impl World<'_> {
         balanced.any(|b| self.public_frontend(b.outer.dst).is_some()).then_some(key)
     }
 
-    /// OUT-01, U-16: the address of the first method there is; `None` when there is none or it does not carry the
-    /// protocol.
-    fn outbound_address(
+    /// OUT-01, U-16: the first method there is.
+    fn outbound_method(
         &self,
-        packet: &Packet,
+        src: IpAddr,
         nic: NicId,
         config: &IpConfiguration,
         primary: bool,
-    ) -> Option<IpAddr> {
-        let src = packet.key.src;
+    ) -> Option<Method> {
         let subnet = &self.network[self.network[nic].subnet];
         let same_family = |address: &IpAddr| address.is_ipv4() == src.is_ipv4();
-        // OUT-05, OUT-04: shared addresses carry TCP and UDP only.
-        let ports = packet.key.protocol.has_ports();
         let nat: Vec<IpAddr> = subnet.nat_gateway.iter().copied().filter(same_family).collect();
         if !nat.is_empty() {
-            return ports.then(|| self.one_of(packet, nic, &nat));
+            return Some(Method::Shared(nat)); // OUT-05
         }
         if let Some(public) = config.public_address.filter(same_family) {
-            return Some(public); // OUT-03
+            return Some(Method::Own(public)); // OUT-03
         }
         let mut lent = self.lent_addresses(nic);
         lent.retain(same_family);
         if !lent.is_empty() {
             // OUT-04: only the primary ipConfiguration has a share of them.
-            return (ports && primary).then(|| self.one_of(packet, nic, &lent));
+            return primary.then_some(Method::Shared(lent));
         }
-        // OUT-07: an address nobody knows, shared, so it needs something to tell flows apart. IPv4 only: there is no
-        // default outbound access for IPv6 [GK].
-        let told_apart = ports || packet.key.protocol.is_icmp();
-        let default_access =
-            told_apart && subnet.default_outbound_access.value && !self.behind_standard_lb(nic);
-        (default_access && src.is_ipv4()).then_some(SOMEWHERE.into())
+        // OUT-07. IPv4 only: there is no default outbound access for IPv6 [GK].
+        let default_access = subnet.default_outbound_access.value && !self.behind_standard_lb(nic);
+        (default_access && src.is_ipv4()).then_some(Method::Default)
     }
 
-    fn one_of(&self, packet: &Packet, nic: NicId, allowed: &[IpAddr]) -> IpAddr {
-        match allowed {
-            [only] => *only,
-            several => several[self.choose(packet, Question::Address { nic, allowed: several })],
+    /// The address that `packet` leaves with. FAB-21: who shares an address sends no fragments. OUT-04, OUT-05: a
+    /// NAT gateway and frontends carry TCP and UDP; default access whatever has something to tell flows apart by.
+    fn outbound_address(&self, packet: &Packet, nic: NicId, method: Method) -> Result<IpAddr, DropReason> {
+        let (ports, icmp) = (packet.key.protocol.has_ports(), packet.key.protocol.is_icmp());
+        match method {
+            Method::Own(public) => Ok(public),
+            Method::Shared(_) if !ports => Err(DropReason::NoOutboundPath),
+            _ if packet.fragments => Err(DropReason::FragmentUnsupported),
+            Method::Default if !ports && !icmp => Err(DropReason::NoOutboundPath),
+            Method::Default => Ok(SOMEWHERE.into()),
+            Method::Shared(all) => Ok(match all.as_slice() {
+                [only] => *only,
+                several => several[self.choose(packet, Question::Address { nic, allowed: several })],
+            }),
         }
     }
 
@@ -142,10 +152,14 @@ impl World<'_> {
         if by_rule.is_empty() { addresses(&lent) } else { by_rule }
     }
 
-    /// LB-15: members of a pool of a Standard balancer have no default outbound access.
+    /// LB-15: backends of a Standard balancer, be it by a pool or by an inbound NAT rule, have no default outbound
+    /// access.
     fn behind_standard_lb(&self, nic: NicId) -> bool {
         let mut standard = self.network.load_balancers().iter().filter(|lb| lb.sku == LbSku::Standard);
-        standard.any(|lb| lb.pools.iter().any(|pool| contains(pool, nic)))
+        standard.any(|lb| {
+            let pooled = lb.pools.iter().any(|pool| contains(pool, nic));
+            pooled || lb.rules.iter().any(|rule| rule.target == LbTarget::Nic(nic))
+        })
     }
 }
 

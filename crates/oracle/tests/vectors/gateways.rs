@@ -251,9 +251,11 @@ fn fe15_point_to_site_clients() {
     assert_complete(&tcp(&network, "vm1", "172.16.99.5"));
     assert_complete(&tcp(&network, "172.16.99.5", "10.20.0.4"));
     assert_complete(&tcp(&network, "172.16.99.5", "192.168.1.1")); // GW-07
-    // GW-20
-    let expected = dropped(Place::Gateway(GatewayId(0)), DropReason::GatewayUnavailable);
-    assert_eq!(last(&tcp(&network, "172.16.99.5", "172.16.99.6")), expected);
+    // GW-20: they know what the gateway tells them, each other not.
+    let unknown = dropped(Place::Site(SiteId(1)), DropReason::NoRouteOnPrem);
+    for to in ["172.16.99.6", "10.30.0.4", "8.8.8.8"] {
+        assert_eq!(last(&tcp(&network, "172.16.99.5", to)), unknown, "{to}");
+    }
 }
 
 #[test]
