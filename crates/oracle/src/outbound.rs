@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use vnetsim_model::{IpConfiguration, LbSku, LbTarget, LoadBalancer};
+use vnetsim_model::{LbSku, LbTarget, LoadBalancer};
 use vnetsim_types::{DropReason, FlowKey, NicId, Place};
 
 use crate::{
@@ -52,7 +52,7 @@ impl World<'_> {
         let Some(place) = configs.iter().position(|config| config.address == packet.key.src) else {
             return drop(DropReason::SourceNotTranslatable); // OUT-08
         };
-        let Some(method) = self.outbound_method(packet.key.src, nic, &configs[place], place == 0) else {
+        let Some(method) = self.outbound_method(nic, place) else {
             return drop(DropReason::NoOutboundPath);
         };
         let public = self.outbound_address(packet, nic, method).map_err(|reason| (from, reason))?;
@@ -75,32 +75,29 @@ impl World<'_> {
         balanced.any(|b| self.public_frontend(b.outer.dst).is_some()).then_some(key)
     }
 
-    /// OUT-01, U-16: the first method there is.
-    fn outbound_method(
-        &self,
-        src: IpAddr,
-        nic: NicId,
-        config: &IpConfiguration,
-        primary: bool,
-    ) -> Option<Method> {
+    /// OUT-01, U-16: the first method there is for ipConfiguration number `place`.
+    fn outbound_method(&self, nic: NicId, place: usize) -> Option<Method> {
+        let configs = &self.network[nic].ip_configurations;
         let subnet = &self.network[self.network[nic].subnet];
-        let same_family = |address: &IpAddr| address.is_ipv4() == src.is_ipv4();
+        let v4 = configs[place].address.is_ipv4();
+        let same_family = |address: &IpAddr| address.is_ipv4() == v4;
         let nat: Vec<IpAddr> = subnet.nat_gateway.iter().copied().filter(same_family).collect();
         if !nat.is_empty() {
             return Some(Method::Shared(nat)); // OUT-05
         }
-        if let Some(public) = config.public_address.filter(same_family) {
+        if let Some(public) = configs[place].public_address.filter(same_family) {
             return Some(Method::Own(public)); // OUT-03
         }
-        let mut lent = self.lent_addresses(nic);
+        // OUT-04: secondary ipConfigurations, of each family, have no share of a frontend's ports.
+        let primary = configs.iter().position(|config| same_family(&config.address)).unwrap_or(place);
+        let mut lent = self.lent_addresses(nic, primary);
         lent.retain(same_family);
         if !lent.is_empty() {
-            // OUT-04: only the primary ipConfiguration has a share of them.
-            return primary.then_some(Method::Shared(lent));
+            return (place == primary).then_some(Method::Shared(lent));
         }
         // OUT-07. IPv4 only: there is no default outbound access for IPv6 [GK].
         let default_access = subnet.default_outbound_access.value && !self.behind_standard_lb(nic);
-        (default_access && src.is_ipv4()).then_some(Method::Default)
+        (default_access && v4).then_some(Method::Default)
     }
 
     /// The address that `packet` leaves with. FAB-21: who shares an address sends no fragments. OUT-04, OUT-05: a
@@ -120,19 +117,21 @@ impl World<'_> {
         }
     }
 
-    /// OUT-04: addresses of public frontends that outbound rules give to the pools of the primary ipConfiguration of
-    /// `nic`; without such rules those that load-balancing rules lend.
-    fn lent_addresses(&self, nic: NicId) -> Vec<IpAddr> {
+    /// OUT-04: addresses of public frontends that outbound rules give to the pools of an ipConfiguration; without such
+    /// rules those that load-balancing rules lend.
+    fn lent_addresses(&self, nic: NicId, place: usize) -> Vec<IpAddr> {
         let balancers = self.network.load_balancers();
         let by_rule = |balancer: &LoadBalancer| {
-            let mine =
-                balancer.outbound_rules.iter().filter(|rule| balancer.pools[rule.pool].contains(&(nic, 0)));
+            let mine = balancer
+                .outbound_rules
+                .iter()
+                .filter(|rule| balancer.pools[rule.pool].contains(&(nic, place)));
             mine.flat_map(|rule| rule.frontends.clone()).collect::<Vec<usize>>()
         };
         let lent = |balancer: &LoadBalancer| {
             let lends = balancer.rules.iter().filter(|rule| !rule.disable_outbound_snat);
             let mine = lends.filter(|rule| match rule.target {
-                LbTarget::Pool(pool) => balancer.pools[pool].contains(&(nic, 0)),
+                LbTarget::Pool(pool) => balancer.pools[pool].contains(&(nic, place)),
                 LbTarget::Nic(_) => false,
             });
             mine.map(|rule| rule.frontend).collect::<Vec<usize>>()
@@ -141,7 +140,8 @@ impl World<'_> {
             let mut all: Vec<IpAddr> = Vec::new();
             for balancer in balancers {
                 let places = frontends(balancer).into_iter();
-                let public = places.map(|place| &balancer.frontends[place]).filter(|f| f.vnet.is_none());
+                let public =
+                    places.map(|frontend| &balancer.frontends[frontend]).filter(|f| f.vnet.is_none());
                 all.extend(public.map(|frontend| frontend.address));
             }
             all.sort_unstable();
