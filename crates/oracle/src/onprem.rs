@@ -117,12 +117,14 @@ impl World<'_> {
         let mut ways: Vec<(GatewayId, Offer)> = Vec::new();
         let mine = live_connections(self.network).filter(|c| c.end == ConnectionEnd::Site(site));
         for connection in mine {
+            // GW-20: point-to-site clients get their routes from the gateway.
+            let told_only = connection.bgp || self.network[site].kind == SiteKind::Clients;
             let told = propagation.told(connection.gateway, Node::Site(site));
             let holding = told.iter().filter(|route| route.prefix.contains(&dst));
             let offer = holding.map(|route| (route.prefix.prefix_len().into(), -(route.length as i64))).max();
             match offer {
                 Some(offer) => ways.push((connection.gateway, offer)),
-                None if said.is_some() || !connection.bgp => ways.push((connection.gateway, NO_OFFER)),
+                None if said.is_some() || !told_only => ways.push((connection.gateway, NO_OFFER)),
                 None => {}
             }
         }

@@ -29,9 +29,9 @@ impl World<'_> {
     /// stop it (NSG-22).
     pub(crate) fn ask_platform(&mut self, packet: &mut Packet, nic: NicId) -> Fate {
         let here = Place::Nic(nic);
-        // FAB-09: for the NIC itself; nothing is forwarded there.
-        if !self.network[nic].owns(packet.key.src) {
-            return Err((here, DropReason::SourceNotOwned));
+        let sender = &self.network[nic];
+        if !sender.owns(packet.key.src) && !sender.enable_ip_forwarding.value || is_host(packet.key.src) {
+            return Err((here, DropReason::SourceNotOwned)); // FAB-12, FAB-08
         }
         if let Some((nsg, rule)) = platform_denial(self.network, nic, &packet.key) {
             let direction = Direction::Outbound;
@@ -56,8 +56,7 @@ impl World<'_> {
 
     /// Azure answers the NIC that asked. What the host says passes no NSG (FAB-10).
     pub(crate) fn leave_platform(&mut self, packet: &mut Packet) -> Fate {
-        let asked = self.asked.iter().find(|(key, _)| key.reversed() == packet.key);
-        match asked {
+        match self.asked.iter().find(|(key, _)| key.reversed() == packet.key) {
             Some(&(_, nic)) if is_platform(packet.key.src) => self.guest(packet, nic),
             Some(&(_, nic)) => Ok(Next::Arrive(nic, Place::Platform)),
             None => Err((Place::Platform, DropReason::NoSuchDestination)),

@@ -85,13 +85,12 @@ fn nsg22_key_management_is_exempt_unless_the_default_route_is_replaced() {
 }
 
 #[test]
-fn fab09_nothing_is_forwarded_to_the_host() {
+fn fab12_the_host_answers_nobody_who_lies() {
     let network = hub_and_spokes().build();
-    let mut lie = traffic(&network, "nva", METADATA, "tcp/80");
-    lie.from.address = ip("10.20.0.4");
+    let mut lie = traffic(&network, "vm1", METADATA, "tcp/80");
+    lie.from.address = ip("10.20.0.9");
     let packets = vnetsim_oracle::conversation(&network, &lie).packets;
-    let nva = Place::Nic(nic(&network, "nva"));
-    assert_eq!(last(&packets), dropped(nva, DropReason::SourceNotOwned));
+    assert_eq!(last(&packets), dropped(vm1(&network), DropReason::SourceNotOwned));
 }
 
 #[test]
