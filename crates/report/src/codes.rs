@@ -123,6 +123,11 @@ pub(crate) const PROBLEMS: &[(&str, &str, &str)] = &[
         "Remove that route (RT-28).",
     ),
     (
+        "NAT_GATEWAY_ACROSS_VNETS",
+        "One NAT gateway is associated with subnets of two virtual networks.",
+        "Give each network its own (OUT-05).",
+    ),
+    (
         "NAT_GATEWAY_ON_GATEWAY_SUBNET",
         "A GatewaySubnet has a NAT gateway.",
         "Remove the association (GW-02).",

@@ -159,26 +159,15 @@ impl Checker {
     ) -> IpAddr {
         let Some(home) = self.network.subnets.get(subnet.ix()) else { return address };
         let vnet = home.vnet;
-        let path = self.network.subnet_path(subnet);
-        let mut same_family = home.prefixes.iter().filter(|p| p.addr().is_ipv4() == address.is_ipv4());
         if address.is_unspecified() {
-            let prefixes: Vec<IpNet> = same_family.map(|p| p.value).collect();
-            let left = taken.left.entry((subnet, address.is_ipv4()));
-            let left = left.or_insert_with(|| Box::new(prefixes.into_iter().flat_map(assignable)));
-            let Some(address) = left.find(|a| !taken.by.contains_key(&(vnet, *a))) else {
-                let what = format!("subnet `{path}` has no free address left");
-                self.problem(
-                    Problem::error("SUBNET_FULL", span, what).help("give it a larger prefix (ADDR-05)"),
-                );
-                return address;
-            };
-            taken.by.insert((vnet, address), span);
-            return address;
+            return self.lowest_free(subnet, span, address, taken);
         }
+        let mut same_family = home.prefixes.iter().filter(|p| p.addr().is_ipv4() == address.is_ipv4());
         match same_family.find(|p| p.contains(&address)) {
             None => {
-                let what = format!("{address} lies outside subnet `{path}`");
-                self.problem(Problem::error("ADDRESS_OUTSIDE_SUBNET", span, what));
+                let what = format!("{address} lies outside subnet `{}`", self.network.subnet_path(subnet));
+                let help = "take an address of the subnet's prefixes (ADDR-06)";
+                self.problem(Problem::error("ADDRESS_OUTSIDE_SUBNET", span, what).help(help));
             }
             Some(prefix) if reserved(prefix.value, address) => {
                 let what = format!("{address} is reserved in {}", prefix.value);
@@ -191,11 +180,31 @@ impl Checker {
                 if let Some(first) = taken.by.insert((vnet, address), span) {
                     let what = format!("{address} is given twice in `{}`", self.network[vnet].name.value);
                     self.problem(
-                        Problem::error("DUPLICATE_ADDRESS", span, what).related(first, "the other owner"),
+                        Problem::error("DUPLICATE_ADDRESS", span, what)
+                            .related(first, "the other owner")
+                            .help("an address has at most one owner (ADDR-06)"),
                     );
                 }
             }
         }
+        address
+    }
+
+    /// ADDR-06: the lowest address of the subnet that nobody has, of the family of `any`; `any` after a problem.
+    fn lowest_free(&mut self, subnet: SubnetId, span: Span, any: IpAddr, taken: &mut Taken) -> IpAddr {
+        let home = &self.network[subnet];
+        let vnet = home.vnet;
+        let left = taken.left.entry((subnet, any.is_ipv4())).or_insert_with(|| {
+            let same_family = home.prefixes.iter().filter(|p| p.addr().is_ipv4() == any.is_ipv4());
+            let prefixes: Vec<IpNet> = same_family.map(|p| p.value).collect();
+            Box::new(prefixes.into_iter().flat_map(assignable))
+        });
+        let Some(address) = left.find(|a| !taken.by.contains_key(&(vnet, *a))) else {
+            let what = format!("subnet `{}` has no free address left", self.network.subnet_path(subnet));
+            self.problem(Problem::error("SUBNET_FULL", span, what).help("give it a larger prefix (ADDR-05)"));
+            return any;
+        };
+        taken.by.insert((vnet, address), span);
         address
     }
 }

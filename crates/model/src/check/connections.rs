@@ -16,27 +16,36 @@ impl Checker {
     pub(super) fn sites(&mut self, draft: &Draft) {
         for said in &draft.local_network_gateways {
             let asn = said.asn.as_ref().and_then(|asn| self.site_asn(&said.name, asn));
+            let prefixes = self.blocks(&said.address_prefixes);
+            let advertised = self.blocks(&said.advertised_prefixes);
+            let known_prefixes = self.known(&said.known_prefixes);
             self.network.sites.push(Site {
                 name: said.name.clone(),
                 kind: SiteKind::LocalNetworkGateway,
-                prefixes: without_host_bits(&said.address_prefixes),
-                advertised: without_host_bits(&said.advertised_prefixes),
-                known_prefixes: known(&said.known_prefixes),
+                prefixes,
+                advertised,
+                known_prefixes,
                 asn,
                 bgp_peering_address: said.bgp_peering_address.as_ref().map(|a| a.value),
             });
         }
         for said in &draft.express_route_circuits {
+            let advertised = self.blocks(&said.advertised_prefixes);
+            let known_prefixes = self.known(&said.known_prefixes);
             self.network.sites.push(Site {
                 name: said.name.clone(),
                 kind: SiteKind::Circuit,
                 prefixes: Vec::new(),
-                advertised: without_host_bits(&said.advertised_prefixes),
-                known_prefixes: known(&said.known_prefixes),
+                advertised,
+                known_prefixes,
                 asn: None,
                 bgp_peering_address: None,
             });
         }
+    }
+
+    fn known(&mut self, said: &Option<Vec<At<IpNet>>>) -> Option<Vec<IpNet>> {
+        said.as_ref().map(|list| self.blocks(list).into_iter().map(|block| block.value).collect())
     }
 
     fn site_asn(&mut self, site: &At<String>, written: &At<u64>) -> Option<u32> {
@@ -205,12 +214,4 @@ impl Checker {
             }
         }
     }
-}
-
-fn without_host_bits(blocks: &[At<IpNet>]) -> Vec<At<IpNet>> {
-    blocks.iter().map(|block| At::new(block.value.trunc(), block.span)).collect()
-}
-
-fn known(said: &Option<Vec<At<IpNet>>>) -> Option<Vec<IpNet>> {
-    said.as_ref().map(|list| list.iter().map(|block| block.value.trunc()).collect())
 }

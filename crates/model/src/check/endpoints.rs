@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use vnetsim_types::{At, Problem};
+use vnetsim_types::Problem;
 
 use super::{Checker, allocate::said_or_any};
 use crate::{
@@ -99,7 +99,7 @@ impl Checker {
         }
         let next_hop = said.next_hop_ip_address.as_ref().map_or(peer, |a| a.value);
         let mut routes = Vec::new();
-        for prefix in &said.address_prefixes {
+        for prefix in self.blocks(&said.address_prefixes) {
             if prefix.addr().is_ipv4() != next_hop.is_ipv4() {
                 let what = format!("{what} advertises {} with next hop {next_hop}", prefix.value);
                 self.problem(
@@ -107,7 +107,6 @@ impl Checker {
                         .help("prefix and next hop must be of one address family"),
                 );
             }
-            let prefix = At::new(prefix.value.trunc(), prefix.span);
             routes.push(BgpRoute { prefix, next_hop, as_path: as_path.clone() });
         }
         routes

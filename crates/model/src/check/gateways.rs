@@ -155,12 +155,12 @@ impl Checker {
                     .help("point-to-site needs a RouteBased gateway of type Vpn (GW-03); remove the pool"),
             );
         }
-        let pool = said.client_address_pool.iter();
+        let prefixes = self.blocks(&said.client_address_pool);
         let name = At::new(format!("{} clients", said.name.value), said.name.span);
         self.network.sites.push(Site {
             name: name.clone(),
             kind: SiteKind::Clients,
-            prefixes: pool.map(|block| At::new(block.value.trunc(), block.span)).collect(),
+            prefixes,
             advertised: Vec::new(),
             known_prefixes: None,
             asn: None,

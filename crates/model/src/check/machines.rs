@@ -104,7 +104,8 @@ impl Checker {
             ip_forwarding: said.ip_forwarding.clone().unwrap_or(At::new(role != Role::Host, span)),
             snat: said.snat.as_ref().map_or(Snat::Never, |s| s.value),
             listen: said.listen.as_ref().map(|ports| ports.iter().map(|p| p.value).collect()),
-            policy: (!said.rules.is_empty()).then(|| said.rules.iter().map(policy_rule).collect()),
+            policy: (!said.rules.is_empty())
+                .then(|| said.rules.iter().map(|r| self.policy_rule(r)).collect()),
             mtu: self.mtu(vm, &said),
         }
     }
@@ -120,15 +121,16 @@ impl Checker {
         }
         u16::try_from(mtu.value).unwrap_or(MTU_DEFAULT)
     }
-}
 
-fn policy_rule(rule: &draft::PolicyRule) -> PolicyRule {
-    let blocks = |list: &[At<IpNet>]| list.iter().map(|block| block.value.trunc()).collect();
-    PolicyRule {
-        name: rule.name.clone(),
-        access: rule.access.value,
-        source: blocks(&rule.source),
-        destination: blocks(&rule.destination),
-        ports: rule.ports.iter().map(|port| port.value).collect(),
+    fn policy_rule(&mut self, rule: &draft::PolicyRule) -> PolicyRule {
+        let mut blocks =
+            |list: &[At<IpNet>]| self.blocks(list).into_iter().map(|block| block.value).collect();
+        PolicyRule {
+            name: rule.name.clone(),
+            access: rule.access.value,
+            source: blocks(&rule.source),
+            destination: blocks(&rule.destination),
+            ports: rule.ports.iter().map(|port| port.value).collect(),
+        }
     }
 }

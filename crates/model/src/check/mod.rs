@@ -91,6 +91,7 @@ impl Checker {
         self.public_address_owners(draft);
         self.nat_gateways(draft);
         self.vnets(draft);
+        self.nat_gateway_homes(draft);
         self.nics(draft);
         self.vms(draft);
         self.load_balancers(draft);

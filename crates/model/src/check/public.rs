@@ -85,6 +85,24 @@ impl Checker {
         self.at_most(limit, count, nat.name.span, what);
     }
 
+    /// OUT-05: a NAT gateway serves subnets of one virtual network.
+    pub(super) fn nat_gateway_homes(&mut self, draft: &Draft) {
+        let mut homes: BTreeMap<String, &str> = BTreeMap::new();
+        for vnet in &draft.virtual_networks {
+            for name in vnet.subnets.iter().filter_map(|subnet| subnet.nat_gateway.as_ref()) {
+                let home = *homes.entry(name.value.to_ascii_lowercase()).or_insert(&vnet.name.value);
+                if home != vnet.name.value {
+                    let what =
+                        format!("NAT gateway `{}` serves `{home}` and `{}`", name.value, vnet.name.value);
+                    self.problem(
+                        Problem::error("NAT_GATEWAY_ACROSS_VNETS", name.span, what)
+                            .help("it serves subnets of one virtual network (OUT-05); add another one"),
+                    );
+                }
+            }
+        }
+    }
+
     /// Public addresses of the NAT gateway with that name; none after a problem.
     pub(super) fn nat_gateway_named(&mut self, name: &Ref) -> Vec<IpAddr> {
         let Some(ix) = self.look_up("NAT gateway", name, |x| &x.nat_gateways) else { return Vec::new() };

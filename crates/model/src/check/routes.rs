@@ -1,6 +1,6 @@
 //! Service tags and route tables.
 
-use vnetsim_types::{At, IpNet, Problem};
+use vnetsim_types::{At, IpNet, Problem, Span};
 
 use super::Checker;
 use crate::{
@@ -32,8 +32,9 @@ const SYSTEM_ONLY: &[&str] = &[
 
 impl Checker {
     pub(super) fn service_tags(&mut self, draft: &Draft) {
+        self.unique_names("service tag", "network", draft.service_tags.iter().map(|tag| &tag.name));
         for tag in &draft.service_tags {
-            let prefixes = tag.address_prefixes.iter().map(|p| p.value.trunc()).collect();
+            let prefixes = self.blocks(&tag.address_prefixes).into_iter().map(|block| block.value).collect();
             self.network.service_tags.push((tag.name.value.clone(), prefixes));
         }
     }
@@ -160,11 +161,20 @@ impl Checker {
     /// `text` as a block without host bits; those are cut with a warning.
     pub(super) fn block(&mut self, written: &At<String>) -> Option<IpNet> {
         let net: IpNet = written.value.trim().parse().ok()?;
+        Some(self.without_host_bits(net, written.span))
+    }
+
+    /// The same for a list of blocks.
+    pub(super) fn blocks(&mut self, written: &[At<IpNet>]) -> Vec<At<IpNet>> {
+        written.iter().map(|b| At::new(self.without_host_bits(b.value, b.span), b.span)).collect()
+    }
+
+    fn without_host_bits(&mut self, net: IpNet, span: Span) -> IpNet {
         if net.trunc() != net {
             let what = format!("`{net}` has host bits set; it is taken as {}", net.trunc());
-            self.problem(Problem::warning("HOST_BITS", written.span, what));
+            self.problem(Problem::warning("HOST_BITS", span, what));
         }
-        Some(net.trunc())
+        net.trunc()
     }
 
     /// RT-09: no two routes of one table share a prefix.

@@ -12,6 +12,9 @@ use vnetsim_model::{
 };
 use vnetsim_types::{At, Direction, IpNet, Severity, Span, VnetId};
 
+/// No codes.
+pub(crate) const FINE: [&str; 0] = [];
+
 pub(crate) fn text(name: &str) -> At<String> {
     name.to_owned().into()
 }
