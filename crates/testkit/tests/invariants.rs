@@ -1,17 +1,20 @@
 //! What must hold whatever the network is: the checks that Part 11 of the semantics asks for, and the books.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::{collection::vec, prelude::*};
-use vnetsim_compile::{Compiled, RouteOrigin, RouteState, compile};
-use vnetsim_dataplane::NextHop;
-use vnetsim_model::{LbProtocol, Network, OperationKind, PeeringState, Traffic, TtlGateway, VnetAccessModel};
+use vnetsim_compile::{RouteSource, RouteState, compile};
+use vnetsim_data::Data;
+use vnetsim_model::{
+    Endpoint, Era, LbProtocol, LbSku, Network, PeeringState, Semantics, Traffic, TtlGateway, VnetAccessModel,
+    check,
+};
 use vnetsim_sim::{Report, run};
-use vnetsim_testkit::{RandomNetwork, TrafficPlan, compare_routes, network, plain_network, real, traffic};
+use vnetsim_testkit::{RandomNetwork, TrafficPlan, network, plain_network, real, traffic};
 use vnetsim_trace::{ConversationTrace, PacketTrace, TraceObserver};
 use vnetsim_types::{
-    ApplianceAction, LbId, NicId, NoObserver, Part, PeeringId, Place, ProtoPort, SimTime, Step, SubnetId,
-    TrafficId, VnetId,
+    ApplianceAction, DropReason, IpProtocol, LbId, NicId, NoObserver, Observer, PacketId, PacketTag, Part,
+    PeeringId, Place, ProtoPort, SimTime, Step, SubnetId, TrafficId, VmId, VnetId,
 };
 
 fn connected(network: &Network, a: VnetId, b: VnetId) -> bool {
@@ -127,34 +130,112 @@ fn figures(report: &Report) -> impl PartialEq + std::fmt::Debug + use<> {
     (traffic, report.sent, report.delivered, report.dropped.clone(), report.events, report.end)
 }
 
-/// Rows of `subnet` that lead over `link`, or to a gateway of `lender`.
-fn rows_by(
-    compiled: &Compiled,
+/// Every packet ends, and nothing happens to it afterwards.
+fn ends_once(packet: &PacketTrace) -> Result<(), String> {
+    let end = |step: &Step| matches!(step, Step::Delivered { .. } | Step::Dropped { .. });
+    let ends = packet.steps.iter().filter(|(_, step)| end(step)).count();
+    let last = packet.steps.last().is_some_and(|(_, step)| end(step));
+    match ends == 1 && last {
+        true => Ok(()),
+        false => Err(format!("packet {:?} has {ends} ends", packet.id)),
+    }
+}
+
+/// Length of the IP packets of `traffic`; TCP handshakes carry nothing.
+fn ip_length(traffic: &Traffic) -> u64 {
+    let ip = if traffic.to.address.is_ipv4() { 20 } else { 40 };
+    let payload = u64::from(traffic.payload_bytes);
+    match traffic.protocol.protocol {
+        IpProtocol::TCP => ip + 20,
+        IpProtocol::UDP | IpProtocol::ICMP | IpProtocol::ICMPV6 => ip + 8 + payload,
+        _ => ip + payload,
+    }
+}
+
+/// PEER-39: what the books say about each link is what the packets say that crossed it.
+fn meter_is_exact(
     network: &Network,
-    subnet: SubnetId,
-    link: PeeringId,
-    lender: VnetId,
-) -> usize {
-    let rows = compiled.effective_routes(subnet).filter(|(_, row)| match row.origin {
-        RouteOrigin::Peering(id) => id == link,
-        RouteOrigin::Gateway(gateway) => network[gateway].vnet == lender,
-        _ => matches!(row.next_hop, NextHop::Peering { remote, .. } if remote == lender),
-    });
-    rows.count()
+    traffic: &Traffic,
+    trace: &ConversationTrace,
+    report: &Report,
+) -> Result<(), String> {
+    // The size of an ICMP error is nobody's business here.
+    if trace.part(Part::IcmpError).is_some() {
+        return Ok(());
+    }
+    let mut crossed: BTreeMap<PeeringId, u64> = BTreeMap::new();
+    for packet in &trace.packets {
+        for (place, (_, step)) in packet.steps.iter().enumerate() {
+            let refused = matches!(packet.steps.get(place + 1), Some((_, Step::Dropped { reason, .. })) if matches!(
+                reason,
+                DropReason::PeeringAccessDisabled | DropReason::ForwardedTrafficBlocked | DropReason::SubnetNotPeered
+            ));
+            if let (Step::Peering { link, .. }, false) = (step, refused) {
+                *crossed.entry(*link).or_default() += ip_length(traffic);
+            }
+        }
+    }
+    for ix in 0..network.peerings().len() {
+        let id = PeeringId::new(ix);
+        let (booked, seen) = (report.meter.received(id), crossed.get(&id).copied().unwrap_or_default());
+        if booked != seen {
+            return Err(format!("{}: {booked} bytes booked, {seen} seen", network.link_path(id)));
+        }
+    }
+    Ok(())
+}
+
+/// When each VM put packets on the wire: those that got as far as their route.
+#[derive(Default)]
+struct Senders {
+    at: BTreeMap<PacketId, NicId>,
+    sent: BTreeMap<NicId, Vec<SimTime>>,
+}
+
+impl Observer for Senders {
+    fn packet(&mut self, _: PacketId, _: PacketTag) -> bool {
+        true
+    }
+
+    fn step(&mut self, packet: PacketId, now: SimTime, step: Step) {
+        match step {
+            Step::Sent { from: Place::Nic(nic), .. } | Step::Appliance { nic_out: nic, .. } => {
+                self.at.insert(packet, nic);
+            }
+            Step::Route { .. } => {
+                if let Some(nic) = self.at.remove(&packet) {
+                    self.sent.entry(nic).or_default().push(now);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// VM-02: in no stretch of time more than the rate allows, and the burst.
+fn keeps_to_its_rate(times: &[SimTime], bits: u64, mbps: u64) -> bool {
+    let allowed = |from: SimTime, to: SimTime| (to.since(from).0 / 1_000 + 50_000) * mbps;
+    let starts = times.iter().enumerate();
+    starts.into_iter().all(|(first, from)| {
+        let ends = times.iter().enumerate().skip(first);
+        ends.into_iter().all(|(last, to)| (last - first + 1) as u64 * bits <= allowed(*from, *to))
+    })
 }
 
 proptest! {
-    /// (a), (d), LB-10 and the books, one conversation at a time.
+    /// (a), (d), LB-10, PEER-39 and the books, one conversation at a time.
     #[test]
     fn every_packet_keeps_the_rules(random in network(), plans in vec(traffic(), 10)) {
         for traffic in plans.iter().filter_map(|plan| plan.traffic(&random.network)) {
             let run = real(&random.network, &traffic);
             let check = || {
                 for packet in &run.trace.packets {
+                    ends_once(packet)?;
                     crossings_are_allowed(&random.network, packet)?;
                     time_to_live_is_exact(&random.network, packet)?;
                 }
                 balancing_is_symmetric(&random.network, &run.trace)?;
+                meter_is_exact(&random.network, &traffic, &run.trace, &run.report)?;
                 books_balance(&run.report)
             };
             let failed = |what: String| format!("{what}\n{:#?}\n{}", run.trace, random.scenario_with(&traffic));
@@ -171,7 +252,7 @@ proptest! {
         let completes = |from: usize, to: usize| {
             let end = |ix: usize| {
                 let address = network.nics()[ix].ip_configurations[0].address;
-                vnetsim_model::Endpoint { place: Place::Nic(NicId::new(ix)), address }
+                Endpoint { place: Place::Nic(NicId::new(ix)), address }
             };
             let protocol: ProtoPort = "tcp/443".parse().expect("a port written in the source");
             let traffic = Traffic::probe("probe", end(from), end(to), protocol);
@@ -191,40 +272,64 @@ proptest! {
         }
     }
 
-    /// (c): a deleted link takes its routes, and those of a gateway borrowed by it, out of every subnet.
-    #[test]
-    fn deleted_links_leave_no_routes(random in network(), number in any::<prop::sample::Index>()) {
-        let mut network = random.network.clone();
-        if network.peerings().is_empty() {
-            return Ok(());
-        }
-        let id = PeeringId::new(number.index(network.peerings().len()));
-        let (vnet, remote, name) = (network[id].vnet, network[id].remote.value, network[id].name.clone());
-        let opposite = network.link_between(remote, vnet).map(|(id, _)| id);
-        prop_assert!(network.apply(&OperationKind::DeletePeering(vnet, name).into()).is_ok());
-        let compiled = compile(&network, 1);
-        for ix in 0..network.subnets().len() {
-            let subnet = SubnetId::new(ix);
-            compare_routes(&network, &compiled, subnet).map_err(TestCaseError::fail)?;
-            if network[subnet].vnet == vnet {
-                prop_assert_eq!(rows_by(&compiled, &network, subnet, id, remote), 0);
-            }
-            if let Some(opposite) = opposite.filter(|_| network[subnet].vnet == remote) {
-                prop_assert_eq!(rows_by(&compiled, &network, subnet, opposite, vnet), 0);
-            }
-        }
-    }
-
-    /// (e): RT-11 leaves one winner per prefix.
+    /// (e): RT-11 leaves one winner per prefix, equal learned ones aside (FE-04).
     #[test]
     fn one_active_route_per_prefix(random in network()) {
         let compiled = compile(&random.network, 0);
         for ix in 0..random.network.subnets().len() {
-            let mut seen = BTreeSet::new();
+            let mut seen = BTreeMap::new();
             let rows = compiled.effective_routes(SubnetId::new(ix));
             for (_, row) in rows.filter(|(_, row)| row.state == RouteState::Active) {
-                prop_assert!(seen.insert(row.prefix), "{} is Active twice", row.prefix);
+                let learned = row.source == RouteSource::VirtualNetworkGateway;
+                let before = seen.insert(row.prefix, learned);
+                prop_assert!(before.is_none_or(|before| before && learned), "{} is Active twice", row.prefix);
             }
+        }
+    }
+
+    /// (g): what is legal in 2017 is legal now, Basic SKUs aside.
+    #[test]
+    fn whatever_2017_allows_is_still_allowed(random in network()) {
+        let then = random.semantics.era == Era::Y2017;
+        let basic = random.network.load_balancers().iter().any(|lb| lb.sku == LbSku::Basic);
+        if then && !basic {
+            let now = check(&random.draft, Semantics::of(Era::Modern));
+            prop_assert!(now.network.is_some(), "{:#?}", now.problems);
+        }
+    }
+
+    /// (f), VM-01, VM-02: a flood of datagrams from every machine at once.
+    #[test]
+    fn no_machine_exceeds_its_size(random in network(), plans in vec(traffic(), 6)) {
+        let protocol: ProtoPort = "udp/53".parse().expect("a port written in the source");
+        let inside = |t: &Traffic| matches!(t.from.place, Place::Nic(_)) && t.from.address.is_ipv4();
+        let made = plans.iter().filter_map(|plan| plan.traffic(&random.network)).filter(inside).enumerate();
+        let traffic: Vec<Traffic> = made
+            .map(|(ix, traffic)| Traffic {
+                name: format!("t{ix}").into(),
+                protocol,
+                source_port: 20_000 + 1_000 * ix as u16,
+                interval: SimTime::from_micros(40),
+                count: 150,
+                payload_bytes: 60_000,
+                one_way: true,
+                dont_fragment: false,
+                ..traffic
+            })
+            .collect();
+        let mut senders = Senders::default();
+        run(random.network.clone(), &traffic, &[], &mut senders);
+        let mut by_vm: BTreeMap<VmId, Vec<SimTime>> = BTreeMap::new();
+        for (nic, times) in senders.sent {
+            if let Some(vm) = random.network[nic].vm {
+                by_vm.entry(vm).or_default().extend(times);
+            }
+        }
+        for (vm, mut times) in by_vm {
+            times.sort_unstable();
+            let size = random.network[vm].size.as_deref().and_then(|size| Data::current().vm_size(size)?.mbps);
+            let keeps = size.is_none_or(|mbps| keeps_to_its_rate(&times, 60_028 * 8, mbps));
+            prop_assert!(keeps, "{} sends more than {size:?} Mbps", &random.network[vm].name.value);
         }
     }
 

@@ -211,6 +211,19 @@ impl Build {
         Some((place, all[place]))
     }
 
+    /// Azure does not mix SKUs behind one interface.
+    fn suits(&self, lb: usize, nic: &str) -> bool {
+        let all = 0..self.pools.len();
+        let mut others = all.filter(|other| self.pools[*other].basic != self.pools[lb].basic);
+        let behind = |other: usize| {
+            let pools = POOLS.iter().chain([&POOL_V6]);
+            let by_nat = self.draft.load_balancers[other].inbound_nat_rules.iter();
+            pools.into_iter().any(|pool| self.members(other, pool).iter().any(|name| name == nic))
+                || by_nat.into_iter().any(|rule| rule.network_interface.value == nic)
+        };
+        !others.any(behind)
+    }
+
     fn nat_rule(
         &self,
         lb: usize,
@@ -236,7 +249,8 @@ impl Build {
         let home = self.pools[lb].vnet;
         let fits =
             |card: &&super::Card| home.is_none_or(|home| card.vnet == home) && (!v6 || card.v6.is_some());
-        let cards: Vec<_> = self.cards.iter().filter(fits).collect();
+        let cards: Vec<_> =
+            self.cards.iter().filter(fits).filter(|card| self.suits(lb, &card.name)).collect();
         Some(draft::InboundNatRule {
             span: Default::default(),
             name: "nat".to_owned().into(),

@@ -24,9 +24,12 @@ impl Build {
     pub(super) fn private_endpoints(&mut self, plan: &Plan) {
         for (ix, said) in plan.endpoints.iter().enumerate() {
             let home = usize::from(said.subnet) % self.homes.len();
+            let vnet = self.homes[home].vnet;
+            if self.is_classic(vnet) {
+                continue;
+            }
             let (address, _) = self.address(home);
             self.endpoints.push(address);
-            let vnet = self.homes[home].vnet;
             // NSG-21: group n lives in network n.
             let group = (said.group && vnet < 2).then(|| format!("asg{vnet}").into());
             self.draft.private_endpoints.push(draft::PrivateEndpoint {

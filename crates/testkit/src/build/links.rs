@@ -76,7 +76,7 @@ impl Build {
         (unverified || self.lends(from)) && !self.has_gateway(vnet) && !borrows
     }
 
-    fn is_classic(&self, vnet: usize) -> bool {
+    pub(super) fn is_classic(&self, vnet: usize) -> bool {
         let model = self.draft.virtual_networks[vnet].deployment_model.as_ref();
         model.is_some_and(|model| model.value == DeploymentModel::Classic)
     }

@@ -234,7 +234,7 @@ impl Build {
         }
         let special = [
             (plan.gateway_subnet, "GatewaySubnet", GATEWAY_SLOT, &mut self.gateway_subnets),
-            (plan.server_subnet, "RouteServerSubnet", SERVER_SLOT, &mut self.server_subnets),
+            (plan.server_subnet && !plan.classic, "RouteServerSubnet", SERVER_SLOT, &mut self.server_subnets),
         ];
         for (wanted, name, slot, all) in special {
             if wanted {

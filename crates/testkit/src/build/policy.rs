@@ -254,21 +254,19 @@ impl Build {
 
     fn associations(&mut self, plan: &Plan) {
         let tables: Vec<Ref> = self.draft.route_tables.iter().map(|table| table.name.clone()).collect();
-        let nat_name = |ix: usize| -> Ref { format!("nat{ix}").into() };
+        // OUT-05: each serves one network; several addresses share the connections.
         for (ix, vnet) in plan.vnets.iter().enumerate() {
             if vnet.subnets.iter().any(|subnet| subnet.nat) {
-                // Several addresses share the connections. OUT-05: a gateway serves one virtual network.
-                let count = 1 + plan.vnets.len() / 3;
-                let names: Vec<Ref> = (0..count).map(|_| self.public_address(false)).collect();
-                let nat = draft::NatGateway { name: nat_name(ix), public_ip_addresses: names };
-                self.draft.nat_gateways.push(nat);
+                let public_ip_addresses = (0..1 + ix % 2).map(|_| self.public_address(false)).collect();
+                let name = format!("nat{ix}").into();
+                self.draft.nat_gateways.push(draft::NatGateway { name, public_ip_addresses });
             }
         }
         for (ix, (vnet, said)) in self.draft.virtual_networks.iter_mut().zip(&plan.vnets).enumerate() {
             for (subnet, said) in vnet.subnets.iter_mut().zip(&said.subnets) {
                 subnet.route_table = said.table.and_then(|number| pick(&tables, number).cloned());
                 subnet.network_security_group = said.nsg.and_then(|number| nsg_name(plan, number));
-                subnet.nat_gateway = said.nat.then(|| nat_name(ix));
+                subnet.nat_gateway = said.nat.then(|| format!("nat{ix}").into());
             }
             let mut special = vnet.subnets.iter_mut();
             let gateway = special.find(|subnet| subnet.name.value == "GatewaySubnet");
