@@ -333,10 +333,17 @@ pub(crate) fn lender(network: &Network, vnet: VnetId) -> Option<VnetId> {
     network.borrowed_gateway_link(vnet).map(|(_, link)| link.remote.value)
 }
 
-/// Positions of the peers of `server` whose machine runs: a stopped appliance ends its BGP session.
+/// Positions of the peers of `server` whose machine runs, in its own network or a peer: a stopped appliance ends its
+/// BGP session.
 fn running_peers(network: &Network, server: RouteServerId) -> impl Iterator<Item = usize> {
+    let home = network[server].vnet;
+    let near = move |vnet: VnetId, address: IpAddr| {
+        let link = network.connected_links_of(home).find(|(_, link)| link.remote.value == vnet);
+        let held = |(_, link)| crate::peered_prefixes(network, link).iter().any(|p| p.contains(&address));
+        vnet == home || link.is_some_and(held)
+    };
     let runs = move |address: IpAddr| {
-        let owner = network.nics().iter().find(|nic| nic.owns(address));
+        let owner = network.nics().iter().find(|nic| nic.owns(address) && near(nic.vnet, address));
         owner.is_some_and(|nic| nic.vm.is_some_and(|vm| network[vm].running))
     };
     let peers = network[server].peers.iter().enumerate();

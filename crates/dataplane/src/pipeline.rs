@@ -158,6 +158,8 @@ impl Switch {
         let sender = Sender { vnet: table.vnet, nic: None, entered: None };
         let verdict = route::choose(cx, table.subnet, &table.lpm, packet)
             .and_then(|next_hop| route::resolve(cx, &mut self.backends, sender, next_hop, packet));
+        let tables = cx.tables;
+        let verdict = verdict.and_then(|end| mtu::check(tables, table.vnet, end, packet).map(|()| end));
         cx.report_drop(packet, Place::PrivateEndpoint(id), &verdict);
         verdict.map(|end| Leg { origin: Origin::Subnet(table.subnet), end })
     }

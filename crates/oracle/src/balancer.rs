@@ -88,7 +88,10 @@ impl World<'_> {
         if healthy.is_empty() {
             return drop(DropReason::NoHealthyBackend);
         }
-        if balancer.frontends[frontend as usize].vnet != vnet_of(self.network, from) {
+        let near = balancer.frontends[frontend as usize]
+            .vnet
+            .is_some_and(|home| Some(home) == vnet_of(self.network, from));
+        if !near {
             self.narrow_path(packet, from)?;
         }
         if packet.fragments && rule.protocol == LbProtocol::All {

@@ -27,9 +27,9 @@ impl World<'_> {
     /// ADDR-18: a reply to something that went out, or a packet to somebody's public address.
     fn enter_from_internet(&mut self, packet: &mut Packet) -> Fate {
         let here = Place::Internet;
-        self.narrow_path(packet, here)?;
         let reply_to = self.edge.iter().find(|edge| edge.outside.reversed() == packet.key);
         if let Some(edge) = reply_to {
+            self.narrow_path(packet, here)?;
             packet.key = edge.inside.reversed();
             return Ok(Next::Arrive(edge.nic, here));
         }
@@ -38,6 +38,7 @@ impl World<'_> {
             if !runs(self.network, nic) {
                 return Err((here, DropReason::NoSuchDestination));
             }
+            self.narrow_path(packet, here)?;
             let outside = packet.key;
             packet.key.dst = private;
             self.invited.push(EdgeTranslation { nic, inside: packet.key, outside });

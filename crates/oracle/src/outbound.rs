@@ -95,8 +95,11 @@ impl World<'_> {
             // OUT-04: only the primary ipConfiguration has a share of them.
             return (ports && primary).then(|| self.one_of(packet, nic, &lent));
         }
-        // OUT-07: an address nobody knows. IPv4 only: there is no default outbound access for IPv6 [GK].
-        let default_access = subnet.default_outbound_access.value && !self.behind_standard_lb(nic);
+        // OUT-07: an address nobody knows, shared, so it needs something to tell flows apart. IPv4 only: there is no
+        // default outbound access for IPv6 [GK].
+        let told_apart = ports || packet.key.protocol.is_icmp();
+        let default_access =
+            told_apart && subnet.default_outbound_access.value && !self.behind_standard_lb(nic);
         (default_access && src.is_ipv4()).then_some(SOMEWHERE.into())
     }
 

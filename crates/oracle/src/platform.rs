@@ -56,8 +56,7 @@ impl World<'_> {
 
     /// Azure answers the NIC that asked. What the host says passes no NSG (FAB-10).
     pub(crate) fn leave_platform(&mut self, packet: &mut Packet) -> Fate {
-        let asked = self.asked.iter().find(|(key, _)| key.reversed() == packet.key);
-        match asked {
+        match self.asked.iter().find(|(key, _)| key.reversed() == packet.key) {
             Some(&(_, nic)) if is_platform(packet.key.src) => self.guest(packet, nic),
             Some(&(_, nic)) => Ok(Next::Arrive(nic, Place::Platform)),
             None => Err((Place::Platform, DropReason::NoSuchDestination)),

@@ -121,7 +121,7 @@ impl<'a> Propagation<'a> {
         }
     }
 
-    /// GW-05, GW-08: without BGP the other network's address space is all that is configured.
+    /// GW-05, GW-08: without BGP only the other network and those that borrow its gateway are known (PEER-10).
     fn hear_gateway(&self, bgp: bool, other: GatewayId, to: GatewayId, all: &mut Vec<Learned>) {
         if bgp {
             let told = self.told(other, Node::Gateway(to));
@@ -129,9 +129,8 @@ impl<'a> Propagation<'a> {
             return;
         }
         let from = Node::Gateway(other);
-        for block in &self.network[self.network[other].vnet].address_space {
-            let (prefix, passed) = (block.value, vec![from]);
-            all.push(Learned { prefix, from, length: 0, bgp: false, passed });
+        for prefix in self.reached_from(self.network[other].vnet, other) {
+            all.push(Learned { prefix, from, length: 0, bgp: false, passed: vec![from] });
         }
     }
 

@@ -72,8 +72,12 @@ pub(crate) fn is_global(network: &Network, a: VnetId, b: VnetId) -> bool {
     network[a].location != network[b].location
 }
 
-/// The network that lends its gateways to `vnet` (PEER-09, GW-07): both flags, both links Connected.
+/// The network that lends its gateways to `vnet` (PEER-09, GW-07): both flags, both links Connected. Who has a
+/// gateway or a route server borrows none.
 pub(crate) fn lender(network: &Network, vnet: VnetId) -> Option<VnetId> {
+    if network.gateways_of(vnet).next().is_some() || network.route_servers_of(vnet).next().is_some() {
+        return None;
+    }
     let lends = |link: &&PeeringLink| {
         let back = connected_link(network, link.remote.value, vnet);
         link.use_remote_gateways.value && back.is_some_and(|back| back.allow_gateway_transit.value)
@@ -90,11 +94,9 @@ pub(crate) fn lends_to(network: &Network, gateway: GatewayId, borrower: VnetId) 
 
 /// The gateways that serve `vnet`: its own if it has any, else borrowed ones (RT-06, GW-07).
 pub(crate) fn gateways_serving(network: &Network, vnet: VnetId) -> Vec<GatewayId> {
-    let own: Vec<GatewayId> = network.gateways_of(vnet).map(|(id, _)| id).collect();
-    if !own.is_empty() {
-        return own;
-    }
-    let Some(lender) = lender(network, vnet) else { return Vec::new() };
+    let Some(lender) = lender(network, vnet) else {
+        return network.gateways_of(vnet).map(|(id, _)| id).collect();
+    };
     let all = network.gateways_of(lender).map(|(id, _)| id);
     all.filter(|&gateway| lends_to(network, gateway, vnet)).collect()
 }

@@ -166,10 +166,11 @@ impl Guest {
             return Ok(());
         }
         let port = match self.translated_port.get(&key) {
-            Some(port) => *port,
-            None => self.free_port(key, own)?,
+            _ if !ported(key) => self.whole_address(key, own)?,
+            Some(port) => Some(*port),
+            None => Some(self.free_port(key, own)?),
         };
-        set_source(&mut packet.frame, &mut packet.headers, own, Some(port))
+        set_source(&mut packet.frame, &mut packet.headers, own, port)
             .map_err(|_| DropReason::InsufficientInput)
     }
 
@@ -189,6 +190,16 @@ impl Guest {
             self.untranslated.extend([key, key.reversed()]);
         }
         wanted
+    }
+
+    /// Without ports, answers are told apart by their address alone: one sender at a time.
+    fn whole_address(&mut self, key: FlowKey, own: IpAddr) -> Result<Option<u16>, DropReason> {
+        let sender = (key.src, 0);
+        let back = FlowKey { src: own, ..key }.reversed();
+        match *self.translated_back.entry(back).or_insert(sender) == sender {
+            true => Ok(None),
+            false => Err(DropReason::SnatExhausted),
+        }
     }
 
     fn free_port(&mut self, key: FlowKey, own: IpAddr) -> Result<u16, DropReason> {
@@ -213,9 +224,16 @@ impl Guest {
 
     /// An answer to a translated source gets its old destination back.
     fn translate_back(&self, packet: &mut Packet) -> bool {
-        let Some((ip, port)) = self.translated_back.get(&packet.headers.flow_key()) else { return false };
-        set_destination(&mut packet.frame, &mut packet.headers, *ip, Some(*port)).is_ok()
+        let key = packet.headers.flow_key();
+        let Some((ip, port)) = self.translated_back.get(&key) else { return false };
+        let port = ported(key).then_some(*port);
+        set_destination(&mut packet.frame, &mut packet.headers, *ip, port).is_ok()
     }
+}
+
+/// True where connections differ by port or identifier.
+fn ported(key: FlowKey) -> bool {
+    key.protocol.has_ports() || key.protocol.is_icmp()
 }
 
 /// The first rule that matches decides; what none names is denied.

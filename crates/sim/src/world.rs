@@ -8,7 +8,7 @@ use std::{
 use vnetsim_compile::{Epoch, compile};
 use vnetsim_dataplane::{
     Backends, Context, Edge, FABRIC_MAC, GatewayOut, Leg, LegEnd, Meter, Origin, PATH_MTU, Packet, Switch,
-    at_gateway, from_gateway,
+    at_gateway, from_gateway, narrow,
 };
 use vnetsim_model::{GatewayType, Network, Operation, Refusal, Traffic};
 use vnetsim_types::{
@@ -249,8 +249,10 @@ impl<'a, O: Observer> World<'a, O> {
     /// FAB-18: a guest's own stack sends nothing larger than its NIC takes; without DF it makes fragments.
     fn guest_sends(&mut self, nic: NicId, mut packet: Packet) {
         let mtu = self.network[nic].vm.map_or(u16::MAX, |vm| self.network[vm].guest.mtu);
-        if packet.headers.ip_len > mtu {
-            if self.traffic[packet.tag.traffic.ix()].dont_fragment {
+        let runs = self.tables().nics[nic.ix()].up;
+        if runs && packet.headers.ip_len > mtu {
+            // DF is of IPv4; IPv6 guests cut what is too large for themselves.
+            if packet.headers.src.is_ipv4() && self.traffic[packet.tag.traffic.ix()].dont_fragment {
                 return self.lost(packet, Place::Nic(nic), DropReason::MtuExceeded);
             }
             packet.fragmented = true;
@@ -395,7 +397,10 @@ impl<'a, O: Observer> World<'a, O> {
             Place::Gateway(gateway) if !icmp || self.network[gateway].kind == GatewayType::ExpressRoute => {
                 Some(DropReason::InsufficientInput)
             }
-            Place::PrivateEndpoint(_) if icmp && packet.tag.part == Part::Request => {
+            // FE-10: an endpoint serves TCP and UDP.
+            Place::PrivateEndpoint(_)
+                if !headers.protocol.has_ports() && packet.tag.part == Part::Request =>
+            {
                 Some(DropReason::GuestPortClosed)
             }
             _ => None,
@@ -424,7 +429,10 @@ impl<'a, O: Observer> World<'a, O> {
     }
 
     /// GW-06: a site sends into Azure by the gateway that serves the destination, if its device knows it.
-    fn site_sends(&mut self, site: SiteId, packet: Packet) {
+    fn site_sends(&mut self, site: SiteId, mut packet: Packet) {
+        if let Err(reason) = narrow(&mut packet) {
+            return self.lost(packet, Place::Site(site), reason);
+        }
         let tables = self.tables();
         let table = &tables.sites[site.ix()];
         let dst = packet.headers.dst;
@@ -441,6 +449,9 @@ impl<'a, O: Observer> World<'a, O> {
     }
 
     fn gateway_sends(&mut self, gateway: GatewayId, mut packet: Packet) {
+        if let Err(reason) = narrow(&mut packet) {
+            return self.lost(packet, Place::Gateway(gateway), reason);
+        }
         let tables = self.tables();
         let mut cx =
             Context { now: self.now, tables: &tables, observer: &mut *self.observer, meter: &mut self.meter };
@@ -474,6 +485,9 @@ impl<'a, O: Observer> World<'a, O> {
     }
 
     fn internet_sends(&mut self, mut packet: Packet) {
+        if let Err(reason) = narrow(&mut packet) {
+            return self.lost(packet, Place::Internet, reason);
+        }
         let tables = self.tables();
         let mut cx =
             Context { now: self.now, tables: &tables, observer: &mut *self.observer, meter: &mut self.meter };

@@ -16,10 +16,12 @@ use vnetsim_oracle::{OracleConversation, OracleHop, OraclePacket, PacketDirectio
 use vnetsim_sim::{Report, run};
 use vnetsim_trace::{ConversationTrace, PacketTrace, TraceObserver};
 use vnetsim_types::{
-    ApplianceAction, Direction, DropReason, IpNet, LbId, NicId, Part, Place, Step, SubnetId, TrafficId,
+    ApplianceAction, Direction, DropReason, FlowKey, IpNet, LbId, NicId, Part, Place, Step, SubnetId,
+    TrafficId,
 };
 
 use crate::{
+    PLATFORM,
     choice::Choices,
     plan::Feature,
     words::{from_real, real_kind},
@@ -158,7 +160,8 @@ pub fn told_by_run(network: &Network, compiled: &Compiled, trace: &ConversationT
 fn packet_by_run(network: &Network, compiled: &Compiled, packet: &PacketTrace) -> Told {
     let steps = packet.steps.iter().map(|(_, step)| step);
     // What the host answers passes as its own traffic (FAB-10); that a flow is counted decides nothing (FLOW-03).
-    let of_host = steps.clone().any(|step| matches!(step, Step::Sent { from: Place::Platform, .. }));
+    let by_host = |key: &FlowKey| PLATFORM.iter().any(|address| key.src == IpAddr::from(*address));
+    let of_host = steps.clone().any(|step| matches!(step, Step::Sent { key, .. } if by_host(key)));
     let steps = steps.filter(|step| !(of_host && matches!(step, Step::FlowHit { .. })));
     let hops = steps.filter_map(|step| hop_by_run(network, compiled, step)).collect();
     let delivered = packet.delivery().map(|(to, key, ttl)| End::Delivered(to, Some(key.src), ttl));

@@ -6,10 +6,7 @@ use proptest::{option, prelude::*};
 use vnetsim_model::{Endpoint, Network, TTL_DEFAULT, Traffic};
 use vnetsim_types::{IpNet, IpProtocol, NicId, Place, PrivateEndpointId, ProtoPort, SiteId};
 
-use crate::plan::Feature;
-
-/// The host's own addresses (FAB-08, FAB-09).
-const PLATFORM: [[u8; 4]; 2] = [[168, 63, 129, 16], [169, 254, 169, 254]];
+use crate::{PLATFORM, plan::Feature};
 
 /// Payload sizes around the limits of paths, fabric and guests.
 const SIZES: [u16; 10] = [64, 1_300, 1_372, 1_373, 1_472, 1_473, 3_000, 8_972, 8_973, 60_000];

@@ -31,7 +31,10 @@ pub(crate) fn check(tables: &Tables, port: &NicTable, packet: &Packet) -> Result
         return Err(DropReason::UnsupportedProtocol);
     }
     if let L4::Udp { src_port, dst_port } = headers.l4 {
-        let dhcp = dst_port == DHCP_SERVER_PORT && matches!(src_port, DHCP_SERVER_PORT | DHCP_CLIENT_PORT);
+        // Between guests; the host itself is the DHCP server (FAB-08).
+        let dhcp = headers.dst != WIRE_SERVER
+            && dst_port == DHCP_SERVER_PORT
+            && matches!(src_port, DHCP_SERVER_PORT | DHCP_CLIENT_PORT);
         if dhcp || src_port == HOST_UDP_PORT {
             return Err(DropReason::ReservedPort);
         }

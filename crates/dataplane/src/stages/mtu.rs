@@ -19,8 +19,8 @@ pub(crate) fn fabric(tables: &Tables, packet: &mut Packet) {
     packet.fragmented |= tables.settings.fragment_at_1400 && length > FABRIC_FRAGMENT && !fixed;
 }
 
-/// FAB-20 for a packet that leaves its virtual network, whoever gets it.
-pub(crate) fn narrow(packet: &mut Packet) -> Result<(), DropReason> {
+/// FAB-20 for a packet that enters or leaves a virtual network, whoever gets it.
+pub fn narrow(packet: &mut Packet) -> Result<(), DropReason> {
     fits(packet, PATH_MTU)
 }
 

@@ -74,8 +74,8 @@ fn crossing<O: Observer>(
     Ok(Some((link, from, by_gateway)))
 }
 
-/// A packet reaches a gateway in `subnet` that a peer borrows or names. Only the strict reading of PEER-06 can
-/// stop it: what goes to a gateway is not forwarded traffic (PEER-08).
+/// A packet reaches a gateway in `subnet` that a peer borrows or names. What goes to a gateway is not forwarded
+/// traffic (PEER-08).
 pub(crate) fn cross_to_gateway<O: Observer>(
     cx: &mut Context<'_, O>,
     origin: Origin,
@@ -83,10 +83,16 @@ pub(crate) fn cross_to_gateway<O: Observer>(
     packet: &Packet,
 ) -> Result<(), DropReason> {
     let here = cx.tables.subnets[subnet.ix()].vnet;
-    let Some((link, ..)) = crossing(cx, origin, here)? else { return Ok(()) };
+    let Some((link, from, _)) = crossing(cx, origin, here)? else { return Ok(()) };
     cx.report(packet, Step::Peering { link, forwarded: false });
-    if cx.tables.settings.strict_access && !cx.tables.links[link.ix()].both_allow_access {
+    let flags = &cx.tables.links[link.ix()];
+    if cx.tables.settings.strict_access && !flags.both_allow_access {
         return Err(DropReason::PeeringAccessDisabled);
+    }
+    if let Some((local, remote)) = &flags.subnets
+        && !(local.contains(&subnet) && remote.contains(&from))
+    {
+        return Err(DropReason::SubnetNotPeered); // PEER-26
     }
     cx.meter.count(link, packet.headers.ip_len);
     Ok(())

@@ -62,7 +62,9 @@ pub(crate) fn resolve<O: Observer>(
         // RT-07: the service sees the private address, which must be the sender's own.
         NextHop::ServiceEndpoint => match sender.nic {
             Some(nic) if cx.tables.nics[nic.ix()].owns(packet.headers.src) => Ok(LegEnd::Platform(nic)),
-            _ => Err(DropReason::SourceNotTranslatable),
+            Some(_) => Err(DropReason::SourceNotTranslatable),
+            // Nothing says what becomes of it.
+            None => Err(DropReason::InsufficientInput),
         },
         // The tables resolve equal routes before they hand one out.
         NextHop::None | NextHop::Several(_) => Err(DropReason::RouteNone),

@@ -83,6 +83,24 @@ fn gw08_bgp_carries_routes_through_a_tunnel() {
 }
 
 #[test]
+fn peer10_borrowers_are_known_across_a_tunnel() {
+    for bgp in [false, true] {
+        let mut lab = tunnelled(bgp);
+        lab.vnet("S", &["10.3.0.0/16"]);
+        lab.subnet("S/s", "10.3.0.0/24");
+        lab.vm("vmS", "S/s", "10.3.0.4");
+        lab.peer("B", "S");
+        let network = lab.build();
+        assert_eq!(last(&tcp(&network, "vmA", "vmS")), dropped(at(&network, "vmA"), DropReason::RouteNone));
+        lab.the_link("B", "S").allow_gateway_transit = Some(true.into());
+        lab.the_link("S", "B").use_remote_gateways = Some(true.into());
+        let network = lab.build();
+        assert_complete(&tcp(&network, "vmA", "vmS"));
+        assert_complete(&tcp(&network, "vmS", "vmA"));
+    }
+}
+
+#[test]
 fn gw09_a_bgp_site_knows_what_it_is_told() {
     let mut lab = hub_and_spokes();
     lab.bgp_site("branch", "gw", &["172.20.0.0/16"]);

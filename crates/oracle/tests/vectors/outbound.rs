@@ -27,6 +27,8 @@ fn no_path(lab: &Lab) -> vnetsim_oracle::Outcome {
 fn out01_the_whole_order() {
     let mut lab = hub_and_spokes();
     leaves_from(&out(&lab, "tcp/443"), "0.0.0.0");
+    leaves_from(&out(&lab, "icmp"), "0.0.0.0");
+    assert_eq!(last(&out(&lab, "esp")), no_path(&lab));
     // OUT-04: a load-balancing rule lends its frontend, for TCP and UDP.
     lab.public_balancer("plb", LbSku::Standard, "20.0.0.3", (LbProtocol::Tcp, 80));
     lab.pool_member("vm1-nic", "plb");
@@ -40,6 +42,7 @@ fn out01_the_whole_order() {
     // The own public address carries everything (OUT-03).
     lab.public_ip("vm1-nic", "20.0.0.1");
     leaves_from(&out(&lab, "icmp"), "20.0.0.1");
+    leaves_from(&out(&lab, "esp"), "20.0.0.1");
     leaves_from(&out(&lab, "tcp/443"), "20.0.0.1");
     // U-16
     lab.nat_gateway("S1/snet", "20.0.0.2");

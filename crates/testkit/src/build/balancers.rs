@@ -1,5 +1,7 @@
 //! Load balancers: frontends and pools, then rules of the three kinds (Part 5.2 of the semantics).
 
+use std::collections::BTreeMap;
+
 use vnetsim_model::{LbProtocol, LbSku, LoadDistribution, ProbeProtocol, draft};
 use vnetsim_types::At;
 
@@ -20,6 +22,25 @@ pub(super) struct Pools {
     v6: bool,
     /// By frontend.
     frontends: Vec<bool>,
+}
+
+/// LB-09: without floating IP an HA-ports rule is the only rule of internal balancers for its backends.
+#[derive(Default)]
+struct Internal {
+    /// By backend: whether its rule stands alone.
+    rules: BTreeMap<String, bool>,
+}
+
+impl Internal {
+    /// Takes note of one more rule for these backends; false when it may not be.
+    fn add(&mut self, backends: &[String], alone: bool) -> bool {
+        let fits = |nic: &String| self.rules.get(nic).is_none_or(|before| !before && !alone);
+        let fits = backends.iter().all(fits);
+        if fits {
+            self.rules.extend(backends.iter().map(|nic| (nic.clone(), alone)));
+        }
+        fits
+    }
 }
 
 impl Build {
@@ -106,16 +127,25 @@ impl Build {
 
     /// Probes and rules, once machines are there.
     pub(super) fn balancer_rules(&mut self, plan: &Plan) {
+        let mut internal = Internal::default();
         for (ix, said) in plan.balancers.iter().enumerate() {
+            // LB-07: HTTPS is for Standard only.
+            let kinds =
+                ProbeProtocol::ALL.iter().filter(|(_, kind)| !said.basic || *kind != ProbeProtocol::Https);
+            let kinds: Vec<ProbeProtocol> = kinds.map(|(_, kind)| *kind).collect();
             let probe = |(number, port): (usize, &u8)| draft::Probe {
                 name: format!("probe{number}").into(),
-                protocol: Some(ProbeProtocol::ALL[usize::from(*port) % ProbeProtocol::ALL.len()].1.into()),
+                protocol: pick(&kinds, *port).copied().map(At::from),
                 port: [None, Some(443), Some(80), Some(22), Some(8_080)][usize::from(*port) % 5]
                     .map(At::from),
             };
             let probes: Vec<_> = said.probes.iter().enumerate().map(probe).collect();
-            let rules = self.rules(ix, said, probes.len());
-            let nat_rules = said.nat_rules.iter().filter_map(|nat| self.nat_rule(ix, nat, &rules)).collect();
+            let rules = self.rules(ix, said, probes.len(), &mut internal);
+            let mut nat_rules: Vec<_> =
+                said.nat_rules.iter().filter_map(|nat| self.nat_rule(ix, nat, &rules)).collect();
+            if !said.public {
+                nat_rules.retain(|rule| internal.add(&[rule.network_interface.value.clone()], false));
+            }
             // Outbound rules are for Standard only.
             let outbound = said.outbound.as_ref().filter(|_| said.public && !said.basic);
             let outbound = outbound.map(|rule| self.outbound_rule(ix, rule));
@@ -127,7 +157,13 @@ impl Build {
 
     /// No two rules of one balancer have the same frontend, protocol and port. LB-09: HA ports are for internal
     /// Standard only, and without floating IP they are the only rule of their backends.
-    fn rules(&self, lb: usize, plan: &BalancerPlan, probes: usize) -> Vec<draft::LoadBalancingRule> {
+    fn rules(
+        &self,
+        lb: usize,
+        plan: &BalancerPlan,
+        probes: usize,
+        internal: &mut Internal,
+    ) -> Vec<draft::LoadBalancingRule> {
         let mut rules: Vec<draft::LoadBalancingRule> = Vec::new();
         for said in &plan.rules {
             let Some((frontend, v6)) = self.place(lb, said.frontend) else { continue };
@@ -145,13 +181,10 @@ impl Build {
                 let here = rule.frontend.value == format!("fe{frontend}");
                 let all = rule.protocol.value == LbProtocol::All;
                 let same = rule.protocol.value == protocol && rule.frontend_port.value == front;
-                let alone = |all: bool, rule_floats: bool| all && !rule_floats;
-                let floats = rule.enable_floating_ip.as_ref().is_some_and(|f| f.value);
-                let pool_alone =
-                    rule.backend_pool.value == pool && (alone(all, floats) || alone(ha, floating));
-                here && (all || ha || same) || pool_alone
+                here && (all || ha || same)
             };
-            if rules.iter().any(rival) {
+            let members = || self.members(lb, pool);
+            if rules.iter().any(rival) || !plan.public && !internal.add(&members(), ha && !floating) {
                 continue;
             }
             let probe =
@@ -159,6 +192,16 @@ impl Build {
             rules.push(rule(rules.len(), said, frontend, pool, (protocol, front, back), floating, probe));
         }
         rules
+    }
+
+    /// Names of the NICs in a pool.
+    fn members(&self, lb: usize, pool: &str) -> Vec<String> {
+        let path = format!("lb{lb}/{pool}");
+        let all = self.draft.network_interfaces.iter().filter(|nic| {
+            let mut pools = nic.ip_configurations.iter().flat_map(|config| &config.backend_address_pools);
+            pools.any(|name| name.value == path)
+        });
+        all.map(|nic| nic.name.value.clone()).collect()
     }
 
     /// Frontend number `number`, wrapping round, and whether it has an IPv6 address.

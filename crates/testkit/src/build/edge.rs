@@ -46,11 +46,14 @@ impl Build {
         for said in &plan.gateways {
             let with: Vec<usize> = self.gateway_subnets.keys().copied().collect();
             let Some(vnet) = pick(&with, said.vnet).copied() else { continue };
-            let rival = taken.contains(&(vnet, said.express))
-                || self.era == Era::Y2017 && taken.contains(&(vnet, !said.express));
-            if rival {
+            let beside = taken.contains(&(vnet, !said.express));
+            let rival = taken.contains(&(vnet, said.express)) || self.era == Era::Y2017 && beside;
+            if rival || beside && said.express && !self.lends(vnet) {
                 continue;
             }
+            // GW-13: beside ExpressRoute a VPN gateway is route-based and not Basic.
+            let plain = GatewayPlan { policy_based: false, basic: false, ..said.clone() };
+            let said = if beside { &plain } else { said };
             taken.insert((vnet, said.express));
             // The lowest free ones, in the order in which the check hands them out.
             let base = u32::from(self.gateway_subnets[&vnet].network());
@@ -85,7 +88,7 @@ impl Build {
             ip_configurations,
             active_active: said.active_active.then(|| true.into()),
             vpn_type: policy_based.then(|| VpnType::PolicyBased.into()),
-            sku: None,
+            sku: (said.basic && !said.express).then(|| "Basic".to_owned().into()),
             asn: said.own_asn.then(|| At::from(GATEWAY_ASN + count as u64)),
             client_address_pool: pool
                 .into_iter()
@@ -280,6 +283,17 @@ impl Build {
             routes,
             ..Default::default()
         }
+    }
+
+    /// Something that can be borrowed: GW-07 leaves out what is Basic, which policy-based gateways always are.
+    pub(super) fn lends(&self, vnet: usize) -> bool {
+        let name = &self.draft.virtual_networks[vnet].name.value;
+        let gateway = self
+            .draft
+            .virtual_network_gateways
+            .iter()
+            .any(|g| g.virtual_network.value == *name && g.vpn_type.is_none() && g.sku.is_none());
+        gateway || self.draft.route_servers.iter().any(|s| s.virtual_network.value == *name)
     }
 
     /// A gateway or a route server (PEER-09).

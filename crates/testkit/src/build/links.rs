@@ -73,7 +73,7 @@ impl Build {
     /// PEER-09.
     fn may_borrow(&self, vnet: usize, from: usize, unverified: bool) -> bool {
         let borrows = self.joins.iter().any(|join| join.vnet == vnet && join.borrows);
-        (unverified || self.has_gateway(from)) && !self.has_gateway(vnet) && !borrows
+        (unverified || self.lends(from)) && !self.has_gateway(vnet) && !borrows
     }
 
     fn is_classic(&self, vnet: usize) -> bool {

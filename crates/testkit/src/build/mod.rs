@@ -230,7 +230,7 @@ impl Build {
             prefixes.extend(v6.map(|net| At::from(IpNet::V6(net))));
             let path = format!("{vnet_name}/{name}");
             self.homes.push(Home { vnet, name: name.clone(), path, v4: small, v6, used: 0 });
-            subnets.push(subnet(name, prefixes, said));
+            subnets.push(subnet(name, prefixes, said, self.era));
         }
         let special = [
             (plan.gateway_subnet, "GatewaySubnet", GATEWAY_SLOT, &mut self.gateway_subnets),
@@ -241,7 +241,7 @@ impl Build {
                 let small = part(v4(blocks[0]), slot);
                 all.insert(vnet, small);
                 let prefixes = vec![At::from(IpNet::V4(small))];
-                subnets.push(subnet(name.to_owned(), prefixes, &SubnetPlan::default()));
+                subnets.push(subnet(name.to_owned(), prefixes, &SubnetPlan::default(), self.era));
             }
         }
         subnets
@@ -339,14 +339,15 @@ impl Build {
     }
 }
 
-fn subnet(name: String, address_prefixes: Vec<At<IpNet>>, said: &SubnetPlan) -> draft::Subnet {
+fn subnet(name: String, address_prefixes: Vec<At<IpNet>>, said: &SubnetPlan, era: Era) -> draft::Subnet {
     let policies = PrivateEndpointPolicies::ALL;
     let (_, policies) = policies[usize::from(said.policies) % policies.len()];
     draft::Subnet {
         name: name.into(),
         address_prefixes,
         service_endpoints: said.endpoint.then(|| "Microsoft.Storage".to_owned().into()).into_iter().collect(),
-        default_outbound_access: said.private.then(|| false.into()),
+        // ERA-16.
+        default_outbound_access: (said.private && era == Era::Modern).then(|| false.into()),
         private_endpoint_network_policies: (said.policies != 0).then(|| policies.into()),
         ..Default::default()
     }

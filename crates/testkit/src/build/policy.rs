@@ -196,9 +196,15 @@ impl Build {
             0..=3 => RuleProtocol::Any,
             4 => RuleProtocol::Tcp,
             5 => RuleProtocol::Udp,
+            _ if self.era == Era::Y2017 => RuleProtocol::Any, // ERA-12
             6 => RuleProtocol::Icmp,
             7 => RuleProtocol::Esp,
             _ => RuleProtocol::Ah,
+        };
+        // NSG-21: groups of one rule have their members in one network.
+        let destination = match (&plan.source, &plan.destination) {
+            (SidePlan::Group(_), SidePlan::Group(_)) => &plan.source,
+            (_, other) => other,
         };
         draft::SecurityRule {
             span: Default::default(),
@@ -208,7 +214,7 @@ impl Build {
             access: if plan.allow { Access::Allow } else { Access::Deny }.into(),
             protocol: protocol.into(),
             source: self.side(&plan.source, plan.source_ports),
-            destination: self.side(&plan.destination, plan.destination_ports),
+            destination: self.side(destination, plan.destination_ports),
         }
     }
 

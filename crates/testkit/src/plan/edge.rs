@@ -53,6 +53,7 @@ pub(crate) struct GatewayPlan {
     pub(crate) public: bool,
     pub(crate) active_active: bool,
     pub(crate) policy_based: bool,
+    pub(crate) basic: bool,
     pub(crate) own_asn: bool,
     pub(crate) clients: Option<u8>,
 }
@@ -171,14 +172,15 @@ fn outbound() -> impl Strategy<Value = OutboundPlan> {
 
 pub(super) fn gateway() -> impl Strategy<Value = GatewayPlan> {
     let vnet = prop_oneof![2 => Just(0_u8), 1 => 0..5_u8];
-    let flags = (rarely(30), rarely(50), rarely(25), rarely(8), rarely(30));
+    let flags = (rarely(30), rarely(50), rarely(25), rarely(8), rarely(8), rarely(30));
     (vnet, flags, sometimes(15)).prop_map(
-        |(vnet, (express, public, active_active, policy_based, own_asn), clients)| GatewayPlan {
+        |(vnet, (express, public, active_active, policy_based, basic, own_asn), clients)| GatewayPlan {
             vnet,
             express,
             public,
             active_active,
             policy_based,
+            basic,
             own_asn,
             clients,
         },

@@ -56,7 +56,8 @@ impl Plan {
             Feature::PrivateEndpoints => self.endpoints.clear(),
             Feature::GatewayKinds => {
                 for gateway in &mut self.gateways {
-                    (gateway.active_active, gateway.policy_based, gateway.own_asn) = (false, false, false);
+                    (gateway.active_active, gateway.own_asn) = (false, false);
+                    (gateway.policy_based, gateway.basic) = (false, false);
                     gateway.clients = None;
                 }
             }
