@@ -48,13 +48,13 @@ fn rule(network: &Network, tables: &Tables, lb: &LoadBalancer, rule: &LbRule) ->
 
 /// Members of the rule's frontend's family, with their addresses.
 fn members(network: &Network, lb: &LoadBalancer, rule: &LbRule) -> impl Iterator<Item = (NicId, IpAddr)> {
-    let all = match rule.target {
-        LbTarget::Pool(pool) => lb.pools[pool].clone(),
-        LbTarget::Nic(nic) => (0..network[nic].ip_configurations.len()).map(|ix| (nic, ix)).take(1).collect(),
+    let frontend = lb.frontends[rule.frontend].address;
+    let address = |nic: NicId, ix: usize| network[nic].ip_configurations[ix].address;
+    let all: Vec<(NicId, IpAddr)> = match rule.target {
+        LbTarget::Pool(pool) => lb.pools[pool].iter().map(|(nic, ix)| (*nic, address(*nic, *ix))).collect(),
+        LbTarget::Nic(nic) => network[nic].address_like(frontend).map(|ip| (nic, ip)).into_iter().collect(),
     };
-    let v4 = lb.frontends[rule.frontend].address.is_ipv4();
-    let addresses = all.into_iter().map(|(nic, ix)| (nic, network[nic].ip_configurations[ix].address));
-    addresses.filter(move |(_, address)| address.is_ipv4() == v4)
+    all.into_iter().filter(move |(_, address)| address.is_ipv4() == frontend.is_ipv4())
 }
 
 /// LB-07: the probe reaches the machine through its NSGs (NSG-17), and something listens.
@@ -86,29 +86,36 @@ pub(crate) fn floating(network: &Network, nic: NicId) -> Vec<IpAddr> {
     all
 }
 
-/// OUT-04: public frontends that `nic` may leave with, by an outbound rule or by a load-balancing rule.
-pub(crate) fn shared_out(network: &Network, nic: NicId) -> Option<SharedOut> {
+/// OUT-04: public frontends that `nic` may leave with by IPv4 and by IPv6, by an outbound rule or by a
+/// load-balancing rule.
+pub(crate) fn shared_out(network: &Network, nic: NicId) -> [Option<SharedOut>; 2] {
     let all = network.load_balancers().iter();
-    all.clone()
-        .find_map(|lb| by_outbound_rule(network, lb, nic))
-        .or_else(|| all.clone().find_map(|lb| by_rule(network, lb, nic)))
+    [false, true].map(|v6| {
+        all.clone()
+            .find_map(|lb| by_outbound_rule(network, lb, nic, v6))
+            .or_else(|| all.clone().find_map(|lb| by_rule(network, lb, nic, v6)))
+    })
 }
 
-fn by_outbound_rule(network: &Network, lb: &LoadBalancer, nic: NicId) -> Option<SharedOut> {
+fn by_outbound_rule(network: &Network, lb: &LoadBalancer, nic: NicId, v6: bool) -> Option<SharedOut> {
     lb.outbound_rules.iter().find_map(|rule| {
         let place = place_in(network, lb, rule.pool, nic)?;
-        let addresses: Vec<IpAddr> = rule.frontends.iter().map(|f| lb.frontends[*f].address).collect();
+        let addresses = rule.frontends.iter().map(|f| lb.frontends[*f].address);
+        let addresses: Vec<IpAddr> = addresses.filter(|address| address.is_ipv6() == v6).collect();
+        if addresses.is_empty() {
+            return None;
+        }
         let ports = rule.ports.unwrap_or_else(|| ports_for(network, lb.pools[rule.pool].len()));
         Some(share(addresses, place, ports))
     })
 }
 
-fn by_rule(network: &Network, lb: &LoadBalancer, nic: NicId) -> Option<SharedOut> {
+fn by_rule(network: &Network, lb: &LoadBalancer, nic: NicId, v6: bool) -> Option<SharedOut> {
     lb.rules.iter().filter(|rule| !rule.disable_outbound_snat).find_map(|rule| {
         let frontend = &lb.frontends[rule.frontend];
         let LbTarget::Pool(pool) = rule.target else { return None };
         let place = place_in(network, lb, pool, nic)?;
-        let public = frontend.vnet.is_none();
+        let public = frontend.vnet.is_none() && frontend.address.is_ipv6() == v6;
         public.then(|| share(vec![frontend.address], place, ports_for(network, lb.pools[pool].len())))
     })
 }

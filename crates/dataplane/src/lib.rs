@@ -27,7 +27,7 @@ pub use packet::{Entered, Leg, LegEnd, Origin, Packet, WayOut};
 pub use pipeline::{Context, FABRIC_MAC, Switch};
 pub use stages::{
     balance::{Backends, flow_hash},
-    mtu::{PATH_MTU, narrow},
+    mtu::{PATH_MTU, cut},
     nsg::probe_passes,
     outbound::is_public,
     peering::Meter,

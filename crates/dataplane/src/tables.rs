@@ -145,7 +145,7 @@ pub struct NicTable {
     /// It belongs to the pool of a Standard balancer, which ends default outbound access (LB-15).
     pub behind_standard_lb: bool,
     /// Public addresses of a balancer that it may leave with, and its share of their ports (OUT-04).
-    pub shared_out: Option<SharedOut>,
+    pub shared_out: [Option<SharedOut>; 2],
     /// Frontends with floating IP that it serves: addresses that its guest owns too (LB-11).
     pub floating: Vec<IpAddr>,
     /// The MAC address of its guest (ADDR-15).

@@ -8,7 +8,7 @@ use std::{
 use vnetsim_compile::{Epoch, compile};
 use vnetsim_dataplane::{
     Backends, Context, Edge, FABRIC_MAC, GatewayOut, Leg, LegEnd, Meter, Origin, PATH_MTU, Packet, Switch,
-    at_gateway, from_gateway, narrow,
+    at_gateway, cut, from_gateway,
 };
 use vnetsim_model::{GatewayType, Network, Operation, Refusal, Traffic};
 use vnetsim_types::{
@@ -250,12 +250,8 @@ impl<'a, O: Observer> World<'a, O> {
     fn guest_sends(&mut self, nic: NicId, mut packet: Packet) {
         let mtu = self.network[nic].vm.map_or(u16::MAX, |vm| self.network[vm].guest.mtu);
         let runs = self.tables().nics[nic.ix()].up;
-        if runs && packet.headers.ip_len > mtu {
-            // DF is of IPv4; IPv6 guests cut what is too large for themselves.
-            if packet.headers.src.is_ipv4() && self.traffic[packet.tag.traffic.ix()].dont_fragment {
-                return self.lost(packet, Place::Nic(nic), DropReason::MtuExceeded);
-            }
-            packet.fragmented = true;
+        if runs && let Err(reason) = cut(&mut packet, mtu) {
+            return self.lost(packet, Place::Nic(nic), reason);
         }
         self.emit(nic, packet);
     }
@@ -438,7 +434,7 @@ impl<'a, O: Observer> World<'a, O> {
             table.routes.iter().find(|(prefix, _)| prefix.contains(&dst)).map(|(_, gateway)| *gateway);
         match routed.or(table.untaught.first().copied()).filter(|_| known) {
             Some(gateway) => {
-                if let Err(reason) = narrow(&mut packet) {
+                if let Err(reason) = cut(&mut packet, PATH_MTU) {
                     return self.lost(packet, Place::Site(site), reason);
                 }
                 let leg = Leg { origin: Origin::Tunnel, end: LegEnd::Gateway(gateway) };
@@ -449,7 +445,7 @@ impl<'a, O: Observer> World<'a, O> {
     }
 
     fn gateway_sends(&mut self, gateway: GatewayId, mut packet: Packet) {
-        if let Err(reason) = narrow(&mut packet) {
+        if let Err(reason) = cut(&mut packet, PATH_MTU) {
             return self.lost(packet, Place::Gateway(gateway), reason);
         }
         let tables = self.tables();
@@ -490,7 +486,7 @@ impl<'a, O: Observer> World<'a, O> {
             Context { now: self.now, tables: &tables, observer: &mut *self.observer, meter: &mut self.meter };
         match self.edge.enter(&mut cx, &mut packet) {
             Ok(nic) => {
-                if let Err(reason) = narrow(&mut packet) {
+                if let Err(reason) = cut(&mut packet, PATH_MTU) {
                     return self.lost(packet, Place::Internet, reason);
                 }
                 let leg = Leg { origin: Origin::Internet, end: LegEnd::Nic(nic) };

@@ -19,8 +19,19 @@ pub(crate) fn fabric(tables: &Tables, packet: &mut Packet) {
     packet.fragmented |= tables.settings.fragment_at_1400 && length > FABRIC_FRAGMENT && !fixed;
 }
 
-/// FAB-20 for a packet that enters or leaves a virtual network, whoever gets it.
-pub fn narrow(packet: &mut Packet) -> Result<(), DropReason> {
+/// A sender cuts what is larger than its own `mtu`; IPv4 with DF it cannot send.
+pub fn cut(packet: &mut Packet, mtu: u16) -> Result<(), DropReason> {
+    if packet.headers.ip_len > mtu {
+        if packet.headers.src.is_ipv4() && packet.headers.dont_fragment {
+            return Err(DropReason::MtuExceeded);
+        }
+        packet.fragmented = true;
+    }
+    Ok(())
+}
+
+/// FAB-20 for a packet that leaves its virtual network, whoever gets it.
+pub(crate) fn narrow(packet: &mut Packet) -> Result<(), DropReason> {
     fits(packet, PATH_MTU)
 }
 

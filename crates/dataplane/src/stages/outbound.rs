@@ -57,7 +57,7 @@ pub(crate) fn choose(
     }
     let primary = port.addresses.iter().find(|(ip, _)| ip.is_ipv4() == headers.src.is_ipv4());
     // OUT-04 shares ports of TCP and UDP, with the primary address only; OUT-07: then there is no other way.
-    if let Some(out) = &port.shared_out
+    if let Some(out) = &port.shared_out[usize::from(headers.src.is_ipv6())]
         && let Some(address) = shared_address(&out.addresses, packet)
     {
         return match carried && primary.is_some_and(|(ip, _)| *ip == headers.src) {
@@ -65,7 +65,8 @@ pub(crate) fn choose(
             false => Err(DropReason::NoOutboundPath),
         };
     }
-    if subnet.default_outbound && !port.behind_standard_lb && headers.src.is_ipv4() {
+    let told_apart = carried || headers.protocol.is_icmp();
+    if subnet.default_outbound && !port.behind_standard_lb && headers.src.is_ipv4() && told_apart {
         return shared(nic, DEFAULT_OUTBOUND, PORTS, (u32::MAX, SimTime::ZERO), packet);
     }
     Err(DropReason::NoOutboundPath)
