@@ -2,10 +2,10 @@
 
 use std::net::IpAddr;
 
-use vnetsim_model::{AddressOwner, HubRoutingPreference, Network, RouteServer};
+use vnetsim_model::{AddressOwner, HubRoutingPreference, Network, PeeringLink, RouteServer};
 use vnetsim_types::{IpNet, VnetId};
 
-use crate::topology::{connected_links, in_own_space, lender, owner, runs};
+use crate::topology::{connected_links, exchanged, in_own_space, lender, owner, runs, within};
 
 /// A prefix that an appliance told a route server.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -33,11 +33,14 @@ pub(crate) fn appliance_routes(network: &Network, vnet: VnetId) -> Vec<Appliance
     all
 }
 
-/// A machine in the own or a peered network has the peer's address, and runs; else its routes vanish.
+/// A machine in the own network, or in what a peering brings, has the peer's address, and runs; else its routes
+/// vanish.
 fn speaks(network: &Network, vnet: VnetId, peer: IpAddr) -> bool {
-    let peered = connected_links(network, vnet).into_iter().map(|link| link.remote.value);
-    let near: Vec<VnetId> = std::iter::once(vnet).chain(peered).collect();
-    let home = near.into_iter().find(|&near| in_own_space(network, near, peer));
+    let brings = |link: &&PeeringLink| within(peer, &exchanged(network, link));
+    let home = match in_own_space(network, vnet, peer) {
+        true => Some(vnet),
+        false => connected_links(network, vnet).into_iter().find(brings).map(|link| link.remote.value),
+    };
     let owner = home.and_then(|home| owner(network, home, peer));
     matches!(owner, Some(AddressOwner::Nic(nic)) if runs(network, nic))
 }
