@@ -41,11 +41,11 @@ impl World<'_> {
         narrow(packet, PATH_MTU, from)
     }
 
-    /// FAB-19, U-09.
-    pub(crate) fn narrow_fabric(&self, packet: &mut Packet, from: Place) -> Result<(), (Place, DropReason)> {
-        match self.network.semantics().fabric_fragment {
-            FabricFragment::Off => Ok(()),
-            FabricFragment::At1400 => narrow(packet, FABRIC_MTU_2019, from),
+    /// FAB-19, U-09: the fabric of 2019 tries to fragment; what may not be fragmented stays whole.
+    pub(crate) fn narrow_fabric(&self, packet: &mut Packet) {
+        let at_1400 = self.network.semantics().fabric_fragment == FabricFragment::At1400;
+        if at_1400 && packet.size > FABRIC_MTU_2019 && !packet.dont_fragment {
+            packet.fragments = true;
         }
     }
 

@@ -42,7 +42,7 @@ impl World<'_> {
             return drop(DropReason::SourceNotOwned); // FAB-12, FAB-08
         }
         self.filter(packet, nic, Direction::Outbound)?;
-        self.narrow_fabric(packet, here)?;
+        self.narrow_fabric(packet);
         self.translate_back(packet, nic);
         self.route(packet, here, self.network[nic].subnet)
     }
@@ -226,10 +226,10 @@ fn is_supported(protocol: IpProtocol) -> bool {
     [tcp, udp, IpProtocol::ICMP, IpProtocol::ICMPV6, IpProtocol::ESP, IpProtocol::AH].contains(&protocol)
 }
 
-/// FAB-07: DHCP 68 -> 67 and its relay 67 -> 67 between guests (the host is Azure's DHCP server, FAB-08), and
+/// FAB-07: DHCP between guests, 68 -> 67 (to the host it is a lease to be renewed, FAB-08), its relay 67 -> 67, and
 /// source port 65330.
 fn is_reserved(packet: &Packet) -> bool {
     let key = packet.key;
-    let dhcp = key.dst_port == 67 && (key.src_port == 67 || key.src_port == 68) && !is_host(key.dst);
+    let dhcp = key.dst_port == 67 && (key.src_port == 67 || (key.src_port == 68 && !is_host(key.dst)));
     key.protocol == IpProtocol::UDP && (dhcp || key.src_port == 65330)
 }

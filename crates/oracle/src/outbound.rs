@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use vnetsim_model::{IpConfiguration, LbSku, LbTarget, LoadBalancer};
+use vnetsim_model::{LbSku, LbTarget, LoadBalancer};
 use vnetsim_types::{DropReason, FlowKey, NicId, Place};
 
 use crate::{
@@ -18,6 +18,16 @@ const SOMEWHERE: Ipv4Addr = Ipv4Addr::new(192, 88, 99, 77);
 /// The address as an outcome tells it: unspecified when nobody knows it.
 pub(crate) fn as_known(address: IpAddr) -> IpAddr {
     if address == SOMEWHERE { Ipv4Addr::UNSPECIFIED.into() } else { address }
+}
+
+/// A way out.
+enum Method {
+    /// The ipConfiguration's own public address.
+    Own(IpAddr),
+    /// One of these, together with others.
+    Shared(Vec<IpAddr>),
+    /// Default outbound access.
+    Default,
 }
 
 impl World<'_> {
@@ -42,13 +52,10 @@ impl World<'_> {
         let Some(place) = configs.iter().position(|config| config.address == packet.key.src) else {
             return drop(DropReason::SourceNotTranslatable); // OUT-08
         };
-        let Some(public) = self.outbound_address(packet, nic, &configs[place], place == 0) else {
+        let Some(method) = self.outbound_method(nic, place) else {
             return drop(DropReason::NoOutboundPath);
         };
-        // FAB-21: only the ipConfiguration's own public address carries fragments.
-        if packet.fragments && configs[place].public_address != Some(public) {
-            return drop(DropReason::FragmentUnsupported);
-        }
+        let public = self.outbound_address(packet, nic, method).map_err(|reason| (from, reason))?;
         let inside = packet.key;
         let outside = FlowKey { src: public, ..inside };
         self.edge.push(EdgeTranslation { nic, inside, outside });
@@ -68,61 +75,63 @@ impl World<'_> {
         balanced.any(|b| self.public_frontend(b.outer.dst).is_some()).then_some(key)
     }
 
-    /// OUT-01, U-16: the address of the first method there is; `None` when there is none or it does not carry the
-    /// protocol.
-    fn outbound_address(
-        &self,
-        packet: &Packet,
-        nic: NicId,
-        config: &IpConfiguration,
-        primary: bool,
-    ) -> Option<IpAddr> {
-        let src = packet.key.src;
+    /// OUT-01, U-16: the first method there is for ipConfiguration number `place`.
+    fn outbound_method(&self, nic: NicId, place: usize) -> Option<Method> {
+        let configs = &self.network[nic].ip_configurations;
         let subnet = &self.network[self.network[nic].subnet];
-        let same_family = |address: &IpAddr| address.is_ipv4() == src.is_ipv4();
-        // OUT-05, OUT-04: shared addresses carry TCP and UDP only.
-        let ports = packet.key.protocol.has_ports();
+        let v4 = configs[place].address.is_ipv4();
+        let same_family = |address: &IpAddr| address.is_ipv4() == v4;
         let nat: Vec<IpAddr> = subnet.nat_gateway.iter().copied().filter(same_family).collect();
         if !nat.is_empty() {
-            return ports.then(|| self.one_of(packet, nic, &nat));
+            return Some(Method::Shared(nat)); // OUT-05
         }
-        if let Some(public) = config.public_address.filter(same_family) {
-            return Some(public); // OUT-03
+        if let Some(public) = configs[place].public_address.filter(same_family) {
+            return Some(Method::Own(public)); // OUT-03
         }
-        let mut lent = self.lent_addresses(nic);
+        // OUT-04: secondary ipConfigurations, of each family, have no share of a frontend's ports.
+        let primary = configs.iter().position(|config| same_family(&config.address)).unwrap_or(place);
+        let mut lent = self.lent_addresses(nic, primary);
         lent.retain(same_family);
         if !lent.is_empty() {
-            // OUT-04: only the primary ipConfiguration has a share of them.
-            return (ports && primary).then(|| self.one_of(packet, nic, &lent));
+            return (place == primary).then_some(Method::Shared(lent));
         }
-        // OUT-07: an address nobody knows, shared, so it needs something to tell flows apart. IPv4 only: there is no
-        // default outbound access for IPv6 [GK].
-        let told_apart = ports || packet.key.protocol.is_icmp();
-        let default_access =
-            told_apart && subnet.default_outbound_access.value && !self.behind_standard_lb(nic);
-        (default_access && src.is_ipv4()).then_some(SOMEWHERE.into())
+        // OUT-07. IPv4 only: there is no default outbound access for IPv6 [GK].
+        let default_access = subnet.default_outbound_access.value && !self.behind_standard_lb(nic);
+        (default_access && v4).then_some(Method::Default)
     }
 
-    fn one_of(&self, packet: &Packet, nic: NicId, allowed: &[IpAddr]) -> IpAddr {
-        match allowed {
-            [only] => *only,
-            several => several[self.choose(packet, Question::Address { nic, allowed: several })],
+    /// The address that `packet` leaves with. FAB-21: who shares an address sends no fragments. OUT-04, OUT-05: a
+    /// NAT gateway and frontends carry TCP and UDP; default access whatever has something to tell flows apart by.
+    fn outbound_address(&self, packet: &Packet, nic: NicId, method: Method) -> Result<IpAddr, DropReason> {
+        let (ports, icmp) = (packet.key.protocol.has_ports(), packet.key.protocol.is_icmp());
+        match method {
+            Method::Own(public) => Ok(public),
+            Method::Shared(_) if !ports => Err(DropReason::NoOutboundPath),
+            _ if packet.fragments => Err(DropReason::FragmentUnsupported),
+            Method::Default if !ports && !icmp => Err(DropReason::NoOutboundPath),
+            Method::Default => Ok(SOMEWHERE.into()),
+            Method::Shared(all) => Ok(match all.as_slice() {
+                [only] => *only,
+                several => several[self.choose(packet, Question::Address { nic, allowed: several })],
+            }),
         }
     }
 
-    /// OUT-04: addresses of public frontends that outbound rules give to the pools of the primary ipConfiguration of
-    /// `nic`; without such rules those that load-balancing rules lend.
-    fn lent_addresses(&self, nic: NicId) -> Vec<IpAddr> {
+    /// OUT-04: addresses of public frontends that outbound rules give to the pools of an ipConfiguration; without such
+    /// rules those that load-balancing rules lend.
+    fn lent_addresses(&self, nic: NicId, place: usize) -> Vec<IpAddr> {
         let balancers = self.network.load_balancers();
         let by_rule = |balancer: &LoadBalancer| {
-            let mine =
-                balancer.outbound_rules.iter().filter(|rule| balancer.pools[rule.pool].contains(&(nic, 0)));
+            let mine = balancer
+                .outbound_rules
+                .iter()
+                .filter(|rule| balancer.pools[rule.pool].contains(&(nic, place)));
             mine.flat_map(|rule| rule.frontends.clone()).collect::<Vec<usize>>()
         };
         let lent = |balancer: &LoadBalancer| {
             let lends = balancer.rules.iter().filter(|rule| !rule.disable_outbound_snat);
             let mine = lends.filter(|rule| match rule.target {
-                LbTarget::Pool(pool) => balancer.pools[pool].contains(&(nic, 0)),
+                LbTarget::Pool(pool) => balancer.pools[pool].contains(&(nic, place)),
                 LbTarget::Nic(_) => false,
             });
             mine.map(|rule| rule.frontend).collect::<Vec<usize>>()
@@ -131,7 +140,8 @@ impl World<'_> {
             let mut all: Vec<IpAddr> = Vec::new();
             for balancer in balancers {
                 let places = frontends(balancer).into_iter();
-                let public = places.map(|place| &balancer.frontends[place]).filter(|f| f.vnet.is_none());
+                let public =
+                    places.map(|frontend| &balancer.frontends[frontend]).filter(|f| f.vnet.is_none());
                 all.extend(public.map(|frontend| frontend.address));
             }
             all.sort_unstable();
@@ -142,10 +152,14 @@ impl World<'_> {
         if by_rule.is_empty() { addresses(&lent) } else { by_rule }
     }
 
-    /// LB-15: members of a pool of a Standard balancer have no default outbound access.
+    /// LB-15: backends of a Standard balancer, be it by a pool or by an inbound NAT rule, have no default outbound
+    /// access.
     fn behind_standard_lb(&self, nic: NicId) -> bool {
         let mut standard = self.network.load_balancers().iter().filter(|lb| lb.sku == LbSku::Standard);
-        standard.any(|lb| lb.pools.iter().any(|pool| contains(pool, nic)))
+        standard.any(|lb| {
+            let pooled = lb.pools.iter().any(|pool| contains(pool, nic));
+            pooled || lb.rules.iter().any(|rule| rule.target == LbTarget::Nic(nic))
+        })
     }
 }
 

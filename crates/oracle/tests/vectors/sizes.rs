@@ -94,9 +94,13 @@ fn an_appliance_has_a_limit_of_its_own() {
 #[test]
 fn u09_the_fabric_of_2019_fragments_at_1400() {
     let semantics = Semantics { fabric_fragment: FabricFragment::At1400, ..Semantics::default() };
-    let network = lab().build_as(semantics);
-    assert_eq!(send(&network, "vm1", "neighbour", 1_372, true).len(), 2);
-    assert_eq!(send(&network, "vm1", "neighbour", 1_373, false).len(), 2);
-    let too_large = dropped(at(&network, "vm1"), DropReason::MtuExceeded);
-    assert_eq!(last(&send(&network, "vm1", "neighbour", 1_373, true)), too_large);
+    let mut lab = lab();
+    lab.balancer("ilb", LbSku::Standard, "S1/snet", "10.20.0.10", (LbProtocol::All, 0));
+    lab.pool_member("neighbour-nic", "ilb");
+    let network = lab.build_as(semantics);
+    let to_pool = |payload, dont_fragment| last(&send(&network, "vm1", "10.20.0.10", payload, dont_fragment));
+    let whole = delivered(at(&network, "vm1"), "10.20.0.10", 64);
+    assert_eq!(to_pool(1_372, false), whole);
+    assert_eq!(to_pool(1_373, false), dropped(at(&network, "vm1"), DropReason::FragmentUnsupported));
+    assert_eq!(to_pool(1_373, true), whole);
 }
