@@ -25,7 +25,7 @@ pub use vnetsim_dataplane::Rule as CompiledRule;
 use vnetsim_model::Network;
 use vnetsim_types::{AclIx, IpNet, NsgId, RouteIx, RuleIx, SimTime, Span, SubnetId};
 
-pub(crate) use peered::peered_prefixes;
+pub(crate) use peered::{peered_prefixes, within_reach};
 
 pub use near_miss::RuleField;
 pub use rib::{RibRoute, RouteOrigin, RouteState, Withheld};

@@ -339,7 +339,7 @@ fn running_peers(network: &Network, server: RouteServerId) -> impl Iterator<Item
     let home = network[server].vnet;
     let near = move |vnet: VnetId, address: IpAddr| {
         let link = network.connected_links_of(home).find(|(_, link)| link.remote.value == vnet);
-        let held = |(_, link)| crate::peered_prefixes(network, link).iter().any(|p| p.contains(&address));
+        let held = |(_, link)| crate::within_reach(network, link, address);
         vnet == home || link.is_some_and(held)
     };
     let runs = move |address: IpAddr| {

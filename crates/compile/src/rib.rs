@@ -12,7 +12,7 @@ use vnetsim_data::Data;
 use vnetsim_dataplane::{Appliance, NextHop};
 use vnetsim_model::{
     AddressOwner, BgpVsPeering, DeploymentModel, Gateway, GatewayType, Network, NoneRoutesOnDefaultOverride,
-    PeeringScope, UserNextHop, VpnType,
+    UserNextHop, VpnType,
 };
 use vnetsim_types::{
     GatewayId, IpNet, PeeringId, PrivateEndpointId, RouteIx, RouteServerId, RouteTableId, Span, SubnetId,
@@ -22,6 +22,7 @@ use vnetsim_types::{
 use crate::{
     NextHopType, RouteSource, peered_prefixes,
     propagation::{Hop, Learned, Propagation, lender},
+    within_reach,
 };
 
 /// One row of a subnet's routes.
@@ -324,14 +325,7 @@ impl Rib<'_> {
         let network = self.network;
         let mut home = network[self.vnet].address_space.iter().any(|p| p.contains(&ip)).then_some(self.vnet);
         for (_, link) in network.connected_links_of(self.vnet) {
-            // Subnet peering leaves the rest of the peer where it is (PEER-26): its addresses are within reach.
-            let there = match link.scope {
-                PeeringScope::Complete => peered_prefixes(network, link).iter().any(|p| p.contains(&ip)),
-                PeeringScope::Subnets { .. } => {
-                    network[link.remote.value].address_space.iter().any(|p| p.contains(&ip))
-                }
-            };
-            if there {
+            if within_reach(network, link, ip) {
                 home = home.or(Some(link.remote.value));
             }
         }

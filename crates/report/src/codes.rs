@@ -208,7 +208,6 @@ pub(crate) const REFUSALS: &[(&str, &str)] = &[
         "DuplicateAddressPrefix",
         "A route table holds each prefix once; update or delete the route that has it (RT-09).",
     ),
-    ("GatewaySkuNotSupported", "Gateways of the Basic SKU cannot be borrowed; use a larger one (GW-07)."),
     (
         "GatewaySubnetHasOtherResidents",
         "Nothing but gateways may be deployed into GatewaySubnet; move what is there (ADDR-09).",

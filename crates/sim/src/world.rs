@@ -430,9 +430,6 @@ impl<'a, O: Observer> World<'a, O> {
 
     /// GW-06: a site sends into Azure by the gateway that serves the destination, if its device knows it.
     fn site_sends(&mut self, site: SiteId, mut packet: Packet) {
-        if let Err(reason) = narrow(&mut packet) {
-            return self.lost(packet, Place::Site(site), reason);
-        }
         let tables = self.tables();
         let table = &tables.sites[site.ix()];
         let dst = packet.headers.dst;
@@ -441,6 +438,9 @@ impl<'a, O: Observer> World<'a, O> {
             table.routes.iter().find(|(prefix, _)| prefix.contains(&dst)).map(|(_, gateway)| *gateway);
         match routed.or(table.untaught.first().copied()).filter(|_| known) {
             Some(gateway) => {
+                if let Err(reason) = narrow(&mut packet) {
+                    return self.lost(packet, Place::Site(site), reason);
+                }
                 let leg = Leg { origin: Origin::Tunnel, end: LegEnd::Gateway(gateway) };
                 self.travel(Node::Site(site.0), leg, packet);
             }
@@ -485,14 +485,14 @@ impl<'a, O: Observer> World<'a, O> {
     }
 
     fn internet_sends(&mut self, mut packet: Packet) {
-        if let Err(reason) = narrow(&mut packet) {
-            return self.lost(packet, Place::Internet, reason);
-        }
         let tables = self.tables();
         let mut cx =
             Context { now: self.now, tables: &tables, observer: &mut *self.observer, meter: &mut self.meter };
         match self.edge.enter(&mut cx, &mut packet) {
             Ok(nic) => {
+                if let Err(reason) = narrow(&mut packet) {
+                    return self.lost(packet, Place::Internet, reason);
+                }
                 let leg = Leg { origin: Origin::Internet, end: LegEnd::Nic(nic) };
                 self.travel(Node::Internet, leg, packet);
             }

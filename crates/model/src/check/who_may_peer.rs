@@ -7,8 +7,7 @@ use vnetsim_types::{At, IpNet, PeeringId, Span, SubnetId, VnetId};
 
 use super::addresses::overlap;
 use crate::{
-    Cloud, DeploymentModel, Era, Gateway, GatewayType, Network, PeeringLink, PeeringScope, Subscription,
-    VpnType, limits,
+    Cloud, DeploymentModel, Era, GatewayType, Network, PeeringLink, PeeringScope, Subscription, limits,
 };
 
 /// Why Azure refuses a peering: its error code (PEER-42) and a sentence.
@@ -271,9 +270,10 @@ fn first_overlap<'a>(
 /// PEER-09, FE-14: may this link borrow the remote gateway? A route server counts as one.
 pub(crate) fn may_borrow_gateways(network: &Network, id: PeeringId) -> Result<(), PeeringRefusal> {
     let link = &network[id];
-    let here = &network[link.vnet].name.value;
-    if !link.do_not_verify_remote_gateways {
-        has_gateway_to_lend(network, link.remote.value)?;
+    let (here, there) = (&network[link.vnet].name.value, &network[link.remote.value].name.value);
+    if !link.do_not_verify_remote_gateways && gateway_of(network, link.remote.value).is_none() {
+        let message = format!("`{there}` has no virtual network gateway to borrow (PEER-09)");
+        return refuse("RemoteVnetHasNoGateways", message);
     }
     if let Some(own) = gateway_of(network, link.vnet) {
         let message = format!("`{here}` has a gateway of its own, `{own}` (PEER-09)");
@@ -287,23 +287,6 @@ pub(crate) fn may_borrow_gateways(network: &Network, id: PeeringId) -> Result<()
     let back = network.link_between(link.remote.value, link.vnet);
     if back.is_some_and(|(_, back)| !back.allow_gateway_transit.value) {
         return transit_first(network, link);
-    }
-    Ok(())
-}
-
-/// PEER-09, GW-07. Policy-based gateways are always of the Basic SKU (GW-03).
-fn has_gateway_to_lend(network: &Network, vnet: VnetId) -> Result<(), PeeringRefusal> {
-    let name = &network[vnet].name.value;
-    if gateway_of(network, vnet).is_none() {
-        let message = format!("`{name}` has no virtual network gateway to borrow (PEER-09)");
-        return refuse("RemoteVnetHasNoGateways", message);
-    }
-    let basic = |gateway: &Gateway| gateway.is_basic() || gateway.vpn_type == VpnType::PolicyBased;
-    let lent = network.gateways_of(vnet).any(|(_, g)| g.kind != GatewayType::Vpn || !basic(g));
-    if !lent && network.route_servers_of(vnet).next().is_none() {
-        let message =
-            format!("the gateway of `{name}` is of the Basic SKU, which cannot be borrowed (GW-07)");
-        return refuse("GatewaySkuNotSupported", message);
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use vnetsim_model::{
     ConnectionEnd as End, DeploymentModel, GatewayType, Network, NsgTarget, Operation, OperationKind,
-    PeeringState, Semantics, SiteKind, VpnType,
+    PeeringState, Semantics, SiteKind,
     draft::{
         ConnectionEnd, Draft, GatewayIpConfiguration, Peering, Route, SecurityRule, VirtualNetworkGateway,
     },
@@ -109,12 +109,6 @@ fn use_remote_gateways_is_verified() {
         draft.connections.clear();
     };
     refusal(&no_gateway, "RemoteVnetHasNoGateways"); // FE-14: though there is a GatewaySubnet
-    let basic = |draft: &mut Draft| draft.virtual_network_gateways[0].sku = Some(text("Basic"));
-    refusal(&basic, "GatewaySkuNotSupported"); // GW-07
-    let policy = |draft: &mut Draft| {
-        draft.virtual_network_gateways[0].vpn_type = Some(VpnType::PolicyBased.into());
-    };
-    refusal(&policy, "GatewaySkuNotSupported"); // GW-03: always Basic
 }
 
 #[test]

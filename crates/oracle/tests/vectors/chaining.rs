@@ -239,7 +239,7 @@ fn v36_rules_health_and_sku_of_the_balancer() {
     let network = lab.build();
     assert_eq!(last(&tcp(&network, "vm1", "vm2")), at_vm1(&network, DropReason::NoHealthyBackend));
 
-    let mut lab = balanced(LbSku::Basic, (LbProtocol::All, 0));
+    let mut lab = balanced(LbSku::Basic, (LbProtocol::Tcp, 443));
     lab.the_vnet("H").location = Some("koreacentral".to_owned().into());
     lab.the_vnet("S1").location = Some("westeurope".to_owned().into());
     let network = lab.build();

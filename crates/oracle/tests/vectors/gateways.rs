@@ -278,16 +278,6 @@ fn fe17_a_vpn_gateway_as_appliance() {
 }
 
 #[test]
-fn gw07_basic_gateways_are_not_lent() {
-    let mut lab = hub_and_spokes();
-    borrow(&mut lab, "S1");
-    lab.the_gateway("gw").sku = Some(name("Basic"));
-    let network = lab.build();
-    assert!(learned(&network, "S1/snet").is_empty());
-    assert_eq!(learned(&network, "H/snet-hub").len(), 1);
-}
-
-#[test]
 fn rt27_a_default_route_needs_a_route_based_gateway() {
     let mut lab = hub_and_spokes();
     lab.site("all", "gw", &["0.0.0.0/0"]);

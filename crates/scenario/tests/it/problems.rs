@@ -519,7 +519,7 @@ fn problems_of_the_network_itself_are_reported_too() {
         &[
             "7:41 UNKNOWN_REFERENCE no subnet is called `v/x` (did you mean `v/s`?)",
             "7:54 DUPLICATE_NAME two network interfaces are called `n` (names of one kind must differ in more than case)",
-            "7:88 ADDRESS_OUTSIDE_SUBNET 10.9.0.4 lies outside subnet `v/s`",
+            "7:88 ADDRESS_OUTSIDE_SUBNET 10.9.0.4 lies outside subnet `v/s` (take an address of the subnet's prefixes (ADDR-06))",
         ],
     );
 }
@@ -538,7 +538,7 @@ fn references_to_objects_that_were_left_out_are_not_reported() {
         &[
             "4:44 MISSING_PROPERTY route `r` has no `addressPrefix`",
             "4:44 MISSING_PROPERTY route `r` has no `nextHopType`",
-            "5:64 ADDRESS_OUTSIDE_SUBNET 10.9.0.4 lies outside subnet `v/s`",
+            "5:64 ADDRESS_OUTSIDE_SUBNET 10.9.0.4 lies outside subnet `v/s` (take an address of the subnet's prefixes (ADDR-06))",
         ],
     );
 }
