@@ -162,7 +162,10 @@ fn packet_by_run(network: &Network, compiled: &Compiled, packet: &PacketTrace) -
     // What the host answers passes as its own traffic (FAB-10); that a flow is counted decides nothing (FLOW-03).
     let by_host = |key: &FlowKey| PLATFORM.iter().any(|address| key.src == IpAddr::from(*address));
     let of_host = steps.clone().any(|step| matches!(step, Step::Sent { key, .. } if by_host(key)));
-    let steps = steps.filter(|step| !(of_host && matches!(step, Step::FlowHit { .. })));
+    let passed = |step: &&Step| matches!(step, Step::Appliance { .. });
+    let first = if of_host { steps.clone().position(|step| passed(&step)).unwrap_or(usize::MAX) } else { 0 };
+    let counted = |(at, step): &(usize, &Step)| *at < first && matches!(step, Step::FlowHit { .. });
+    let steps = steps.enumerate().filter(|step| !counted(step)).map(|(_, step)| step);
     let hops = steps.filter_map(|step| hop_by_run(network, compiled, step)).collect();
     let delivered = packet.delivery().map(|(to, key, ttl)| End::Delivered(to, Some(key.src), ttl));
     let dropped = packet.drop().map(|(at, reason)| End::Dropped(at, reason));

@@ -147,13 +147,17 @@ impl TrafficPlan {
             }
             20 => self.named(network, &gateways(network)),
             21 => self.named(network, &PLATFORM.map(IpAddr::from)),
-            _ => self.nic(network, self.to_ix),
+            _ => {
+                let host = if self.v6 { "2606:4700::1111" } else { "8.8.8.8" };
+                Some(meant(network, host.parse().ok()?))
+            }
         }
     }
 
     fn named(&self, network: &Network, all: &[IpAddr]) -> Option<Endpoint> {
-        let address = all.get(usize::from(self.to_ix) % all.len().max(1))?;
-        Some(meant(network, *address))
+        let alike: Vec<_> = all.iter().filter(|address| address.is_ipv6() == self.v6).collect();
+        let address = alike.get(usize::from(self.to_ix) % alike.len().max(1))?;
+        Some(meant(network, **address))
     }
 
     fn endpoint(&self, network: &Network) -> Option<Endpoint> {

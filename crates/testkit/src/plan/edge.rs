@@ -124,7 +124,7 @@ pub(crate) struct EndpointPlan {
 }
 
 pub(super) fn balancer() -> impl Strategy<Value = BalancerPlan> {
-    let frontends = vec((0..12_u8, rarely(25)), 1..=2);
+    let frontends = vec((0..12_u8, rarely(35)), 1..=2);
     let parts = (frontends, vec(0..5_u8, 0..=2), vec(lb_rule(), 1..=3));
     let rest = (vec(nat_rule(), 0..=1), option::weighted(0.25, outbound()));
     (0..12_u8, rarely(40), rarely(25), parts, rest).prop_map(

@@ -104,6 +104,9 @@ impl Plan {
             machine.nic_forwards = true;
             machine.second = None;
             machine.pool = Some(0);
+            // Most of what keeps an appliance from its work is tried elsewhere.
+            (machine.guest_forwards, machine.stopped, machine.mtu) = (None, false, 0);
+            machine.policy.truncate(usize::from(ix == 1));
         }
         if balanced {
             if self.balancers.is_empty() {

@@ -7,6 +7,7 @@ mod edge;
 mod feature;
 mod hub;
 mod policy;
+mod wan;
 
 use proptest::{collection::vec, option, prelude::*};
 
@@ -143,12 +144,13 @@ pub(crate) fn plan() -> impl Strategy<Value = Plan> {
     let edge = (vec(balancer(), 0..=3), vec(gateway(), 0..=3), vec(site(), 0..=2), vec(endpoint(), 0..=2));
     let wan = (vec(circuit(), 0..=2), vec(tunnel(), 0..=2), vec(server(), 0..=2));
     let hub = option::weighted(0.5, 0..64_u8);
-    let policy = (vec(table(), 0..=4), vec(vec(rule(), 0..=5), 0..=3), hub);
+    let wan_kind = option::weighted(0.35, 0..16_u8);
+    let policy = (vec(table(), 0..=4), vec(vec(rule(), 0..=5), 0..=3), (hub, wan_kind));
     (core, edge, wan, policy).prop_map(|(core, edge, wan, policy)| {
         let (switches, vnets, links, machines) = core;
         let (balancers, gateways, sites, endpoints) = edge;
         let (circuits, tunnels, servers) = wan;
-        let (tables, nsgs, hub) = policy;
+        let (tables, nsgs, (hub, wan_kind)) = policy;
         let plan = Plan {
             switches,
             vnets,
@@ -165,7 +167,7 @@ pub(crate) fn plan() -> impl Strategy<Value = Plan> {
             nsgs,
             hub,
         };
-        plan.with_hub()
+        plan.with_hub().with_wan(wan_kind.unwrap_or_default())
     })
 }
 
