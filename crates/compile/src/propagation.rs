@@ -25,6 +25,8 @@ struct Path {
     length: usize,
     /// Announced, not configured.
     bgp: bool,
+    /// Learned by the other gateway of the network, and told by a route server.
+    sibling: bool,
     through: Vec<GatewayId>,
 }
 
@@ -89,14 +91,24 @@ impl<'a> Propagation<'a> {
         if let Some(server) = self.branch_server(gateway) {
             for peer in running_peers(self.network, server) {
                 for route in accepted(&self.network[server].peers[peer]) {
-                    let path = Path { length: route.as_path.len() + 1, bgp: true, through: Vec::new() };
+                    let path = Path {
+                        length: route.as_path.len() + 1,
+                        bgp: true,
+                        sibling: false,
+                        through: Vec::new(),
+                    };
                     self.add(&mut table, gateway, route.prefix.value, Taught::Hub, path);
                 }
             }
             for sibling in self.siblings(gateway) {
                 for ((prefix, from), path) in &self.tables[sibling.ix()] {
                     if matches!(from, Taught::Beyond(_)) && !path.through.contains(&gateway) {
-                        let path = Path { length: path.length + 1, bgp: true, through: path.through.clone() };
+                        let path = Path {
+                            length: path.length + 1,
+                            bgp: true,
+                            sibling: true,
+                            through: path.through.clone(),
+                        };
                         self.add(&mut table, gateway, *prefix, Taught::Hub, path);
                     }
                 }
@@ -109,12 +121,13 @@ impl<'a> Propagation<'a> {
         let end = ConnectionEnd::Site(site);
         let known = &self.network[site];
         for prefix in &known.prefixes {
-            let path = Path { length: 0, bgp: known.kind == SiteKind::Circuit, through: Vec::new() };
+            let path =
+                Path { length: 0, bgp: known.kind == SiteKind::Circuit, sibling: false, through: Vec::new() };
             self.add(table, gateway, prefix.value, Taught::Beyond(end), path);
         }
         if bgp {
             for prefix in &known.advertised {
-                let path = Path { length: 1, bgp: true, through: Vec::new() };
+                let path = Path { length: 1, bgp: true, sibling: false, through: Vec::new() };
                 self.add(table, gateway, prefix.value, Taught::Beyond(end), path);
             }
         }
@@ -132,8 +145,10 @@ impl<'a> Propagation<'a> {
         if bgp {
             self.take(table, gateway, other, end, 1);
         } else {
-            for prefix in self.served(other) {
-                let path = Path { length: 0, bgp: false, through: vec![other] };
+            let own = &self.network[self.network[gateway].vnet].address_space;
+            let foreign = |prefix: &IpNet| !own.iter().any(|block| block.contains(prefix));
+            for prefix in self.served(other).into_iter().filter(foreign) {
+                let path = Path { length: 0, bgp: false, sibling: false, through: vec![other] };
                 self.add(table, gateway, prefix, Taught::Beyond(ConnectionEnd::Gateway(other)), path);
             }
         }
@@ -145,7 +160,7 @@ impl<'a> Propagation<'a> {
             if !path.through.contains(&gateway) {
                 let from = Taught::Beyond(ConnectionEnd::Gateway(other));
                 let through: Vec<GatewayId> = path.through.iter().copied().chain([other]).collect();
-                let path = Path { length: path.length + more, bgp: true, through };
+                let path = Path { length: path.length + more, bgp: true, sibling: false, through };
                 self.add(table, gateway, prefix, from, path);
             }
         }
@@ -168,7 +183,7 @@ impl<'a> Propagation<'a> {
     /// (FE-02). A circuit is told nothing of other tunnels
     /// unless a route server joins them (GW-13).
     fn exports(&self, gateway: GatewayId, end: ConnectionEnd) -> Vec<(IpNet, Path)> {
-        let home = |prefix| (prefix, Path { length: 0, bgp: true, through: Vec::new() });
+        let home = |prefix| (prefix, Path { length: 0, bgp: true, sibling: false, through: Vec::new() });
         let own = self.served(gateway).into_iter().map(home);
         let space = &self.network[self.network[gateway].vnet].address_space;
         let overlaps = |prefix: &IpNet| space.iter().any(|b| b.contains(prefix) || prefix.contains(&b.value));
@@ -176,7 +191,7 @@ impl<'a> Propagation<'a> {
         let express = self.network[gateway].kind == GatewayType::ExpressRoute;
         for ((prefix, from), path) in &self.tables[gateway.ix()] {
             let goes_on = match from {
-                Taught::Hub => true,
+                Taught::Hub => !(path.sibling && overlaps(prefix)),
                 Taught::Beyond(origin) => !express && *origin != end && !(path.bgp && overlaps(prefix)),
             };
             if goes_on && prefix.prefix_len() > 0 {
@@ -260,17 +275,18 @@ impl<'a> Propagation<'a> {
         all
     }
 
-    /// What `site` is told by BGP or at connect time, with the gateway that tells it; `None` when nothing tells it anything.
-    pub(crate) fn told(&self, site: SiteId) -> Option<Vec<(IpNet, GatewayId)>> {
+    /// What `site` is told by BGP or at connect time, with the gateway that tells it and the length of its path; `None` when nothing tells it anything.
+    pub(crate) fn told(&self, site: SiteId) -> Option<Vec<(IpNet, GatewayId, usize)>> {
         let end = ConnectionEnd::Site(site);
-        let mut told: Option<Vec<(IpNet, GatewayId)>> = None;
+        let mut told: Option<Vec<(IpNet, GatewayId, usize)>> = None;
         // GW-20: clients get routes when they connect, though not to each other.
         let always = self.network[site].kind != SiteKind::LocalNetworkGateway;
         for connection in self.network.connections().iter().filter(|c| !c.deleted && c.up && c.end == end) {
             if connection.bgp || always {
                 let exports = self.exports(connection.gateway, end);
-                told.get_or_insert_default()
-                    .extend(exports.into_iter().map(|(prefix, _)| (prefix, connection.gateway)));
+                told.get_or_insert_default().extend(
+                    exports.into_iter().map(|(prefix, path)| (prefix, connection.gateway, path.length)),
+                );
             }
         }
         told

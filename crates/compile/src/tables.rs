@@ -301,14 +301,16 @@ fn sites(network: &Network, propagation: &Propagation<'_>) -> Vec<SiteTable> {
             (Some(list), _) => Some(list.iter().copied().collect()),
             // A connection without BGP is configured by hand, for everything.
             (None, Some(told)) if propagation.all_teach(id) => {
-                Some(told.iter().map(|(prefix, _)| *prefix).collect())
+                Some(told.iter().map(|(prefix, ..)| *prefix).collect())
             }
             (None, _) => None,
         };
         let untaught: Vec<GatewayId> = propagation.untaught(id).collect();
         let mut routes = told.unwrap_or_default();
-        routes.extend(untaught.iter().flat_map(|g| propagation.served(*g).into_iter().map(|p| (p, *g))));
-        routes.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.prefix_len()));
+        routes.extend(untaught.iter().flat_map(|g| propagation.served(*g).into_iter().map(|p| (p, *g, 0))));
+        // The longest prefix, then the shortest path, as BGP would have it.
+        routes.sort_by_key(|(prefix, _, length)| (std::cmp::Reverse(prefix.prefix_len()), *length));
+        let routes = routes.into_iter().map(|(prefix, gateway, _)| (prefix, gateway)).collect();
         SiteTable { known, routes, untaught }
     };
     network.sites().iter().enumerate().map(table).collect()

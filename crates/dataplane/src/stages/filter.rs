@@ -31,8 +31,9 @@ pub(crate) fn check(tables: &Tables, port: &NicTable, packet: &Packet) -> Result
         return Err(DropReason::UnsupportedProtocol);
     }
     if let L4::Udp { src_port, dst_port } = headers.l4 {
-        // Between guests; the host itself is the DHCP server (FAB-08).
-        let dhcp = headers.dst != WIRE_SERVER
+        // Between guests; the host itself is the DHCP server (FAB-08), though not for relays.
+        let client = headers.dst == WIRE_SERVER && src_port == DHCP_CLIENT_PORT;
+        let dhcp = !client
             && dst_port == DHCP_SERVER_PORT
             && matches!(src_port, DHCP_SERVER_PORT | DHCP_CLIENT_PORT);
         if dhcp || src_port == HOST_UDP_PORT {

@@ -42,7 +42,8 @@ fn path_mtu(tables: &Tables, vnet: VnetId, end: LegEnd) -> u16 {
         LegEnd::PrivateEndpoint(id) => Some(tables.endpoints[id.ix()].vnet),
         _ => None,
     };
-    if there == Some(vnet) { VNET_MTU } else { PATH_MTU }
+    let host = matches!(end, LegEnd::Platform(_));
+    if host || there == Some(vnet) { VNET_MTU } else { PATH_MTU }
 }
 
 /// FAB-20.
