@@ -28,7 +28,7 @@ pub(crate) fn narrow(packet: &mut Packet, limit: usize, here: Place) -> Result<(
     if packet.size <= limit || packet.fragments {
         return Ok(());
     }
-    if packet.dont_fragment {
+    if packet.dont_fragment && packet.key.src.is_ipv4() {
         return Err((here, DropReason::MtuExceeded));
     }
     packet.fragments = true;

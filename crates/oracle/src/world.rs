@@ -39,7 +39,7 @@ pub(crate) struct Packet {
     pub(crate) ttl: u8,
     /// Bytes, IP header included.
     pub(crate) size: usize,
-    /// DF is set; of an IPv6 packet: its sender does not fragment.
+    /// DF is set, where there is such a thing: in IPv4.
     pub(crate) dont_fragment: bool,
     /// It travels in pieces (FAB-20).
     pub(crate) fragments: bool,
