@@ -147,16 +147,19 @@ struct Member {
     address: IpAddr,
 }
 
-/// LB-01, LB-16: a pool, or the primary ipConfiguration of an inbound NAT rule's NIC; of the frontend's family.
+/// LB-01, LB-16: a pool, or the first address of an inbound NAT rule's NIC; of the frontend's family.
 fn members(network: &Network, balancer: &LoadBalancer, rule: &LbRule) -> Vec<Member> {
     let front = balancer.frontends[rule.frontend].address;
-    let listed = match rule.target {
-        LbTarget::Pool(pool) => balancer.pools[pool].clone(),
-        LbTarget::Nic(nic) => vec![(nic, 0)],
+    let address = |nic: NicId, place: usize| network[nic].ip_configurations[place].address;
+    let mut all: Vec<Member> = match rule.target {
+        LbTarget::Pool(pool) => {
+            let listed = balancer.pools[pool].iter();
+            listed.map(|&(nic, place)| Member { nic, address: address(nic, place) }).collect()
+        }
+        LbTarget::Nic(nic) => {
+            network[nic].address_like(front).map(|address| Member { nic, address }).into_iter().collect()
+        }
     };
-    let address = |(nic, place): (NicId, usize)| network[nic].ip_configurations[place].address;
-    let mut all: Vec<Member> =
-        listed.into_iter().map(|place| Member { nic: place.0, address: address(place) }).collect();
     all.retain(|member| member.address.is_ipv4() == front.is_ipv4());
     all
 }
