@@ -70,7 +70,7 @@ impl World<'_> {
         self.narrow_guest(packet, here)?;
         let nic_out = guest_route(self.network, vm, nic_in, packet.key.dst);
         if !translated {
-            self.translate_source(packet, vm, nic_out).map_err(|reason| (here, reason))?;
+            self.translate_source(packet, vm, nic_out);
         }
         packet.hops.push(OracleHop::Appliance { vm: self.network[vm].name.value.clone() });
         Ok(Next::Leave(nic_out))
@@ -102,15 +102,15 @@ impl World<'_> {
 
     /// Source translation. The first packet of a connection decides for all of them, so that the answer to a
     /// packet that was left alone is left alone, too.
-    fn translate_source(&mut self, packet: &mut Packet, vm: VmId, nic_out: NicId) -> Result<(), DropReason> {
+    fn translate_source(&mut self, packet: &mut Packet, vm: VmId, nic_out: NicId) {
         let key = packet.key;
         for known in self.translations.iter().filter(|t| t.vm == vm) {
             if known.before == key {
                 packet.key = known.after;
-                return Ok(());
+                return;
             }
             if known.before.reversed() == key && known.before == known.after {
-                return Ok(());
+                return;
             }
         }
         let wanted = match self.network[vm].guest.snat {
@@ -119,14 +119,9 @@ impl World<'_> {
             Snat::Always => true,
         };
         let own = self.network[nic_out].address_like(key.src).filter(|_| wanted);
-        // What an appliance makes of protocols without ports or identifiers is not modelled.
-        if own.is_some() && !key.protocol.has_ports() && !key.protocol.is_icmp() {
-            return Err(DropReason::InsufficientInput);
-        }
         let after = FlowKey { src: own.unwrap_or(key.src), ..key };
         self.translations.push(Translation { vm, before: key, after });
         packet.key = after;
-        Ok(())
     }
 
     /// A destination on the internet, for [`Snat::Internet`].
