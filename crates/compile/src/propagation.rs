@@ -191,7 +191,7 @@ impl<'a> Propagation<'a> {
         let express = self.network[gateway].kind == GatewayType::ExpressRoute;
         for ((prefix, from), path) in &self.tables[gateway.ix()] {
             let goes_on = match from {
-                Taught::Hub => !(path.sibling && overlaps(prefix)),
+                Taught::Hub => !overlaps(prefix) || (express && !path.sibling),
                 Taught::Beyond(origin) => !express && *origin != end && !(path.bgp && overlaps(prefix)),
             };
             if goes_on && prefix.prefix_len() > 0 {

@@ -158,7 +158,7 @@ impl<'a> Propagation<'a> {
         if !branch_to_branch(self.network, vnet) {
             return Vec::new();
         }
-        let mut all = Vec::new();
+        let (mut all, mut appliances) = (Vec::new(), Vec::new());
         for (other, _) in self.network.gateways_of(vnet).filter(|(other, _)| *other != gateway) {
             let routes = self.passed_on(other).into_iter();
             let node = Node::Gateway(other);
@@ -166,9 +166,16 @@ impl<'a> Propagation<'a> {
         }
         for route in appliance_routes(self.network, vnet) {
             let (prefix, length, from) = (route.prefix, route.length, Node::Gateway(gateway));
-            all.push(Learned { prefix, from, length, bgp: true, passed: Vec::new() });
+            appliances.push(Learned { prefix, from, length, bgp: true, passed: Vec::new() });
         }
-        self.without_own_and_default(vnet, all)
+        // GW-09 is about VPN gateways; a circuit hears the summaries of appliances as they are.
+        match self.network[gateway].kind {
+            GatewayType::Vpn => all.append(&mut appliances),
+            GatewayType::ExpressRoute => appliances.retain(|route| route.prefix.prefix_len() > 0),
+        }
+        let mut all = self.without_own_and_default(vnet, all);
+        all.append(&mut appliances);
+        all
     }
 
     /// The gateway's own network, and those that borrow it.
