@@ -107,8 +107,8 @@ impl World<'_> {
         match method {
             Method::Own(public) => Ok(public),
             Method::Shared(_) if !ports => Err(DropReason::NoOutboundPath),
-            _ if packet.fragments => Err(DropReason::FragmentUnsupported),
             Method::Default if !ports && !icmp => Err(DropReason::NoOutboundPath),
+            _ if packet.fragments => Err(DropReason::FragmentUnsupported),
             Method::Default => Ok(SOMEWHERE.into()),
             Method::Shared(all) => Ok(match all.as_slice() {
                 [only] => *only,
