@@ -146,7 +146,7 @@ impl<'a> Propagation<'a> {
             self.take(table, gateway, other, end, 1);
         } else {
             let own = &self.network[self.network[gateway].vnet].address_space;
-            let foreign = |prefix: &IpNet| !own.iter().any(|block| block.contains(prefix));
+            let foreign = |prefix: &IpNet| !own.iter().any(|block| block.value == *prefix);
             for prefix in self.served(other).into_iter().filter(foreign) {
                 let path = Path { length: 0, bgp: false, sibling: false, through: vec![other] };
                 self.add(table, gateway, prefix, Taught::Beyond(ConnectionEnd::Gateway(other)), path);
@@ -207,8 +207,7 @@ impl<'a> Propagation<'a> {
         let home = network[gateway].vnet;
         let mut all: Vec<IpNet> = network[home].address_space.iter().map(|p| p.value).collect();
         for (_, link) in network.connected_links_of(home).filter(|_| network[gateway].is_lent()) {
-            let borrower = network.borrowed_gateway_link(link.remote.value);
-            if borrower.is_some_and(|(_, back)| back.remote.value == home) {
+            if lender(network, link.remote.value) == Some(home) {
                 all.extend(crate::peered_prefixes(network, link));
             }
         }

@@ -23,12 +23,13 @@ pub(crate) fn packet_size(key: &FlowKey, payload: u16) -> usize {
     }
 }
 
-/// FAB-20: what is larger than `limit` goes on as fragments, or dies at `here`.
-pub(crate) fn narrow(packet: &mut Packet, limit: usize, here: Place) -> Result<(), (Place, DropReason)> {
+/// FAB-20: what is larger than `limit` goes on as fragments, or dies at `here`. A sender may cut IPv6, nobody else.
+fn narrow(packet: &mut Packet, limit: usize, here: Place, sender: bool) -> Result<(), (Place, DropReason)> {
     if packet.size <= limit || packet.fragments {
         return Ok(());
     }
-    if packet.dont_fragment && packet.key.src.is_ipv4() {
+    let fixed = if packet.key.src.is_ipv4() { packet.dont_fragment } else { !sender };
+    if fixed {
         return Err((here, DropReason::MtuExceeded));
     }
     packet.fragments = true;
@@ -38,13 +39,13 @@ pub(crate) fn narrow(packet: &mut Packet, limit: usize, here: Place) -> Result<(
 impl World<'_> {
     /// The packet leaves the place where larger ones are promised: its own network.
     pub(crate) fn narrow_path(&self, packet: &mut Packet, from: Place) -> Result<(), (Place, DropReason)> {
-        narrow(packet, PATH_MTU, from)
+        narrow(packet, PATH_MTU, from, matches!(from, Place::Internet | Place::Site(_)))
     }
 
     /// FAB-19, U-09: the fabric of 2019 tries to fragment; what may not be fragmented stays whole.
     pub(crate) fn narrow_fabric(&self, packet: &mut Packet) {
         let at_1400 = self.network.semantics().fabric_fragment == FabricFragment::At1400;
-        if at_1400 && packet.size > FABRIC_MTU_2019 && !packet.dont_fragment {
+        if at_1400 && packet.size > FABRIC_MTU_2019 && packet.key.src.is_ipv4() && !packet.dont_fragment {
             packet.fragments = true;
         }
     }
@@ -53,7 +54,7 @@ impl World<'_> {
     pub(crate) fn narrow_guest(&self, packet: &mut Packet, from: Place) -> Result<(), (Place, DropReason)> {
         let Place::Nic(nic) = from else { return Ok(()) };
         match self.network[nic].vm {
-            Some(vm) => narrow(packet, self.network[vm].guest.mtu.into(), from),
+            Some(vm) => narrow(packet, self.network[vm].guest.mtu.into(), from, true),
             None => Ok(()),
         }
     }

@@ -176,7 +176,9 @@ impl TrafficPlan {
     fn site(&self, network: &Network, number: u8) -> Option<Endpoint> {
         let ix = usize::from(number) % network.sites().len().max(1);
         let site = network.sites().get(ix)?;
-        let prefixes: Vec<_> = site.prefixes.iter().chain(&site.advertised).collect();
+        // A default says that the site knows a way, not that it has the address (GW-14).
+        let all = site.prefixes.iter().chain(&site.advertised);
+        let prefixes: Vec<_> = all.filter(|prefix| prefix.value.prefix_len() > 0).collect();
         let prefix = prefixes.get(self.random as usize % prefixes.len().max(1))?;
         let address = within(&prefix.value, self.random);
         Some(Endpoint { place: Place::Site(SiteId::new(ix)), address })
