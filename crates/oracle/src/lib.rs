@@ -5,6 +5,9 @@
 //! by linear scans, without caches or tables made beforehand: clarity over speed. Rule ids in comments
 //! (`RT-11`, `NSG-15`, `FE-01`) are those of the semantics document.
 //!
+//! Where Azure leaves a choice to a hash (backends, equal routes, equal tunnels, shared addresses), the oracle says
+//! who is allowed and asks ([`Question`]); a test answers with what the real pipeline chose.
+//!
 //! Called by property tests only. Must never import the real pipeline, nor be imported by it.
 
 mod answer;

@@ -4,6 +4,7 @@ mod balancers;
 mod chaining;
 mod edge;
 mod endpoints;
+mod field;
 mod filters;
 mod gateways;
 mod lab;
