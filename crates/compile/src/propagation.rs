@@ -27,7 +27,8 @@ struct Path {
     bgp: bool,
     /// Learned by the other gateway of the network, and told by a route server.
     sibling: bool,
-    through: Vec<GatewayId>,
+    /// Sites and gateways on the way; what one of them said is not told to it again.
+    through: Vec<ConnectionEnd>,
 }
 
 type Table = BTreeMap<(IpNet, Taught), Path>;
@@ -102,7 +103,9 @@ impl<'a> Propagation<'a> {
             }
             for sibling in self.siblings(gateway) {
                 for ((prefix, from), path) in &self.tables[sibling.ix()] {
-                    if matches!(from, Taught::Beyond(_)) && !path.through.contains(&gateway) {
+                    if matches!(from, Taught::Beyond(_))
+                        && !path.through.contains(&ConnectionEnd::Gateway(gateway))
+                    {
                         let path = Path {
                             length: path.length + 1,
                             bgp: true,
@@ -122,12 +125,12 @@ impl<'a> Propagation<'a> {
         let known = &self.network[site];
         for prefix in &known.prefixes {
             let path =
-                Path { length: 0, bgp: known.kind == SiteKind::Circuit, sibling: false, through: Vec::new() };
+                Path { length: 0, bgp: known.kind == SiteKind::Circuit, sibling: false, through: vec![end] };
             self.add(table, gateway, prefix.value, Taught::Beyond(end), path);
         }
         if bgp {
             for prefix in &known.advertised {
-                let path = Path { length: 1, bgp: true, sibling: false, through: Vec::new() };
+                let path = Path { length: 1, bgp: true, sibling: false, through: vec![end] };
                 self.add(table, gateway, prefix.value, Taught::Beyond(end), path);
             }
         }
@@ -148,7 +151,12 @@ impl<'a> Propagation<'a> {
             let own = &self.network[self.network[gateway].vnet].address_space;
             let foreign = |prefix: &IpNet| !own.iter().any(|block| block.value == *prefix);
             for prefix in self.served(other).into_iter().filter(foreign) {
-                let path = Path { length: 0, bgp: false, sibling: false, through: vec![other] };
+                let path = Path {
+                    length: 0,
+                    bgp: false,
+                    sibling: false,
+                    through: vec![ConnectionEnd::Gateway(other)],
+                };
                 self.add(table, gateway, prefix, Taught::Beyond(ConnectionEnd::Gateway(other)), path);
             }
         }
@@ -157,9 +165,9 @@ impl<'a> Propagation<'a> {
     /// `gateway` takes what `other` tells the neighbour that it calls `end`.
     fn take(&self, table: &mut Table, gateway: GatewayId, other: GatewayId, end: ConnectionEnd, more: usize) {
         for (prefix, path) in self.exports(other, end) {
-            if !path.through.contains(&gateway) {
+            if !path.through.contains(&ConnectionEnd::Gateway(gateway)) {
                 let from = Taught::Beyond(ConnectionEnd::Gateway(other));
-                let through: Vec<GatewayId> = path.through.iter().copied().chain([other]).collect();
+                let through = path.through.iter().copied().chain([ConnectionEnd::Gateway(other)]).collect();
                 let path = Path { length: path.length + more, bgp: true, sibling: false, through };
                 self.add(table, gateway, prefix, from, path);
             }
@@ -194,7 +202,7 @@ impl<'a> Propagation<'a> {
                 Taught::Hub => !overlaps(prefix) || (express && !path.sibling),
                 Taught::Beyond(origin) => !express && *origin != end && !(path.bgp && overlaps(prefix)),
             };
-            if goes_on && prefix.prefix_len() > 0 {
+            if goes_on && prefix.prefix_len() > 0 && !path.through.contains(&end) {
                 all.push((*prefix, path.clone()));
             }
         }

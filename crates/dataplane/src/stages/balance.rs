@@ -70,8 +70,10 @@ pub(crate) fn choose<O: Observer>(
     if healthy == 0 && begins(&packet.headers.l4) {
         return Err(DropReason::NoHealthyBackend);
     }
-    if balancer.frontends[frontend as usize].1 != from {
-        mtu::narrow(packet)?;
+    match from {
+        None => mtu::cut(packet, mtu::PATH_MTU)?,
+        Some(_) if balancer.frontends[frontend as usize].1 != from => mtu::narrow(packet)?,
+        Some(_) => {}
     }
     if ha_ports && packet.fragmented {
         return Err(DropReason::FragmentUnsupported); // FAB-21
