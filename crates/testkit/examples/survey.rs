@@ -42,10 +42,10 @@ fn main() -> std::io::Result<()> {
             }
         }
         // One group of a sample is enough: shrinking uses the sample up.
-        if let Some(key) = fresh.pop().filter(|_| steps > 0) {
-            if let Some(text) = shrunk(&mut tree, &key, steps) {
-                groups.entry(key).and_modify(|entry| entry.1 = text);
-            }
+        if let Some(key) = fresh.pop().filter(|_| steps > 0)
+            && let Some(text) = shrunk(&mut tree, &key, steps)
+        {
+            groups.entry(key).and_modify(|entry| entry.1 = text);
         }
     }
     let mut out = std::io::stdout().lock();

@@ -144,7 +144,8 @@ impl Build {
             let mut nat_rules: Vec<_> =
                 said.nat_rules.iter().filter_map(|nat| self.nat_rule(ix, nat, &rules)).collect();
             if !said.public {
-                nat_rules.retain(|rule| internal.add(&[rule.network_interface.value.clone()], false));
+                nat_rules
+                    .retain(|rule| internal.add(std::slice::from_ref(&rule.network_interface.value), false));
             }
             // Outbound rules are for Standard only.
             let outbound = said.outbound.as_ref().filter(|_| said.public && !said.basic);
