@@ -115,7 +115,7 @@ pub enum AddressSpec {
     /// Addresses and blocks.
     Prefixes(Vec<IpNet>),
     /// A service tag in its usual spelling: `VirtualNetwork`, `Internet`, `AzureLoadBalancer`, or
-    /// one of [`Network::service_tag`].
+    /// one of [`crate::Network::service_tag`].
     Tag(String),
     /// Application security groups (NSG-20).
     Asgs(Vec<AsgId>),
