@@ -11,9 +11,7 @@ pub(crate) fn within_reach(network: &Network, link: &PeeringLink, ip: IpAddr) ->
     match link.scope {
         PeeringScope::Complete => peered_prefixes(network, link).iter().any(|prefix| prefix.contains(&ip)),
         PeeringScope::Subnets { .. } if link.only_ipv6 && ip.is_ipv4() => false,
-        PeeringScope::Subnets { .. } => {
-            network[link.remote.value].address_space.iter().any(|prefix| prefix.contains(&ip))
-        }
+        PeeringScope::Subnets { .. } => link.remote_address_space.iter().any(|prefix| prefix.contains(&ip)),
     }
 }
 

@@ -129,15 +129,15 @@ impl World<'_> {
         if self.network.semantics().vnet_access_model == VnetAccessModel::Strict && !access {
             return Err((here, DropReason::PeeringAccessDisabled));
         }
-        // PEER-08, on the receiver's link.
-        let accepted = back.allow_forwarded_traffic.value || self.field_accepts(packet, here);
-        if forwarded && !accepted {
-            return Err((here, DropReason::ForwardedTrafficBlocked));
-        }
         // PEER-26: both subnets must take part, by the word of both links.
         let (from, to) = (subnet_of(self.network, from), subnet_of(self.network, here));
         if !joins(there, from, to) || !joins(back, to, from) {
             return Err((here, DropReason::SubnetNotPeered));
+        }
+        // PEER-08, on the receiver's link.
+        let accepted = back.allow_forwarded_traffic.value || self.field_accepts(packet, here);
+        if forwarded && !accepted {
+            return Err((here, DropReason::ForwardedTrafficBlocked));
         }
         Ok(())
     }

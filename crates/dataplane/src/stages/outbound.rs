@@ -24,9 +24,6 @@ pub(crate) fn choose(
     packet: &Packet,
 ) -> Result<LegEnd, DropReason> {
     let headers = &packet.headers;
-    if !is_public(headers.dst) {
-        return Err(DropReason::NoSuchDestination); // RT-25: private destinations die at the edge
-    }
     let port = &tables.nics[nic.ix()];
     let leave = |way| Ok(LegEnd::Internet { nic, way });
     match entered {

@@ -51,6 +51,8 @@ pub(crate) fn resolve<O: Observer>(
         NextHop::GatewayUnavailable => Err(DropReason::GatewayUnavailable),
         NextHop::PrivateEndpoint(id) => Ok(LegEnd::PrivateEndpoint(id)),
         NextHop::Internet => match sender.nic {
+            // RT-25: private destinations die at the edge, whatever their size.
+            Some(_) if !outbound::is_public(packet.headers.dst) => Err(DropReason::NoSuchDestination),
             Some(nic) => {
                 mtu::narrow(packet)?;
                 outbound::choose(cx.tables, nic, sender.entered, packet)
