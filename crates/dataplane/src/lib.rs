@@ -1,6 +1,6 @@
 //! The hot path: virtual switches that forward real packet bytes through compiled tables.
 //!
-//! One [`Switch`] per virtual network owns the flow records of its NICs. It reads [`Tables`], which
+//! [`Switches`] own the flow records of the NICs of some virtual networks. They read [`Tables`], which
 //! `compile` builds and which never change; a change of the network is a new set of tables. The
 //! order of the stages is Part 11 of the semantics and stands in `pipeline.rs`; each stage is a
 //! file in `stages/`. The edge to the internet is [`Edge`], gateways are in `gateway.rs`.
@@ -10,21 +10,26 @@
 //! [`Observer`](vnetsim_types::Observer); `NoObserver` compiles to nothing. Cost per packet: one hash lookup per NIC passed,
 //! one LPM, and on a flow miss a scan of the NSG rules.
 
+mod batch;
 mod edge;
+mod fast;
 mod flow;
 mod gateway;
 mod lpm;
 mod packet;
 mod pipeline;
+mod prefetch;
 mod stages;
 mod tables;
 
+pub use batch::{BATCH_MAX, Batch, Verdict};
 pub use edge::{Edge, EdgeIn, EdgeOut};
+pub use fast::Forwarder;
 pub use flow::FlowTable;
 pub use gateway::{GatewayOut, at_gateway, from_gateway};
 pub use lpm::Lpm;
 pub use packet::{Entered, Leg, LegEnd, Origin, Packet, WayOut};
-pub use pipeline::{Context, FABRIC_MAC, Switch};
+pub use pipeline::{Context, FABRIC_MAC, Switches};
 pub use stages::{
     balance::{Backends, flow_hash},
     mtu::{PATH_MTU, cut},

@@ -24,13 +24,36 @@ pub struct Packet {
     pub entered: Option<Entered>,
     /// Appliance NICs that it passed, to name a loop when its time to live runs out.
     pub passed: Vec<NicId>,
+    /// So far the next packet of this connection, unless larger, will fare alike at the same tables.
+    pub(crate) repeats: bool,
 }
 
 impl Packet {
     /// Parses `frame`.
     pub fn new(id: PacketId, tag: PacketTag, traced: bool, frame: Vec<u8>) -> Result<Self, ParseError> {
         let headers = vnetsim_packet::parse(&frame)?;
-        Ok(Self { id, tag, traced, frame, headers, fragmented: false, entered: None, passed: Vec::new() })
+        Ok(Self {
+            id,
+            tag,
+            traced,
+            frame,
+            headers,
+            fragmented: false,
+            entered: None,
+            passed: Vec::new(),
+            repeats: true,
+        })
+    }
+
+    /// Becomes another packet, in the memory of this one.
+    pub(crate) fn become_another(&mut self, id: PacketId, frame: &[u8]) -> Result<(), ParseError> {
+        self.headers = vnetsim_packet::parse(frame)?;
+        self.frame.clear();
+        self.frame.extend_from_slice(frame);
+        self.id = id;
+        self.passed.clear();
+        (self.fragmented, self.entered, self.repeats) = (false, None, true);
+        Ok(())
     }
 }
 

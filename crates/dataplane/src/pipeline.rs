@@ -1,7 +1,7 @@
 //! The spine: which stage follows which. Part 11 of the semantics, stages 1 to 11.
 //!
-//! A packet that leaves a guest goes through [`Switch::egress`] at the switch of its NIC's network,
-//! which ends in a [`Leg`] or a drop; the leg ends in [`Switch::ingress`] at the receiving NIC's
+//! A packet that leaves a guest goes through [`Switches::egress`] at the switch of its NIC's network,
+//! which ends in a [`Leg`] or a drop; the leg ends in [`Switches::ingress`] at the receiving NIC's
 //! switch, which ends in a delivery to the guest or a drop. The guest is stage 12 and lives in `sim`.
 
 use vnetsim_packet::{Mac, set_macs, set_source};
@@ -49,18 +49,19 @@ impl<O: Observer> Context<'_, O> {
     }
 }
 
-/// The virtual switch of one virtual network. Owns the flow records of the network's NICs, what its VMs may
-/// still send, and where balancers sent their connections.
+/// The virtual switches of the virtual networks of one worker. They own the flow records of the networks' NICs,
+/// what the VMs may still send, and where balancers sent their connections; all of it belongs to one NIC, VM or
+/// network, so that any share of the networks makes one worker's switches.
 #[derive(Clone, Debug, Default)]
-pub struct Switch {
-    flows: FlowTable,
-    endpoint_flows: FlowTable<PrivateEndpointId>,
+pub struct Switches {
+    pub(crate) flows: FlowTable,
+    endpoint_flows: FlowTable,
     backends: Backends,
     buckets: Buckets,
     epoch: u32,
 }
 
-impl Switch {
+impl Switches {
     /// A packet leaves the guest behind `nic`: stages 1 to 8.
     pub fn egress<O: Observer>(
         &mut self,
@@ -189,6 +190,7 @@ fn answer_as_frontend<O: Observer>(
     packet: &mut Packet,
 ) {
     let Some(entered) = entered.filter(|e| !e.edge) else { return };
+    packet.repeats = false;
     if set_source(&mut packet.frame, &mut packet.headers, entered.address, entered.port).is_ok() {
         cx.report(packet, Step::Rewritten { nic, key: packet.headers.flow_key() });
     }

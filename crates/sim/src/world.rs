@@ -7,7 +7,7 @@ use std::{
 
 use vnetsim_compile::{Epoch, compile};
 use vnetsim_dataplane::{
-    Backends, Context, Edge, FABRIC_MAC, GatewayOut, Leg, LegEnd, Meter, Origin, PATH_MTU, Packet, Switch,
+    Backends, Context, Edge, FABRIC_MAC, GatewayOut, Leg, LegEnd, Meter, Origin, PATH_MTU, Packet, Switches,
     at_gateway, cut, from_gateway,
 };
 use vnetsim_model::{GatewayType, Network, Operation, Refusal, Traffic};
@@ -101,7 +101,7 @@ struct World<'a, O: Observer> {
     timeline: &'a [Change],
     observer: &'a mut O,
     queue: Queue,
-    switches: Vec<Switch>,
+    switches: Switches,
     guests: Vec<Guest>,
     edge: Edge,
     /// Balancer choices of packets that gateways forward.
@@ -126,7 +126,7 @@ impl<'a, O: Observer> World<'a, O> {
             timeline,
             observer,
             queue: Queue::default(),
-            switches: vec![Switch::default(); network.vnets().len()],
+            switches: Switches::default(),
             guests: vec![Guest::default(); network.vms().len()],
             edge: Edge::default(),
             gateway_backends: Backends::default(),
@@ -265,7 +265,7 @@ impl<'a, O: Observer> World<'a, O> {
         }
         let mut cx =
             Context { now: self.now, tables: &tables, observer: &mut *self.observer, meter: &mut self.meter };
-        match self.switches[port.vnet.ix()].egress(&mut cx, nic, &mut packet) {
+        match self.switches.egress(&mut cx, nic, &mut packet) {
             Ok(leg) => self.travel(Node::Vnet(port.vnet.0), leg, packet),
             Err(reason) => {
                 if reason == DropReason::MtuExceeded {
@@ -299,21 +299,17 @@ impl<'a, O: Observer> World<'a, O> {
         let mut cx =
             Context { now: self.now, tables: &tables, observer: &mut *self.observer, meter: &mut self.meter };
         match leg.end {
-            LegEnd::Nic(nic) => {
-                let vnet = tables.nics[nic.ix()].vnet;
-                match self.switches[vnet.ix()].ingress(&mut cx, leg.origin, nic, &mut packet) {
-                    Ok(()) => self.enter_guest(nic, packet),
-                    Err(reason) => self.dropped(packet, Place::Nic(nic), reason),
-                }
-            }
+            LegEnd::Nic(nic) => match self.switches.ingress(&mut cx, leg.origin, nic, &mut packet) {
+                Ok(()) => self.enter_guest(nic, packet),
+                Err(reason) => self.dropped(packet, Place::Nic(nic), reason),
+            },
             LegEnd::Gateway(gateway) => {
                 let out = at_gateway(&mut cx, &mut self.gateway_backends, leg.origin, gateway, &mut packet);
                 self.leave_gateway(gateway, out, packet);
             }
             LegEnd::Site(site) => self.at_far_end(Place::Site(site), packet),
             LegEnd::PrivateEndpoint(id) => {
-                let vnet = tables.endpoints[id.ix()].vnet;
-                match self.switches[vnet.ix()].ingress_endpoint(&mut cx, leg.origin, id, &mut packet) {
+                match self.switches.ingress_endpoint(&mut cx, leg.origin, id, &mut packet) {
                     Ok(()) => self.at_far_end(Place::PrivateEndpoint(id), packet),
                     Err(reason) => self.dropped(packet, Place::PrivateEndpoint(id), reason),
                 }
@@ -463,7 +459,7 @@ impl<'a, O: Observer> World<'a, O> {
         let vnet = tables.endpoints[id.ix()].vnet;
         let mut cx =
             Context { now: self.now, tables: &tables, observer: &mut *self.observer, meter: &mut self.meter };
-        match self.switches[vnet.ix()].egress_endpoint(&mut cx, id, &mut packet) {
+        match self.switches.egress_endpoint(&mut cx, id, &mut packet) {
             Ok(leg) => self.travel(Node::Vnet(vnet.0), leg, packet),
             Err(reason) => self.dropped(packet, Place::PrivateEndpoint(id), reason),
         }

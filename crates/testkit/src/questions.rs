@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fmt::Write, net::IpAddr};
 
 use vnetsim_compile::{Compiled, RouteState};
-use vnetsim_dataplane::{Context, Meter, Origin, Packet, Switch, Tables};
+use vnetsim_dataplane::{Context, Meter, Origin, Packet, Switches, Tables};
 use vnetsim_model::Network;
 use vnetsim_oracle::{choose_route, effective_routes, nsg_verdict};
 use vnetsim_packet::{Endpoints, TcpFlags, icmp_echo, raw, tcp, udp};
@@ -134,7 +134,7 @@ fn real_verdict(
     tables.nics[nic.ix()].ip_forwarding = true;
     let tag = PacketTag { traffic: TrafficId(0), conversation: 0, part: Part::Request };
     let mut packet = Packet::new(PacketId(0), tag, true, frame(key)?).ok()?;
-    let (mut switch, mut steps, mut meter) = (Switch::default(), Steps::default(), Meter::default());
+    let (mut switch, mut steps, mut meter) = (Switches::default(), Steps::default(), Meter::default());
     let mut cx = Context { now: SimTime::ZERO, tables: &tables, observer: &mut steps, meter: &mut meter };
     let reason = match direction {
         Direction::Inbound => switch.ingress(&mut cx, Origin::Internet, nic, &mut packet).err(),

@@ -15,18 +15,21 @@ use crate::{Balancer, BalancerRule, Context, Entered, HashInput, Owner, Packet};
 /// A pool member, and the address that it is reached by.
 type Backend = (NicId, IpAddr);
 
-/// Most remembered connections of one switch; beyond it, connections move when backends come or go.
+/// Most remembered connections; beyond it, connections move when backends come or go.
 const REMEMBERED_MAX: usize = 1 << 20;
 
+/// A connection through a rule of a balancer, as the hosts of one virtual network remember it.
+type Remembered = (Option<VnetId>, LbId, u32, FlowKey);
+
 /// Backends of TCP connections under way: they stay where they are when probes fail or pools change (LB-06,
-/// LB-08). Owned by whoever resolves next hops: a switch, the gateways, the edge.
+/// LB-08). Owned by whoever resolves next hops: the switches, the gateways, the edge.
 #[derive(Clone, Debug, Default)]
 pub struct Backends {
-    chosen: HashMap<(LbId, u32, FlowKey), (Backend, SimTime)>,
+    chosen: HashMap<Remembered, (Backend, SimTime)>,
 }
 
 impl Backends {
-    fn get(&mut self, now: SimTime, idle_max: SimTime, slot: (LbId, u32, FlowKey)) -> Option<Backend> {
+    fn get(&mut self, now: SimTime, idle_max: SimTime, slot: Remembered) -> Option<Backend> {
         let (backend, last_seen) = self.chosen.get_mut(&slot)?;
         if now.since(*last_seen) > idle_max {
             self.chosen.remove(&slot);
@@ -36,7 +39,7 @@ impl Backends {
         Some(*backend)
     }
 
-    fn put(&mut self, now: SimTime, slot: (LbId, u32, FlowKey), backend: Backend) {
+    fn put(&mut self, now: SimTime, slot: Remembered, backend: Backend) {
         if self.chosen.len() < REMEMBERED_MAX || self.chosen.contains_key(&slot) {
             self.chosen.insert(slot, (backend, now));
         }
@@ -53,6 +56,7 @@ pub(crate) fn choose<O: Observer>(
     packet: &mut Packet,
 ) -> Result<(Backend, u32), DropReason> {
     let tables = cx.tables;
+    packet.repeats = false; // each packet keeps the connection at its backend
     let balancer = &tables.balancers[lb.ix()];
     if balancer.regional && global {
         return Err(DropReason::GlobalPeeringBasicLb);
@@ -65,7 +69,7 @@ pub(crate) fn choose<O: Observer>(
     let ix = balancer.rules.iter().position(covers).ok_or(DropReason::NoLoadBalancerRule)?;
     let rule = &balancer.rules[ix];
     let ha_ports = rule.protocol.is_none();
-    let slot = (lb, ix as u32, if ha_ports { canonical(key) } else { key });
+    let slot = (from, lb, ix as u32, if ha_ports { canonical(key) } else { key });
     let healthy = rule.members.iter().filter(|(.., healthy)| *healthy).count();
     if healthy == 0 && begins(&packet.headers.l4) {
         return Err(DropReason::NoHealthyBackend);

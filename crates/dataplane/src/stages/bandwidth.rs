@@ -23,9 +23,10 @@ impl Buckets {
         &mut self,
         now: SimTime,
         port: &NicTable,
-        packet: &Packet,
+        packet: &mut Packet,
     ) -> Result<(), DropReason> {
         let (Some(vm), Some(rate)) = (port.vm, port.egress_bits_per_s) else { return Ok(()) };
+        packet.repeats = false;
         let bits = u64::from(packet.headers.ip_len) * 8;
         let takes = SimTime((u128::from(bits) * 1_000_000_000 / u128::from(rate.max(1))) as u64);
         let free_at = self.free_at.entry(vm).or_default();

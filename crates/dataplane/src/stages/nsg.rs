@@ -6,7 +6,7 @@
 
 use vnetsim_types::{
     AclIx, Direction, DropReason, FlowKey, IpProtocol, NicId, NsgLevel, Observer, Place, PrivateEndpointId,
-    RuleIx, Step,
+    RuleIx, SimTime, Step,
 };
 
 use crate::{Acl, Addresses, Context, Entered, FlowTable, NicTable, Origin, Packet, Rule, Tables};
@@ -19,10 +19,11 @@ pub(crate) fn check<O: Observer>(
     direction: Direction,
     packet: &Packet,
 ) -> Result<Option<Entered>, DropReason> {
-    let port = &cx.tables.nics[nic.ix()];
-    let idle_max = cx.tables.vnets[port.vnet.ix()].flow_timeout;
+    let tables = cx.tables;
+    let port = &tables.nics[nic.ix()];
+    let idle_max = tables.vnets[port.vnet.ix()].flow_timeout;
     let key = packet.headers.flow_key();
-    if let Some(hit) = flows.hit(cx.now, idle_max, nic, direction, key, &packet.headers.l4) {
+    if let Some(hit) = flows.hit(cx.now, idle_max, nic.0, direction, &key, &packet.headers.l4) {
         cx.report(packet, Step::FlowHit { nic, direction, record: hit.state });
         return Ok(hit.entered);
     }
@@ -34,10 +35,16 @@ pub(crate) fn check<O: Observer>(
         };
         one(cx, Place::Nic(nic), acl, direction, level, asked, packet)?;
     }
+    let idle_max = |nic| nic_idle_max(tables, nic);
     flows
-        .open(cx.now, idle_max, nic, direction, key, &packet.headers.l4, packet.entered)
+        .open(cx.now, idle_max, nic.0, direction, &key, &packet.headers.l4, packet.entered)
         .map_err(|_| DropReason::FlowTableFull)?;
     Ok(None)
+}
+
+/// How long a record of a NIC lives without packets (NSG-32).
+pub(crate) fn nic_idle_max(tables: &Tables, nic: u32) -> SimTime {
+    tables.vnets[tables.nics[nic as usize].vnet.ix()].flow_timeout
 }
 
 /// LB-15: a Standard balancer lets nothing in from outside unless an NSG allows it; without any it is closed.
@@ -72,19 +79,20 @@ fn as_filtered(port: &NicTable, direction: Direction, key: FlowKey) -> FlowKey {
 /// NSG-25: the group of a private endpoint's subnet, where the subnet lets it apply; once per connection (NSG-13).
 pub(crate) fn check_endpoint<O: Observer>(
     cx: &mut Context<'_, O>,
-    flows: &mut FlowTable<PrivateEndpointId>,
+    flows: &mut FlowTable,
     id: PrivateEndpointId,
     packet: &Packet,
 ) -> Result<(), DropReason> {
-    let endpoint = &cx.tables.endpoints[id.ix()];
-    let idle_max = cx.tables.vnets[endpoint.vnet.ix()].flow_timeout;
+    let tables = cx.tables;
+    let endpoint = &tables.endpoints[id.ix()];
+    let idle_max = |id: u32| tables.vnets[tables.endpoints[id as usize].vnet.ix()].flow_timeout;
     let (direction, level) = (Direction::Inbound, NsgLevel::Subnet);
     let (key, l4) = (packet.headers.flow_key(), &packet.headers.l4);
-    if flows.hit(cx.now, idle_max, id, direction, key, l4).is_some() {
+    if flows.hit(cx.now, idle_max(id.0), id.0, direction, &key, l4).is_some() {
         return Ok(());
     }
     one(cx, Place::PrivateEndpoint(id), endpoint.acl, direction, level, key, packet)?;
-    let opened = flows.open(cx.now, idle_max, id, direction, key, l4, None);
+    let opened = flows.open(cx.now, idle_max, id.0, direction, &key, l4, None);
     opened.map_err(|_| DropReason::FlowTableFull)
 }
 
@@ -107,8 +115,8 @@ pub(crate) fn check_platform<O: Observer>(
             return Err(DropReason::NsgDeny);
         }
     }
-    let idle_max = tables.vnets[port.vnet.ix()].flow_timeout;
-    let opened = flows.open(cx.now, idle_max, nic, Direction::Outbound, key, &packet.headers.l4, None);
+    let (idle_max, out) = (|nic| nic_idle_max(tables, nic), Direction::Outbound);
+    let opened = flows.open(cx.now, idle_max, nic.0, out, &key, &packet.headers.l4, None);
     opened.map_err(|_| DropReason::FlowTableFull)
 }
 

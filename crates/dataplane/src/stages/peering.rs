@@ -16,7 +16,8 @@ impl Meter {
         self.received.get(link.ix()).copied().unwrap_or_default()
     }
 
-    fn count(&mut self, link: PeeringId, bytes: u16) {
+    #[inline]
+    pub(crate) fn count(&mut self, link: PeeringId, bytes: u16) {
         if self.received.len() <= link.ix() {
             self.received.resize(link.ix() + 1, 0);
         }

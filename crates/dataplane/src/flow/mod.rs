@@ -1,0 +1,236 @@
+//! Flow records: what makes NSGs stateful (NSG-13, NSG-14, FLOW-01).
+//!
+//! One record per end (NIC or private endpoint) and connection, found by packets of both directions, with one
+//! lifetime. A record says that the NSGs of this end need not be asked, and, for `fast`, what became of the
+//! connection's packets at the present tables. Owned by a switch; expiry costs in proportion to what expires. Full
+//! is an ordinary answer (FLOW-02).
+
+mod key;
+mod store;
+mod wheel;
+
+use std::collections::HashMap;
+
+pub(crate) use key::{AnyKey, Key, Key4};
+
+use store::{Slot, Store};
+use vnetsim_packet::{L4, TcpFlags};
+use vnetsim_types::{Direction, FlowKey, FlowState, SimTime, limits::FLOW_RECORDS_PER_NIC_MAX};
+
+use crate::Entered;
+
+/// Records that each packet of a new connection looks at, to see whether they are idle by now.
+const VISITS: usize = 4;
+
+pub(crate) mod flags {
+    //! Of a record.
+
+    /// The packet that opened it went towards the guest.
+    pub(crate) const INBOUND: u8 = 1;
+    /// FIN seen from the local side.
+    pub(crate) const FIN_OUT: u8 = 2;
+    /// FIN seen from the remote side.
+    pub(crate) const FIN_IN: u8 = 4;
+    /// Answers undo a translation.
+    pub(crate) const ENTERED: u8 = 8;
+}
+
+/// Flow records of the NICs, or the private endpoints, of the virtual networks of one worker.
+#[derive(Clone, Debug, Default)]
+pub struct FlowTable {
+    pub(crate) v4: Store<Key4>,
+    v6: Store<key::Key6>,
+    /// The translations of the few records that have one.
+    entered: HashMap<AnyKey, Entered>,
+}
+
+/// What a live record says about a packet.
+#[derive(Clone, Copy, Debug)]
+pub struct Hit {
+    /// The record, for whoever watches.
+    pub state: FlowState,
+    /// The translation that answers of this connection undo.
+    pub entered: Option<Entered>,
+}
+
+/// The table has no room for another record of this owner.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Full;
+
+impl FlowTable {
+    /// Room for `records` of IPv4 connections without growing.
+    pub fn reserve(&mut self, records: usize) {
+        self.v4.reserve(records);
+    }
+
+    /// The live record that a packet belongs to. U-13: records end by RST, by FIN from both sides, or idle.
+    pub fn hit(
+        &mut self,
+        now: SimTime,
+        idle_max: SimTime,
+        owner: u32,
+        direction: Direction,
+        key: &FlowKey,
+        l4: &L4,
+    ) -> Option<Hit> {
+        let any = AnyKey::new(owner, direction, key);
+        let found = match any {
+            AnyKey::V4(key) => hit(&mut self.v4, now, idle_max, direction, key, l4),
+            AnyKey::V6(key) => hit(&mut self.v6, now, idle_max, direction, key, l4),
+        };
+        let Found { created, flags, live, gone } = found?;
+        let mut entered = None;
+        if flags & flags::ENTERED != 0 {
+            entered = if gone { self.entered.remove(&any) } else { self.entered.get(&any).copied() };
+        }
+        let opened = if flags & flags::INBOUND == 0 { Direction::Outbound } else { Direction::Inbound };
+        live.then_some(Hit { state: FlowState { created, opened }, entered })
+    }
+
+    /// Adds a record for a packet that the NSGs of `owner` let pass. `idle_max` by owner.
+    pub fn open(
+        &mut self,
+        now: SimTime,
+        idle_max: impl Fn(u32) -> SimTime,
+        owner: u32,
+        direction: Direction,
+        key: &FlowKey,
+        l4: &L4,
+        entered: Option<Entered>,
+    ) -> Result<(), Full> {
+        self.expire(now, VISITS, &idle_max);
+        let held = |flows: &Self| flows.v4.held(owner) + flows.v6.held(owner);
+        if held(self) >= FLOW_RECORDS_PER_NIC_MAX {
+            self.expire_all(now, &idle_max);
+            if held(self) >= FLOW_RECORDS_PER_NIC_MAX {
+                return Err(Full);
+            }
+        }
+        let mut bits = if direction == Direction::Inbound { flags::INBOUND } else { 0 };
+        if entered.is_some() {
+            bits |= flags::ENTERED;
+        }
+        let idle_max = idle_max(owner);
+        let any = AnyKey::new(owner, direction, key);
+        let lives = match any {
+            AnyKey::V4(key) => open(&mut self.v4, now, idle_max, direction, key, l4, bits)?,
+            AnyKey::V6(key) => open(&mut self.v6, now, idle_max, direction, key, l4, bits)?,
+        };
+        if let (Some(entered), true) = (entered, lives) {
+            self.entered.insert(any, entered);
+        }
+        Ok(())
+    }
+
+    fn expire(&mut self, now: SimTime, visits: usize, idle_max: impl Fn(u32) -> SimTime) {
+        let entered = &mut self.entered;
+        self.v4.expire(now, visits, &idle_max, |slot| forget(entered, slot));
+        self.v6.expire(now, visits, &idle_max, |slot| forget(entered, slot));
+    }
+
+    fn expire_all(&mut self, now: SimTime, idle_max: impl Fn(u32) -> SimTime) {
+        let entered = &mut self.entered;
+        self.v4.expire_all(now, &idle_max, |slot| forget(entered, slot));
+        self.v6.expire_all(now, &idle_max, |slot| forget(entered, slot));
+    }
+
+    /// Ends every record (NSG-14 `flush`).
+    pub fn clear(&mut self) {
+        self.v4.clear();
+        self.v6.clear();
+        self.entered.clear();
+    }
+
+    /// What packets became of is to be found out anew.
+    pub(crate) fn forget_actions(&mut self) {
+        self.v4.forget_actions();
+        self.v6.forget_actions();
+    }
+
+    /// Records held, idle ones included.
+    pub fn len(&self) -> usize {
+        self.v4.len() + self.v6.len()
+    }
+
+    /// True when no record is held.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Bytes in use.
+    pub fn memory_bytes(&self) -> usize {
+        self.v4.memory_bytes() + self.v6.memory_bytes()
+    }
+}
+
+/// What was found: a record, as it was before the packet.
+struct Found {
+    created: SimTime,
+    flags: u8,
+    /// It was not idle.
+    live: bool,
+    /// It is no longer there.
+    gone: bool,
+}
+
+fn hit<K: Key>(
+    store: &mut Store<K>,
+    now: SimTime,
+    idle_max: SimTime,
+    direction: Direction,
+    key: K,
+    l4: &L4,
+) -> Option<Found> {
+    let at = store.find(key.hash(), key)?;
+    let created = store.created(at);
+    let slot = store.get_mut(at);
+    let live = !slot.is_idle(now, idle_max);
+    let ended = note(slot, direction, l4);
+    slot.last_seen_ns = now.0;
+    let flags = slot.flags;
+    let gone = !live || ended;
+    if gone {
+        store.remove(at);
+    }
+    Some(Found { created, flags, live, gone })
+}
+
+/// False when the packet that opens the record ends it as well.
+fn open<K: Key>(
+    store: &mut Store<K>,
+    now: SimTime,
+    idle_max: SimTime,
+    direction: Direction,
+    key: K,
+    l4: &L4,
+    flags: u8,
+) -> Result<bool, Full> {
+    let hash = key.hash();
+    if let Some(at) = store.find(hash, key) {
+        store.remove(at);
+    }
+    let at = store.insert(hash, key, now, idle_max).ok_or(Full)?;
+    let slot = store.get_mut(at);
+    slot.flags = flags;
+    let ended = note(slot, direction, l4);
+    if ended {
+        store.remove(at);
+    }
+    Ok(!ended)
+}
+
+/// Takes note of what ends a TCP connection; true when this packet did.
+fn note<K: Key>(slot: &mut Slot<K>, direction: Direction, l4: &L4) -> bool {
+    let L4::Tcp { flags, .. } = l4 else { return false };
+    if flags.contains(TcpFlags::FIN) {
+        slot.flags |= if direction == Direction::Outbound { flags::FIN_OUT } else { flags::FIN_IN };
+    }
+    let both = flags::FIN_OUT | flags::FIN_IN;
+    flags.contains(TcpFlags::RST) || slot.flags & both == both
+}
+
+fn forget<K: Key + Into<AnyKey>>(entered: &mut HashMap<AnyKey, Entered>, slot: &Slot<K>) {
+    if slot.flags & flags::ENTERED != 0 {
+        entered.remove(&slot.key.into());
+    }
+}
