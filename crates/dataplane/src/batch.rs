@@ -1,7 +1,8 @@
 //! Frames that are forwarded together.
 //!
 //! Owns the bytes and, side by side, what the switches need to know of each frame. Made by whoever has traffic, used
-//! again and again: nothing is allocated once a batch has seen its largest load. Costs one copy of each frame.
+//! again and again: nothing is allocated once a batch has seen its largest load. Every frame starts at a cache line,
+//! so its headers are one load away. Costs one copy of each frame.
 
 use vnetsim_types::{DropReason, NicId};
 
@@ -9,14 +10,20 @@ use crate::Leg;
 
 /// Most frames in a batch.
 pub const BATCH_MAX: usize = 256;
+/// Bytes of a cell: a cache line.
+const CELL: usize = 64;
+
+#[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
+struct Cell([u8; CELL]);
 
 /// What became of a frame.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Verdict {
     /// The guest behind this NIC has it.
     Delivered(NicId),
-    /// It left the switches: to a gateway, a private endpoint, the host or the edge.
-    Leaves(Leg),
+    /// It left the switches, to a gateway, a private endpoint, the host or the edge: see [`Batch::leg`].
+    Leaves,
     /// It died.
     Dropped(DropReason),
     /// Bytes that are no frame.
@@ -26,78 +33,113 @@ pub enum Verdict {
 /// Frames, the NICs that they leave, and their verdicts.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
-    pub(crate) bytes: Vec<u8>,
-    /// Where each frame starts in `bytes`, and where the last one ends.
-    pub(crate) starts: Vec<u32>,
-    pub(crate) nics: Vec<NicId>,
+    /// Frames, each from a cell of its own on, filled up with what happens to be there.
+    cells: Vec<Cell>,
+    frames: Vec<Frame>,
     pub(crate) verdicts: Vec<Verdict>,
+    /// Of the frames that left.
+    pub(crate) legs: Vec<(u16, Leg)>,
+}
+
+/// Where a frame is, and who sends it.
+#[derive(Clone, Copy, Debug)]
+struct Frame {
+    /// First of its cells.
+    cell: u32,
+    /// In bytes.
+    len: u32,
+    nic: NicId,
 }
 
 impl Batch {
     /// No frames.
+    #[inline]
     pub fn clear(&mut self) {
-        self.bytes.clear();
-        self.starts.clear();
-        self.nics.clear();
+        self.cells.clear();
+        self.frames.clear();
         self.verdicts.clear();
+        self.legs.clear();
     }
 
     /// Adds a frame that the guest behind `nic` sends. False when the batch is full.
     #[inline]
     pub fn push(&mut self, nic: NicId, frame: &[u8]) -> bool {
-        if self.nics.len() >= BATCH_MAX {
+        if self.frames.len() >= BATCH_MAX {
             return false;
         }
-        self.starts.push(self.bytes.len() as u32);
-        self.bytes.extend_from_slice(frame);
-        self.nics.push(nic);
+        self.frames.push(Frame { cell: self.cells.len() as u32, len: frame.len() as u32, nic });
+        let (whole, rest) = frame.as_chunks::<CELL>();
+        self.cells.extend(whole.iter().map(|bytes| Cell(*bytes)));
+        if !rest.is_empty() || whole.is_empty() {
+            let mut cell = Cell([0; CELL]);
+            cell.0[..rest.len()].copy_from_slice(rest);
+            self.cells.push(cell);
+        }
         true
     }
 
     /// Frames held.
     pub fn len(&self) -> usize {
-        self.nics.len()
+        self.frames.len()
     }
 
     /// True without frames.
     pub fn is_empty(&self) -> bool {
-        self.nics.is_empty()
+        self.frames.is_empty()
     }
 
-    /// Bytes of frame `ix`.
+    /// Copies frame `ix` to `bytes`.
+    pub fn read(&self, ix: usize, bytes: &mut Vec<u8>) {
+        let Frame { cell, len, .. } = self.frames[ix];
+        let (from, len) = (cell as usize, len as usize);
+        bytes.clear();
+        for cell in &self.cells[from..from + len.div_ceil(CELL)] {
+            bytes.extend_from_slice(&cell.0[..CELL.min(len - bytes.len())]);
+        }
+    }
+
+    /// Puts `bytes`, which are as long as it, in the place of frame `ix`.
+    pub(crate) fn write(&mut self, ix: usize, bytes: &[u8]) {
+        let from = self.frames[ix].cell as usize;
+        for (cell, bytes) in self.cells[from..].iter_mut().zip(bytes.chunks(CELL)) {
+            cell.0[..bytes.len()].copy_from_slice(bytes);
+        }
+    }
+
+    /// The first 64 bytes of frame `ix`, for a guest that forwards it.
     #[inline]
-    pub fn frame(&self, ix: usize) -> &[u8] {
-        let (from, to) = self.range(ix);
-        &self.bytes[from..to]
+    pub fn head_mut(&mut self, ix: usize) -> &mut [u8; CELL] {
+        &mut self.cells[self.frames[ix].cell as usize].0
     }
 
-    /// Bytes of frame `ix`, for a guest that forwards it.
-    #[inline]
-    pub fn frame_mut(&mut self, ix: usize) -> &mut [u8] {
-        let (from, to) = self.range(ix);
-        &mut self.bytes[from..to]
-    }
-
+    /// The first bytes of frame `ix`, and its length.
     #[inline(always)]
-    pub(crate) fn range(&self, ix: usize) -> (usize, usize) {
-        let end = self.starts.get(ix + 1).map_or(self.bytes.len(), |end| *end as usize);
-        (self.starts[ix] as usize, end)
+    pub(crate) fn head(&self, ix: usize) -> (&[u8; CELL], usize) {
+        let Frame { cell, len, .. } = self.frames[ix];
+        (&self.cells[cell as usize].0, len as usize)
     }
 
     /// The NIC that frame `ix` leaves.
+    #[inline]
     pub fn nic(&self, ix: usize) -> NicId {
-        self.nics[ix]
+        self.frames[ix].nic
     }
 
     /// Frame `ix` leaves by `nic` next: a guest forwards it.
     #[inline]
     pub fn send_from(&mut self, ix: usize, nic: NicId) {
-        self.nics[ix] = nic;
+        self.frames[ix].nic = nic;
     }
 
     /// What became of each frame.
     #[inline]
     pub fn verdicts(&self) -> &[Verdict] {
         &self.verdicts
+    }
+
+    /// Where frame `ix` went when it left.
+    pub fn leg(&self, ix: usize) -> Option<Leg> {
+        let at = self.legs.binary_search_by_key(&(ix as u16), |(frame, _)| *frame).ok()?;
+        Some(self.legs[at].1)
     }
 }

@@ -10,12 +10,12 @@
 
 use std::collections::HashMap;
 
-use vnetsim_packet::{L4, Mac, plain};
-use vnetsim_types::{Direction, NicId, Observer, PacketId, PacketTag, PeeringId, SimTime};
+use vnetsim_packet::{L4, plain};
+use vnetsim_types::{Direction, NicId, Observer, PacketId, PacketTag, PeeringId};
 
 use crate::{
-    Batch, Context, FABRIC_MAC, FlowTable, LegEnd, Packet, Switches, Tables, Verdict,
-    flow::{AnyKey, Key, Key4},
+    Batch, Context, FABRIC_MAC, FlowTable, LegEnd, Meter, Packet, Switches, Tables, Verdict,
+    flow::{AnyEnd, End, Key, Key4, Line, Moment, NOTES_MAX},
     stages::{mtu, nsg},
 };
 
@@ -24,28 +24,28 @@ use crate::{
 struct Action {
     /// Who gets it.
     nic: NicId,
-    mac: Mac,
-    /// The receiving network's link, where it crosses one: counts bytes (PEER-39).
-    link: Option<PeeringId>,
-    /// Largest packet that fares alike.
+    /// Largest packet that fares alike; 0 in place of an action that nobody took yet.
     ip_len_max: u16,
-    /// How long the records of sender and receiver live without packets.
-    idle_max: [SimTime; 2],
+    /// As the receiver sees them: its own, then the fabric's.
+    macs: [u8; 12],
+    /// The receiving network's link, where it crosses one, else none that exists: counts bytes (PEER-39).
+    link: PeeringId,
+    /// How long the records of sender and receiver live without packets, in steps.
+    idle_max: [u32; 2],
 }
 
-/// Switches that forward batches.
-#[derive(Clone, Debug)]
-pub struct Forwarder {
-    switches: Switches,
-    actions: Vec<Action>,
-    known: HashMap<Action, u32>,
-    epoch: u32,
-    repeats: bool,
-    /// What goes through the stages, one at a time.
-    packet: Option<Packet>,
-    ahead: Vec<Ahead>,
-    packets: u64,
+const NO_LINK: PeeringId = PeeringId(u32::MAX);
+
+impl Action {
+    const NONE: Self =
+        Self { nic: NicId(u32::MAX), ip_len_max: 0, macs: [0; 12], link: NO_LINK, idle_max: [0; 2] };
 }
+
+/// Actions of both directions of a connection, by the side that sends.
+type Note = [Action; 2];
+
+/// How many frames ahead records are asked for: enough to hide a miss, few enough to still be there.
+const AHEAD: usize = 32;
 
 /// What is read of a frame before its turn comes.
 #[derive(Clone, Copy, Debug)]
@@ -53,12 +53,70 @@ struct Ahead {
     key: Key4,
     hash: u64,
     ip_len: u16,
-    /// A common frame that ends no connection: its record may know what becomes of it.
-    usual: bool,
+    /// Of the sender.
+    side: u8,
+    /// A common frame that ends no connection: a note may speak for it.
+    common: bool,
 }
 
 impl Ahead {
-    const UNUSUAL: Self = Self { key: Key4::NONE, hash: 0, ip_len: 0, usual: false };
+    const NOTHING: Self = Self { key: Key4::NONE, hash: 0, ip_len: 0, side: 0, common: false };
+}
+
+/// Switches that forward batches.
+#[derive(Clone, Debug)]
+pub struct Forwarder {
+    switches: Switches,
+    notes: Notes,
+    epoch: u32,
+    repeats: bool,
+    /// What goes through the stages, one at a time.
+    packet: Option<Packet>,
+    frame: Vec<u8>,
+    packets: u64,
+}
+
+/// The notes of an epoch. Their numbers are not used again in the next one, so that old ones are known as old.
+#[derive(Clone, Debug)]
+struct Notes {
+    /// Number of the first.
+    first: u32,
+    all: Vec<Note>,
+    known: HashMap<Note, u32>,
+}
+
+impl Default for Notes {
+    fn default() -> Self {
+        Self { first: 1, all: Vec::new(), known: HashMap::new() }
+    }
+}
+
+impl Notes {
+    #[inline(always)]
+    fn get(&self, number: u32) -> Option<&Note> {
+        self.all.get(number.wrapping_sub(self.first) as usize)
+    }
+
+    /// The number of `note`; `None` when all are taken.
+    fn number(&mut self, note: Note) -> Option<u32> {
+        if let Some(number) = self.known.get(&note) {
+            return Some(*number);
+        }
+        let number = self.first + self.all.len() as u32;
+        if number >= NOTES_MAX {
+            return None;
+        }
+        self.all.push(note);
+        self.known.insert(note, number);
+        Some(number)
+    }
+
+    /// Another epoch begins.
+    fn renew(&mut self) {
+        self.first += self.all.len() as u32;
+        self.all.clear();
+        self.known.clear();
+    }
 }
 
 impl Forwarder {
@@ -66,19 +124,18 @@ impl Forwarder {
     pub fn new(repeats: bool) -> Self {
         Self {
             switches: Switches::default(),
-            actions: Vec::new(),
-            known: HashMap::new(),
+            notes: Notes::default(),
             epoch: 0,
             repeats,
             packet: None,
-            ahead: Vec::new(),
+            frame: Vec::new(),
             packets: 0,
         }
     }
 
     /// Room for `connections` between two NICs each without growing.
     pub fn reserve(&mut self, connections: usize) {
-        self.switches.flows.reserve(connections * 2);
+        self.switches.flows.reserve(connections);
     }
 
     /// The records of these switches.
@@ -96,14 +153,22 @@ impl Forwarder {
         traced: bool,
     ) {
         self.refresh(cx.tables);
-        self.look_ahead(batch, self.repeats && !traced);
+        cx.meter.fit(cx.tables.links.len());
+        batch.legs.clear();
         batch.verdicts.clear();
-        for ix in 0..batch.len() {
-            let verdict = match self.repeat(cx, batch, ix) {
-                Some(verdict) => verdict,
-                None => self.decide(cx, batch, ix, tag, traced),
-            };
-            batch.verdicts.push(verdict);
+        batch.verdicts.resize(batch.len(), Verdict::Unreadable);
+        let (now, repeats) = (Moment::of(cx.now), self.repeats && !traced);
+        let mut ahead = [Ahead::NOTHING; AHEAD];
+        for ix in 0..batch.len() + AHEAD {
+            // The frame whose turn it is leaves its place to the one that is read.
+            let present = ahead[ix % AHEAD];
+            if repeats && ix < batch.len() {
+                ahead[ix % AHEAD] = self.look_ahead(batch, ix);
+            }
+            let Some(ix) = ix.checked_sub(AHEAD) else { continue };
+            if !(present.common && self.repeat(cx.meter, now, batch, ix, present)) {
+                batch.verdicts[ix] = self.decide(cx, batch, ix, tag, traced);
+            }
         }
         self.packets += batch.len() as u64;
     }
@@ -113,69 +178,83 @@ impl Forwarder {
         if self.epoch == tables.epoch {
             return;
         }
-        // Records keep 16 bits of the epoch.
-        if self.epoch >> 16 != tables.epoch >> 16 {
-            self.switches.flows.forget_actions();
-        }
         self.epoch = tables.epoch;
-        self.actions.clear();
-        self.known.clear();
-    }
-
-    /// Reads all headers, and asks for the records' lines before they are needed.
-    fn look_ahead(&mut self, batch: &Batch, repeats: bool) {
-        self.ahead.clear();
-        for ix in 0..batch.len() {
-            let ahead = match plain(batch.frame(ix)) {
-                Some(plain) if repeats && !plain.ends => {
-                    let (source, destination) = ((plain.src, plain.src_port), (plain.dst, plain.dst_port));
-                    let key = Key4::new(batch.nics[ix].0, plain.protocol, source, destination);
-                    let hash = key.hash();
-                    self.switches.flows.v4.fetch(hash);
-                    Ahead { key, hash, ip_len: plain.ip_len, usual: true }
-                }
-                _ => Ahead::UNUSUAL,
-            };
-            self.ahead.push(ahead);
+        self.notes.renew();
+        if self.notes.first > NOTES_MAX / 2 {
+            self.switches.flows.forget_notes();
+            self.notes = Notes::default();
         }
     }
 
-    /// Does with a frame what was done with the last one of its connection, if that is known to be right.
+    /// Reads the headers of a frame, and asks for its records' line before it is needed.
     #[inline(always)]
-    fn repeat<O: Observer>(
+    fn look_ahead(&self, batch: &Batch, ix: usize) -> Ahead {
+        let (head, len) = batch.head(ix);
+        let Some(plain) = plain(head, len).filter(|plain| !plain.ends) else { return Ahead::NOTHING };
+        let End { key, side, .. } = End::of_sender(0, plain.protocol, plain.addresses, plain.ports);
+        let hash = key.hash();
+        self.switches.flows.v4.fetch(hash);
+        Ahead { key, hash, ip_len: plain.ip_len, side: side as u8, common: true }
+    }
+
+    /// Does with a frame what was done with the last one of its connection, if that is known and both ends of it have
+    /// their records in one cell, as nearly always.
+    #[inline(always)]
+    fn repeat(&mut self, meter: &mut Meter, now: Moment, batch: &mut Batch, ix: usize, ahead: Ahead) -> bool {
+        let side = usize::from(ahead.side & 1);
+        let end = End { key: ahead.key, owner: batch.nic(ix).0, side };
+        let Some(Line(cells)) = self.switches.flows.v4.line_mut(ahead.hash) else { return false };
+        // Which of the two it is cannot be foretold; that it is one of them nearly always can.
+        let second = cells[1].holds(&end);
+        if !(second | cells[0].holds(&end)) {
+            return self.repeat_elsewhere(meter, now, batch, ix, ahead);
+        }
+        let cell = &mut cells[usize::from(second)];
+        let Some(note) = self.notes.get(cell.key.note()) else { return false };
+        let (action, sender, receiver) = (&note[side], cell.records[side], cell.records[side ^ 1]);
+        if receiver.owner() != action.nic.0 {
+            return self.repeat_elsewhere(meter, now, batch, ix, ahead);
+        }
+        if sender.is_idle(now, action.idle_max[0])
+            | receiver.is_idle(now, action.idle_max[1])
+            | (ahead.ip_len > action.ip_len_max)
+        {
+            return false;
+        }
+        cell.records[0].seen = now;
+        cell.records[1].seen = now;
+        deliver(action, meter, batch, ix, ahead.ip_len);
+        true
+    }
+
+    /// The same, wherever the records are.
+    #[inline(never)]
+    fn repeat_elsewhere(
         &mut self,
-        cx: &mut Context<'_, O>,
+        meter: &mut Meter,
+        now: Moment,
         batch: &mut Batch,
         ix: usize,
-    ) -> Option<Verdict> {
-        let ahead = self.ahead[ix];
-        if !ahead.usual {
-            return None;
-        }
+        ahead: Ahead,
+    ) -> bool {
+        let side = usize::from(ahead.side);
+        let end = End { key: ahead.key, owner: batch.nic(ix).0, side };
         let records = &mut self.switches.flows.v4;
-        let sender = records.find(ahead.hash, ahead.key)?;
-        let slot = records.get(sender);
-        if slot.epoch != self.epoch as u16 {
-            return None;
+        let Some(sender) = records.find(ahead.hash, &end) else { return false };
+        let Some(note) = self.notes.get(records.cell(sender).key.note()) else { return false };
+        let action = &note[side];
+        let other_end = End { owner: action.nic.0, side: side ^ 1, ..end };
+        let Some(receiver) = records.find(ahead.hash, &other_end) else { return false };
+        if records.record(sender).is_idle(now, action.idle_max[0])
+            || records.record(receiver).is_idle(now, action.idle_max[1])
+            || ahead.ip_len > action.ip_len_max
+        {
+            return false;
         }
-        let action = self.actions.get((slot.action as usize).wrapping_sub(1))?;
-        if ahead.ip_len > action.ip_len_max || slot.is_idle(cx.now, action.idle_max[0]) {
-            return None;
-        }
-        let receiver = records.find(ahead.hash, ahead.key.at_other_end(action.nic.0))?;
-        if records.get(receiver).is_idle(cx.now, action.idle_max[1]) {
-            return None;
-        }
-        records.get_mut(sender).last_seen_ns = cx.now.0;
-        records.get_mut(receiver).last_seen_ns = cx.now.0;
-        if let Some(link) = action.link {
-            cx.meter.count(link, ahead.ip_len);
-        }
-        let (from, _) = batch.range(ix);
-        let macs = batch.bytes[from..].first_chunk_mut::<12>()?;
-        macs[..6].copy_from_slice(&action.mac);
-        macs[6..].copy_from_slice(&FABRIC_MAC);
-        Some(Verdict::Delivered(action.nic))
+        records.record_mut(sender).seen = now;
+        records.record_mut(receiver).seen = now;
+        deliver(action, meter, batch, ix, ahead.ip_len);
+        true
     }
 
     /// All stages, for one frame.
@@ -188,15 +267,17 @@ impl Forwarder {
         tag: PacketTag,
         traced: bool,
     ) -> Verdict {
-        let id = PacketId(self.packets + ix as u64);
-        let frame = batch.frame(ix);
+        batch.read(ix, &mut self.frame);
         let packet = match &mut self.packet {
-            Some(packet) => packet.become_another(id, frame).map(|()| packet),
-            none => Packet::new(id, tag, traced, frame.to_vec()).map(|packet| none.insert(packet)),
+            Some(packet) => packet.become_another(&self.frame).map(|()| packet),
+            none => {
+                Packet::new(PacketId(0), tag, traced, self.frame.clone()).map(|packet| none.insert(packet))
+            }
         };
         let Ok(packet) = packet else { return Verdict::Unreadable };
+        packet.id = PacketId(self.packets + ix as u64);
         (packet.tag, packet.traced) = (tag, traced);
-        let nic = batch.nics[ix];
+        let nic = batch.nic(ix);
         let verdict = match self.switches.egress(cx, nic, packet) {
             Err(reason) => Verdict::Dropped(reason),
             Ok(leg) => match leg.end {
@@ -204,10 +285,13 @@ impl Forwarder {
                     Ok(()) => Verdict::Delivered(to),
                     Err(reason) => Verdict::Dropped(reason),
                 },
-                _ => Verdict::Leaves(leg),
+                _ => {
+                    batch.legs.push((ix as u16, leg));
+                    Verdict::Leaves
+                }
             },
         };
-        batch.frame_mut(ix).copy_from_slice(&packet.frame);
+        batch.write(ix, &packet.frame);
         if let Verdict::Delivered(to) = verdict {
             self.remember(cx.tables, nic, to);
         }
@@ -226,23 +310,34 @@ impl Forwarder {
         {
             return;
         }
-        let AnyKey::V4(key) = AnyKey::new(from.0, Direction::Outbound, &packet.headers.flow_key()) else {
+        let AnyEnd::V4(end) = AnyEnd::new(from.0, Direction::Outbound, &packet.headers.flow_key()) else {
             return;
         };
-        let Some(at) = self.switches.flows.v4.find(key.hash(), key) else { return };
+        let Some(at) = self.switches.flows.v4.find(end.key.hash(), &end) else { return };
         let (sender, receiver) = (tables.nics[from.ix()].vnet, tables.nics[to.ix()].vnet);
+        let mac = tables.nics[to.ix()].mac;
         let action = Action {
             nic: to,
-            mac: tables.nics[to.ix()].mac,
-            link: if sender == receiver { None } else { tables.link_from(receiver, sender) },
             ip_len_max: mtu::whole_max(tables, sender, receiver),
-            idle_max: [from, to].map(|nic| nsg::nic_idle_max(tables, nic.0)),
+            macs: std::array::from_fn(|at| if at < 6 { mac[at] } else { FABRIC_MAC[at - 6] }),
+            link: if sender == receiver {
+                NO_LINK
+            } else {
+                tables.link_from(receiver, sender).unwrap_or(NO_LINK)
+            },
+            idle_max: [from, to].map(|nic| Moment::steps(nsg::nic_idle_max(tables, nic.0))),
         };
-        let number = *self.known.entry(action).or_insert_with(|| {
-            self.actions.push(action);
-            self.actions.len() as u32
-        });
-        let slot = self.switches.flows.v4.get_mut(at);
-        (slot.epoch, slot.action) = (tables.epoch as u16, number);
+        let cell = self.switches.flows.v4.cell_mut(at);
+        let mut note = self.notes.get(cell.key.note()).copied().unwrap_or([Action::NONE; 2]);
+        note[end.side] = action;
+        let number = self.notes.number(note).unwrap_or_default();
+        cell.key = cell.key.with_note(number);
     }
+}
+
+#[inline(always)]
+fn deliver(action: &Action, meter: &mut Meter, batch: &mut Batch, ix: usize, ip_len: u16) {
+    meter.count(action.link, ip_len);
+    batch.head_mut(ix)[..12].copy_from_slice(&action.macs);
+    batch.verdicts[ix] = Verdict::Delivered(action.nic);
 }

@@ -16,9 +16,9 @@ mod fast;
 mod flow;
 mod gateway;
 mod lpm;
+mod memory;
 mod packet;
 mod pipeline;
-mod prefetch;
 mod stages;
 mod tables;
 

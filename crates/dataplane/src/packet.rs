@@ -46,11 +46,10 @@ impl Packet {
     }
 
     /// Becomes another packet, in the memory of this one.
-    pub(crate) fn become_another(&mut self, id: PacketId, frame: &[u8]) -> Result<(), ParseError> {
+    pub(crate) fn become_another(&mut self, frame: &[u8]) -> Result<(), ParseError> {
         self.headers = vnetsim_packet::parse(frame)?;
         self.frame.clear();
         self.frame.extend_from_slice(frame);
-        self.id = id;
         self.passed.clear();
         (self.fragmented, self.entered, self.repeats) = (false, None, true);
         Ok(())

@@ -27,7 +27,7 @@ pub use build::{
 pub use edit::{EditError, set_destination, set_macs, set_source, set_ttl};
 pub use headers::{Fragment, Headers, IcmpErrorKind, L4};
 pub use parse::{ParseError, parse};
-pub use plain::{Plain, plain};
+pub use plain::{Plain, lower_ttl, plain};
 pub use tcp_flags::TcpFlags;
 
 /// An Ethernet address.

@@ -1,155 +1,170 @@
-//! Keys of flow records: a connection as one of its ends sees it.
+//! Keys of flow records: a connection, and the end of it that a record belongs to.
 //!
-//! The hash leaves out the end and the direction, so that the records of all ends of a connection lie
-//! together: who finds one has the others in the same cache line or the next (FLOW-01).
+//! Both directions and all ends of a connection have one key and one hash, so that their records lie together
+//! (FLOW-01). Which of the two sides an end stands on follows from the order of the addresses.
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use vnetsim_types::{Direction, FlowKey, IpProtocol};
+use vnetsim_types::{Direction, FlowKey};
 
-/// Ends are numbered in 24 bits: the protocol shares their word.
-pub(crate) const OWNERS_MAX: u32 = 1 << 24;
+/// Ends are numbered in 24 bits; the last number is nobody's.
+pub(crate) const OWNERS_MAX: u32 = (1 << 24) - 1;
+/// Notes are numbered in 24 bits; see [`Key::note`].
+pub(crate) const NOTES_MAX: u32 = 1 << 24;
 
-/// A key: exactly the end, the five-tuple, and nothing else.
-pub(crate) trait Key: Copy + Eq {
-    /// What no connection has.
+/// A connection. Its spare bits carry a note, which is no part of it.
+pub(crate) trait Key: Copy {
+    /// Bits that no connection has.
     const NONE: Self;
-    /// The end.
-    fn owner(&self) -> u32;
-    /// Equal for every end of a connection, in both directions.
+    /// True for the same connection, whatever the notes.
+    fn is(&self, other: &Self) -> bool;
     fn hash(&self) -> u64;
+    /// The note: 0 for none.
+    fn note(&self) -> u32;
+    fn with_note(self, note: u32) -> Self;
 }
 
-/// IPv4: local address, remote address, local port, remote port, protocol and owner, from the high bits down.
+/// IPv4: addresses and ports as frames hold them ([`vnetsim_packet::Plain`]), so that the hot path turns no byte; those
+/// of the lower side first.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(crate) struct Key4(u128);
+pub(crate) struct Key4 {
+    addresses: u64,
+    /// Ports, protocol, note, from the high bits down.
+    rest: u64,
+}
 
 /// IPv6.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Key6 {
-    local: u128,
-    remote: u128,
-    /// Local port, remote port, protocol, owner.
+    addresses: [u128; 2],
     rest: u64,
 }
 
-/// A key of either family.
+/// One end of a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(crate) enum AnyKey {
-    V4(Key4),
-    V6(Key6),
+pub(crate) struct End<K> {
+    pub(crate) key: K,
+    /// The NIC or private endpoint.
+    pub(crate) owner: u32,
+    /// 0 or 1.
+    pub(crate) side: usize,
 }
 
-impl Key4 {
-    /// The connection from `local` to `remote` as the NIC or endpoint `owner` at `local` has it.
+/// An end of a connection of either family.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum AnyEnd {
+    V4(End<Key4>),
+    V6(End<Key6>),
+}
+
+impl End<Key4> {
+    /// The end at the sender, NIC or endpoint `owner`, of a packet with these addresses and ports.
     #[inline(always)]
-    pub(crate) fn new(owner: u32, protocol: u8, local: (u32, u16), remote: (u32, u16)) -> Self {
-        let addresses = u64::from(local.0) << 32 | u64::from(remote.0);
-        Self(u128::from(addresses) << 64 | u128::from(rest(owner, protocol, local.1, remote.1)))
-    }
-}
-
-impl Key4 {
-    /// The same connection as `owner` at its other end has it.
-    #[inline(always)]
-    pub(crate) fn at_other_end(self, owner: u32) -> Self {
-        let (addresses, rest) = ((self.0 >> 64) as u64, self.0 as u64);
-        let ports = ((rest >> 32) as u32).rotate_left(16);
-        let rest = u64::from(ports) << 32 | rest & 0xff00_0000 | u64::from(owner & (OWNERS_MAX - 1));
-        Self(u128::from(addresses.rotate_left(32)) << 64 | u128::from(rest))
-    }
-}
-
-impl From<Key4> for AnyKey {
-    fn from(key: Key4) -> Self {
-        Self::V4(key)
-    }
-}
-
-impl From<Key6> for AnyKey {
-    fn from(key: Key6) -> Self {
-        Self::V6(key)
+    pub(crate) fn of_sender(owner: u32, protocol: u8, addresses: u64, ports: u32) -> Self {
+        let (turned, turned_ports) = (addresses.rotate_left(32), ports.rotate_left(16));
+        // The address in the high half counts; with equal ones the ports do.
+        let mut higher = turned > addresses;
+        if turned == addresses {
+            higher = turned_ports > ports;
+        }
+        let (addresses, ports) = if higher { (turned, turned_ports) } else { (addresses, ports) };
+        let rest = u64::from(ports) << 32 | u64::from(protocol) << 24;
+        Self { key: Key4 { addresses, rest }, owner, side: usize::from(higher) }
     }
 }
 
 impl Key for Key4 {
-    const NONE: Self = Self(u128::MAX);
+    const NONE: Self = Self { addresses: u64::MAX, rest: u64::MAX };
 
     #[inline(always)]
-    fn owner(&self) -> u32 {
-        self.0 as u32 & (OWNERS_MAX - 1)
+    fn is(&self, other: &Self) -> bool {
+        (self.addresses ^ other.addresses) | (self.rest ^ other.rest) >> 24 == 0
     }
 
     #[inline(always)]
     fn hash(&self) -> u64 {
-        let (addresses, rest) = ((self.0 >> 64) as u64, self.0 as u64);
-        let local = addresses >> 32 << 16 | rest >> 48;
-        let remote = addresses << 32 >> 16 | rest << 16 >> 48;
-        mix(local, remote, rest >> 24 & 0xff)
+        fold(self.addresses ^ 0x9e37_79b9_7f4a_7c15, self.rest >> 24 ^ 0xd1b5_4a32_d192_ed03)
+    }
+
+    #[inline(always)]
+    fn note(&self) -> u32 {
+        self.rest as u32 & (NOTES_MAX - 1)
+    }
+
+    fn with_note(self, note: u32) -> Self {
+        Self { rest: self.rest >> 24 << 24 | u64::from(note), ..self }
     }
 }
 
 impl Key for Key6 {
-    const NONE: Self = Self { local: u128::MAX, remote: u128::MAX, rest: u64::MAX };
+    const NONE: Self = Self { addresses: [u128::MAX; 2], rest: u64::MAX };
 
-    fn owner(&self) -> u32 {
-        self.rest as u32 & (OWNERS_MAX - 1)
+    fn is(&self, other: &Self) -> bool {
+        self.addresses == other.addresses && (self.rest ^ other.rest) >> 24 == 0
     }
 
     fn hash(&self) -> u64 {
-        let end = |ip: u128, port: u64| {
-            fold((ip >> 64) as u64 ^ 0xa076_1d64_78bd_642f, ip as u64 ^ 0xe703_7ed1_a0b4_28db) ^ port
-        };
-        let (local, remote) = (end(self.local, self.rest >> 48), end(self.remote, self.rest << 16 >> 48));
-        mix(local, remote, self.rest >> 24 & 0xff)
+        let [low, high] = self.addresses;
+        let half = |ip: u128, salt: u64| fold((ip >> 64) as u64 ^ salt, ip as u64 ^ 0xe703_7ed1_a0b4_28db);
+        let addresses = half(low, 0xa076_1d64_78bd_642f) ^ half(high, 0x8ebc_6af0_9c88_c6e3).rotate_left(32);
+        fold(addresses ^ 0x9e37_79b9_7f4a_7c15, self.rest >> 24 ^ 0xd1b5_4a32_d192_ed03)
+    }
+
+    fn note(&self) -> u32 {
+        self.rest as u32 & (NOTES_MAX - 1)
+    }
+
+    fn with_note(self, note: u32) -> Self {
+        Self { rest: self.rest >> 24 << 24 | u64::from(note), ..self }
     }
 }
 
-impl AnyKey {
-    /// The key of a packet with `key` that passes the NIC or endpoint `owner`.
+impl AnyEnd {
+    /// The end at the NIC or endpoint `owner`, which a packet with `key` passes.
     pub(crate) fn new(owner: u32, direction: Direction, key: &FlowKey) -> Self {
-        let FlowKey { protocol: IpProtocol(protocol), .. } = *key;
         let (source, destination) = ((key.src, key.src_port), (key.dst, key.dst_port));
-        let ((local, lport), (remote, rport)) = match direction {
+        let (local, remote) = match direction {
             Direction::Outbound => (source, destination),
             Direction::Inbound => (destination, source),
         };
-        match (local, remote) {
-            (IpAddr::V4(local), IpAddr::V4(remote)) => {
-                Self::V4(Key4::new(owner, protocol, (bits4(local), lport), (bits4(remote), rport)))
+        let protocol = key.protocol.0;
+        match (local.0, remote.0) {
+            (IpAddr::V4(ip), IpAddr::V4(other)) => {
+                let raw = |ip: Ipv4Addr| u64::from(u32::from_le_bytes(ip.octets()));
+                let ports = u32::from(local.1.swap_bytes()) | u32::from(remote.1.swap_bytes()) << 16;
+                Self::V4(End::of_sender(owner, protocol, raw(ip) | raw(other) << 32, ports))
             }
-            // The other family in a mapped form; a packet never mixes them.
-            (local, remote) => Self::V6(Key6 {
-                local: bits6(local),
-                remote: bits6(remote),
-                rest: rest(owner, protocol, lport, rport),
-            }),
+            // A packet never mixes families.
+            _ => {
+                let [local, remote] = [local, remote].map(|(ip, port)| (bits(ip), port));
+                let higher = local > remote;
+                let (low, high) = if higher { (remote, local) } else { (local, remote) };
+                let ports = u64::from(high.1) << 16 | u64::from(low.1);
+                let rest = ports << 32 | u64::from(protocol) << 24;
+                let key = Key6 { addresses: [low.0, high.0], rest };
+                Self::V6(End { key, owner, side: usize::from(higher) })
+            }
         }
     }
 }
 
-fn bits4(ip: Ipv4Addr) -> u32 {
-    u32::from(ip)
+impl From<End<Key4>> for AnyEnd {
+    fn from(end: End<Key4>) -> Self {
+        Self::V4(end)
+    }
 }
 
-fn bits6(ip: IpAddr) -> u128 {
+impl From<End<Key6>> for AnyEnd {
+    fn from(end: End<Key6>) -> Self {
+        Self::V6(end)
+    }
+}
+
+fn bits(ip: IpAddr) -> u128 {
     match ip {
         IpAddr::V4(ip) => u128::from(ip.to_ipv6_mapped()),
         IpAddr::V6(ip) => u128::from(ip),
     }
-}
-
-#[inline(always)]
-fn rest(owner: u32, protocol: u8, lport: u16, rport: u16) -> u64 {
-    let ports = u64::from(lport) << 16 | u64::from(rport);
-    ports << 32 | u64::from(protocol) << 24 | u64::from(owner & (OWNERS_MAX - 1))
-}
-
-/// Of the unordered pair of ends.
-#[inline(always)]
-fn mix(a: u64, b: u64, protocol: u64) -> u64 {
-    let (low, high) = if a < b { (a, b) } else { (b, a) };
-    fold(low ^ 0x9e37_79b9_7f4a_7c15, (high ^ protocol << 56).wrapping_add(0xd1b5_4a32_d192_ed03))
 }
 
 /// Both halves of the product: every input bit reaches the middle, folding brings it everywhere.
@@ -161,11 +176,13 @@ fn fold(a: u64, b: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use vnetsim_types::IpProtocol;
+
     use super::*;
 
     #[test]
-    fn all_ends_of_a_connection_hash_alike_and_differ_as_keys() {
-        for (src, dst) in [("10.0.0.4", "10.1.0.4"), ("fd00::4", "fd00:1::4")] {
+    fn all_ends_of_a_connection_have_one_key_and_two_sides() {
+        for (src, dst) in [("10.0.0.4", "10.1.0.4"), ("10.1.0.4", "10.0.0.4"), ("fd00::4", "fd00:1::4")] {
             let key = FlowKey {
                 protocol: IpProtocol::TCP,
                 src: src.parse().expect("test address"),
@@ -173,24 +190,24 @@ mod tests {
                 src_port: 50_000,
                 dst_port: 443,
             };
-            let hash = |key| match key {
-                AnyKey::V4(key) => key.hash(),
-                AnyKey::V6(key) => key.hash(),
-            };
-            let out = AnyKey::new(1, Direction::Outbound, &key);
-            assert_eq!(out, AnyKey::new(1, Direction::Inbound, &key.reversed()));
-            let others = [
-                AnyKey::new(2, Direction::Inbound, &key),
-                AnyKey::new(2, Direction::Outbound, &key),
-                AnyKey::new(1, Direction::Inbound, &key),
-            ];
-            if let AnyKey::V4(out) = out {
-                assert_eq!(AnyKey::V4(out.at_other_end(2)), others[0]);
-            }
-            for other in others {
-                assert_ne!(out, other);
-                assert_eq!(hash(out), hash(other));
+            let sender = AnyEnd::new(1, Direction::Outbound, &key);
+            assert_eq!(sender, AnyEnd::new(1, Direction::Inbound, &key.reversed()));
+            let receiver = AnyEnd::new(1, Direction::Inbound, &key);
+            assert_ne!(sender, receiver);
+            match (sender, receiver) {
+                (AnyEnd::V4(a), AnyEnd::V4(b)) => assert!(a.key == b.key && a.side + b.side == 1),
+                (AnyEnd::V6(a), AnyEnd::V6(b)) => assert!(a.key == b.key && a.side + b.side == 1),
+                _ => unreachable!("one family"),
             }
         }
+    }
+
+    #[test]
+    fn a_note_is_no_part_of_a_key() {
+        let end = End::of_sender(7, 6, 0x0400_000a_0400_010a, 0xbb01_50c3);
+        let noted = end.key.with_note(NOTES_MAX - 1);
+        assert!(end.key.is(&noted) && noted.note() == NOTES_MAX - 1 && end.key.note() == 0);
+        assert_eq!((noted.hash(), noted.with_note(0)), (end.key.hash(), end.key));
+        assert!(!Key4::NONE.is(&end.key));
     }
 }

@@ -1,9 +1,9 @@
 //! Flow records: what makes NSGs stateful (NSG-13, NSG-14, FLOW-01).
 //!
 //! One record per end (NIC or private endpoint) and connection, found by packets of both directions, with one
-//! lifetime. A record says that the NSGs of this end need not be asked, and, for `fast`, what became of the
-//! connection's packets at the present tables. Owned by a switch; expiry costs in proportion to what expires. Full
-//! is an ordinary answer (FLOW-02).
+//! lifetime. A record says that the NSGs of this end need not be asked. Beside it, for `fast`, stands a note of what
+//! became of the connection's packets. Owned by the switches; expiry costs in proportion to what expires. Full is an
+//! ordinary answer (FLOW-02).
 
 mod key;
 mod store;
@@ -11,9 +11,10 @@ mod wheel;
 
 use std::collections::HashMap;
 
-pub(crate) use key::{AnyKey, Key, Key4};
+pub(crate) use key::{AnyEnd, End, Key, Key4, NOTES_MAX};
+pub(crate) use store::{Line, Moment};
 
-use store::{Slot, Store};
+use store::{Record, Store};
 use vnetsim_packet::{L4, TcpFlags};
 use vnetsim_types::{Direction, FlowKey, FlowState, SimTime, limits::FLOW_RECORDS_PER_NIC_MAX};
 
@@ -41,7 +42,7 @@ pub struct FlowTable {
     pub(crate) v4: Store<Key4>,
     v6: Store<key::Key6>,
     /// The translations of the few records that have one.
-    entered: HashMap<AnyKey, Entered>,
+    entered: HashMap<AnyEnd, Entered>,
 }
 
 /// What a live record says about a packet.
@@ -58,9 +59,9 @@ pub struct Hit {
 pub struct Full;
 
 impl FlowTable {
-    /// Room for `records` of IPv4 connections without growing.
-    pub fn reserve(&mut self, records: usize) {
-        self.v4.reserve(records);
+    /// Room for `connections` of IPv4 between two NICs each without growing.
+    pub fn reserve(&mut self, connections: usize) {
+        self.v4.reserve(connections);
     }
 
     /// The live record that a packet belongs to. U-13: records end by RST, by FIN from both sides, or idle.
@@ -73,10 +74,10 @@ impl FlowTable {
         key: &FlowKey,
         l4: &L4,
     ) -> Option<Hit> {
-        let any = AnyKey::new(owner, direction, key);
+        let any = AnyEnd::new(owner, direction, key);
         let found = match any {
-            AnyKey::V4(key) => hit(&mut self.v4, now, idle_max, direction, key, l4),
-            AnyKey::V6(key) => hit(&mut self.v6, now, idle_max, direction, key, l4),
+            AnyEnd::V4(end) => hit(&mut self.v4, now, idle_max, direction, &end, l4),
+            AnyEnd::V6(end) => hit(&mut self.v6, now, idle_max, direction, &end, l4),
         };
         let Found { created, flags, live, gone } = found?;
         let mut entered = None;
@@ -111,10 +112,10 @@ impl FlowTable {
             bits |= flags::ENTERED;
         }
         let idle_max = idle_max(owner);
-        let any = AnyKey::new(owner, direction, key);
+        let any = AnyEnd::new(owner, direction, key);
         let lives = match any {
-            AnyKey::V4(key) => open(&mut self.v4, now, idle_max, direction, key, l4, bits)?,
-            AnyKey::V6(key) => open(&mut self.v6, now, idle_max, direction, key, l4, bits)?,
+            AnyEnd::V4(end) => open(&mut self.v4, now, idle_max, direction, &end, l4, bits)?,
+            AnyEnd::V6(end) => open(&mut self.v6, now, idle_max, direction, &end, l4, bits)?,
         };
         if let (Some(entered), true) = (entered, lives) {
             self.entered.insert(any, entered);
@@ -124,14 +125,14 @@ impl FlowTable {
 
     fn expire(&mut self, now: SimTime, visits: usize, idle_max: impl Fn(u32) -> SimTime) {
         let entered = &mut self.entered;
-        self.v4.expire(now, visits, &idle_max, |slot| forget(entered, slot));
-        self.v6.expire(now, visits, &idle_max, |slot| forget(entered, slot));
+        self.v4.expire(now, visits, &idle_max, |end, flags| forget(entered, end, flags));
+        self.v6.expire(now, visits, &idle_max, |end, flags| forget(entered, end, flags));
     }
 
     fn expire_all(&mut self, now: SimTime, idle_max: impl Fn(u32) -> SimTime) {
         let entered = &mut self.entered;
-        self.v4.expire_all(now, &idle_max, |slot| forget(entered, slot));
-        self.v6.expire_all(now, &idle_max, |slot| forget(entered, slot));
+        self.v4.expire_all(now, &idle_max, |end, flags| forget(entered, end, flags));
+        self.v6.expire_all(now, &idle_max, |end, flags| forget(entered, end, flags));
     }
 
     /// Ends every record (NSG-14 `flush`).
@@ -142,9 +143,8 @@ impl FlowTable {
     }
 
     /// What packets became of is to be found out anew.
-    pub(crate) fn forget_actions(&mut self) {
-        self.v4.forget_actions();
-        self.v6.forget_actions();
+    pub(crate) fn forget_notes(&mut self) {
+        self.v4.forget_notes();
     }
 
     /// Records held, idle ones included.
@@ -178,16 +178,16 @@ fn hit<K: Key>(
     now: SimTime,
     idle_max: SimTime,
     direction: Direction,
-    key: K,
+    end: &End<K>,
     l4: &L4,
 ) -> Option<Found> {
-    let at = store.find(key.hash(), key)?;
+    let at = store.find(end.key.hash(), end)?;
     let created = store.created(at);
-    let slot = store.get_mut(at);
-    let live = !slot.is_idle(now, idle_max);
-    let ended = note(slot, direction, l4);
-    slot.last_seen_ns = now.0;
-    let flags = slot.flags;
+    let (record, now) = (store.record_mut(at), Moment::of(now));
+    let live = !record.is_idle(now, Moment::steps(idle_max));
+    let ended = note(record, direction, l4);
+    record.seen = now;
+    let flags = record.flags();
     let gone = !live || ended;
     if gone {
         store.remove(at);
@@ -201,18 +201,18 @@ fn open<K: Key>(
     now: SimTime,
     idle_max: SimTime,
     direction: Direction,
-    key: K,
+    end: &End<K>,
     l4: &L4,
     flags: u8,
 ) -> Result<bool, Full> {
-    let hash = key.hash();
-    if let Some(at) = store.find(hash, key) {
+    let hash = end.key.hash();
+    if let Some(at) = store.find(hash, end) {
         store.remove(at);
     }
-    let at = store.insert(hash, key, now, idle_max).ok_or(Full)?;
-    let slot = store.get_mut(at);
-    slot.flags = flags;
-    let ended = note(slot, direction, l4);
+    let at = store.insert(hash, end, now, idle_max).ok_or(Full)?;
+    let record = store.record_mut(at);
+    record.set_flags(flags);
+    let ended = note(record, direction, l4);
     if ended {
         store.remove(at);
     }
@@ -220,17 +220,20 @@ fn open<K: Key>(
 }
 
 /// Takes note of what ends a TCP connection; true when this packet did.
-fn note<K: Key>(slot: &mut Slot<K>, direction: Direction, l4: &L4) -> bool {
+fn note(record: &mut Record, direction: Direction, l4: &L4) -> bool {
     let L4::Tcp { flags, .. } = l4 else { return false };
     if flags.contains(TcpFlags::FIN) {
-        slot.flags |= if direction == Direction::Outbound { flags::FIN_OUT } else { flags::FIN_IN };
+        record.set_flags(if direction == Direction::Outbound { flags::FIN_OUT } else { flags::FIN_IN });
     }
     let both = flags::FIN_OUT | flags::FIN_IN;
-    flags.contains(TcpFlags::RST) || slot.flags & both == both
+    flags.contains(TcpFlags::RST) || record.flags() & both == both
 }
 
-fn forget<K: Key + Into<AnyKey>>(entered: &mut HashMap<AnyKey, Entered>, slot: &Slot<K>) {
-    if slot.flags & flags::ENTERED != 0 {
-        entered.remove(&slot.key.into());
+fn forget<K: Copy>(entered: &mut HashMap<AnyEnd, Entered>, end: &End<K>, flags: u8)
+where
+    AnyEnd: From<End<K>>,
+{
+    if flags & flags::ENTERED != 0 {
+        entered.remove(&AnyEnd::from(*end));
     }
 }

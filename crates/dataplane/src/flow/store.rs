@@ -1,47 +1,73 @@
 //! Flow records of one address family: a hash table of cache lines, and a wheel that expires what is idle.
 //!
-//! A line holds two records; a connection's first line follows from a hash that all its ends share, so both ends of
-//! a path usually cost one cache miss. A line that is full passes records on to the next one and counts them, so a
-//! search stops at the first line that passed none on, and removal needs no tombstones. What forwarding does
-//! not read (when a record was made, its place in the wheel) lies apart.
+//! A cell holds one connection with room for the record of one end on each side, so both ends of a path usually lie in
+//! 32 bytes; a line holds two cells. A line that is full passes ends on to the next one and counts them, so a search
+//! stops at the first line that passed none on, and removal needs no tombstones. What forwarding does not read (when a
+//! record was made, its place in the wheel) lies apart.
 //!
-//! Memory: 48 bytes a slot for IPv4, 80 for IPv6, nothing before the first record; grows by doubling, to at most
-//! [`SLOTS_MAX`]. Finding costs no allocation; inserting allocates only to grow.
+//! Memory: 64.5 bytes for each cell of IPv4, 96.5 for IPv6, nothing before the first record; grows by doubling, to at
+//! most [`CELLS_MAX`] cells. Finding allocates nothing; inserting allocates only to grow.
 
 use vnetsim_types::SimTime;
 
 use super::{
-    key::{Key, OWNERS_MAX},
+    key::{End, Key, OWNERS_MAX},
     wheel::Wheel,
 };
+use crate::memory::{filled, prefetch};
 
-/// Most slots of a store. Full is an ordinary answer.
-pub(crate) const SLOTS_MAX: usize = 1 << 26;
-const SLOTS_MIN: usize = 32;
-/// Records beyond this share of the slots make the table grow.
+/// Most cells of a store. Full is an ordinary answer.
+pub(crate) const CELLS_MAX: usize = 1 << 26;
+const CELLS_MIN: usize = 16;
+/// Cells in use beyond this share make the table grow.
 const LOAD: (usize, usize) = (5, 8);
 
-/// Where a record is. Valid until the next insertion or removal.
+/// Where a record is: its cell, and in the last bit its side. Valid until the next insertion or removal.
 pub(crate) type At = usize;
 
-/// A record.
+/// Virtual time as records keep it, in steps of about 4 ms: idle times are minutes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Moment(pub(crate) u32);
+
+impl Moment {
+    const SHIFT: u32 = 22;
+
+    #[inline(always)]
+    pub(crate) fn of(time: SimTime) -> Self {
+        Self((time.0 >> Self::SHIFT) as u32)
+    }
+
+    /// The number of steps that `time` lasts, rounded up.
+    pub(crate) fn steps(time: SimTime) -> u32 {
+        u32::try_from(time.0.div_ceil(1 << Self::SHIFT)).unwrap_or(u32::MAX)
+    }
+
+    #[inline(always)]
+    pub(crate) fn since(self, earlier: Self) -> u32 {
+        self.0.wrapping_sub(earlier.0)
+    }
+}
+
+/// The record of one end.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Slot<K> {
+pub(crate) struct Record {
+    /// NIC or endpoint in the high 24 bits, flags in the low ones.
+    owner_and_flags: u32,
+    /// When the last packet came.
+    pub(crate) seen: Moment,
+}
+
+/// A connection with the records of two of its ends, one on each side.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cell<K> {
+    /// With the number of what is known about its packets: see `fast`.
     pub(crate) key: K,
-    /// Virtual time of the last packet, in nanoseconds.
-    pub(crate) last_seen_ns: u64,
-    /// Low 16 bits of the epoch of the tables that `action` follows from.
-    pub(crate) epoch: u16,
-    pub(crate) flags: u8,
-    /// In the first slot of a line: records of this line and earlier ones that had to go on to the next.
-    passed_on: u8,
-    /// What became of the connection's packets so far: see `fast`. Zero is nothing.
-    pub(crate) action: u32,
+    pub(crate) records: [Record; 2],
 }
 
 #[derive(Clone, Copy, Debug)]
 #[repr(align(64))]
-struct Line<K>([Slot<K>; 2]);
+pub(crate) struct Line<K>(pub(crate) [Cell<K>; 2]);
 
 /// Counts to this and stays there.
 const MANY: u8 = u8::MAX;
@@ -49,26 +75,68 @@ const MANY: u8 = u8::MAX;
 #[derive(Clone, Debug)]
 pub(crate) struct Store<K> {
     lines: Vec<Line<K>>,
+    /// By line: ends that would be there if it had room, and are further on.
+    passed_on: Vec<u8>,
+    /// By record.
     created: Vec<SimTime>,
     wheel: Wheel,
     records: usize,
+    cells: usize,
     /// Records by owner.
     held: Vec<u32>,
 }
 
 impl<K> Default for Store<K> {
     fn default() -> Self {
-        Self { lines: Vec::new(), created: Vec::new(), wheel: Wheel::default(), records: 0, held: Vec::new() }
+        Self {
+            lines: Vec::new(),
+            passed_on: Vec::new(),
+            created: Vec::new(),
+            wheel: Wheel::default(),
+            records: 0,
+            cells: 0,
+            held: Vec::new(),
+        }
     }
 }
 
-impl<K: Key> Slot<K> {
-    const EMPTY: Self = Self { key: K::NONE, last_seen_ns: 0, epoch: 0, flags: 0, passed_on: 0, action: 0 };
+impl Record {
+    const NONE: Self = Self { owner_and_flags: u32::MAX, seen: Moment(0) };
 
-    /// True when no packet came for longer than `idle_max`.
     #[inline(always)]
-    pub(crate) fn is_idle(&self, now: SimTime, idle_max: SimTime) -> bool {
-        now.0.saturating_sub(self.last_seen_ns) > idle_max.0
+    pub(crate) fn owner(self) -> u32 {
+        self.owner_and_flags >> 8
+    }
+
+    pub(crate) fn flags(self) -> u8 {
+        self.owner_and_flags as u8
+    }
+
+    pub(crate) fn set_flags(&mut self, flags: u8) {
+        self.owner_and_flags |= u32::from(flags);
+    }
+
+    fn is_there(self) -> bool {
+        self.owner() != OWNERS_MAX
+    }
+
+    /// True when no packet came for more than `idle_max` steps.
+    #[inline(always)]
+    pub(crate) fn is_idle(self, now: Moment, idle_max: u32) -> bool {
+        now.since(self.seen) > idle_max
+    }
+}
+
+impl<K: Key> Cell<K> {
+    const EMPTY: Self = Self { key: K::NONE, records: [Record::NONE; 2] };
+
+    #[inline(always)]
+    pub(crate) fn holds(&self, end: &End<K>) -> bool {
+        self.key.is(&end.key) & (self.records[end.side & 1].owner() == end.owner)
+    }
+
+    fn is_empty(&self) -> bool {
+        !self.records[0].is_there() && !self.records[1].is_there()
     }
 }
 
@@ -86,6 +154,7 @@ impl<K: Key> Store<K> {
     /// Bytes in use.
     pub(crate) fn memory_bytes(&self) -> usize {
         size_of_val(&*self.lines)
+            + size_of_val(&*self.passed_on)
             + size_of_val(&*self.created)
             + size_of_val(&*self.held)
             + self.wheel.memory_bytes()
@@ -100,38 +169,57 @@ impl<K: Key> Store<K> {
     #[inline(always)]
     pub(crate) fn fetch(&self, hash: u64) {
         if let Some(line) = self.lines.get(self.home(hash)) {
-            crate::prefetch::read(line);
+            prefetch(line);
         }
     }
 
-    /// The record with `key`, whose hash is `hash`.
+    /// The line where the search for `hash` starts.
     #[inline(always)]
-    pub(crate) fn find(&self, hash: u64, key: K) -> Option<At> {
-        let mut at = self.home(hash);
-        for _ in 0..self.lines.len() {
-            let line = &self.lines[at].0;
-            if line[0].key == key {
-                return Some(at * 2);
+    pub(crate) fn line_mut(&mut self, hash: u64) -> Option<&mut Line<K>> {
+        let home = self.home(hash);
+        self.lines.get_mut(home)
+    }
+
+    /// The record of `end`.
+    #[inline]
+    pub(crate) fn find(&self, hash: u64, end: &End<K>) -> Option<At> {
+        let (home, mask) = (self.home(hash), self.lines.len().wrapping_sub(1));
+        for further in 0..self.lines.len() {
+            let at = (home + further) & mask;
+            if let Some(cell) = self.lines[at].0.iter().position(|cell| cell.holds(end)) {
+                return Some((at * 2 + cell) * 2 + end.side);
             }
-            if line[1].key == key {
-                return Some(at * 2 + 1);
-            }
-            if line[0].passed_on == 0 {
+            if self.passed_on[at] == 0 {
                 return None;
             }
-            at = (at + 1) & (self.lines.len() - 1);
         }
         None
     }
 
     #[inline(always)]
-    pub(crate) fn get(&self, at: At) -> &Slot<K> {
-        &self.lines[at / 2].0[at % 2]
+    pub(crate) fn cell(&self, at: At) -> &Cell<K> {
+        &self.lines[at / 4].0[at / 2 % 2]
     }
 
     #[inline(always)]
-    pub(crate) fn get_mut(&mut self, at: At) -> &mut Slot<K> {
-        &mut self.lines[at / 2].0[at % 2]
+    pub(crate) fn cell_mut(&mut self, at: At) -> &mut Cell<K> {
+        &mut self.lines[at / 4].0[at / 2 % 2]
+    }
+
+    #[inline]
+    pub(crate) fn record(&self, at: At) -> Record {
+        self.cell(at).records[at % 2]
+    }
+
+    #[inline]
+    pub(crate) fn record_mut(&mut self, at: At) -> &mut Record {
+        &mut self.cell_mut(at).records[at % 2]
+    }
+
+    /// The end that the record at `at` belongs to.
+    pub(crate) fn end(&self, at: At) -> End<K> {
+        let cell = self.cell(at);
+        End { key: cell.key.with_note(0), owner: cell.records[at % 2].owner(), side: at % 2 }
     }
 
     /// When the record at `at` was made.
@@ -139,17 +227,17 @@ impl<K: Key> Store<K> {
         self.created[at]
     }
 
-    /// Adds a record that is not there yet. `None` when there is no room.
-    pub(crate) fn insert(&mut self, hash: u64, key: K, now: SimTime, idle_max: SimTime) -> Option<At> {
-        if key.owner() >= OWNERS_MAX - 1 || !self.make_room() {
+    /// Adds the record of an end that has none. `None` when there is no room.
+    pub(crate) fn insert(&mut self, hash: u64, end: &End<K>, now: SimTime, idle_max: SimTime) -> Option<At> {
+        if end.owner >= OWNERS_MAX || !self.make_room() {
             return None;
         }
-        let at = self.place(hash, key);
-        self.get_mut(at).last_seen_ns = now.0;
+        let record = Record { owner_and_flags: end.owner << 8, seen: Moment::of(now) };
+        let at = self.place(hash, end, record);
         self.created[at] = now;
         self.wheel.file(at, now + idle_max);
         self.records += 1;
-        let owner = key.owner() as usize;
+        let owner = end.owner as usize;
         if self.held.len() <= owner {
             self.held.resize(owner + 1, 0);
         }
@@ -157,38 +245,47 @@ impl<K: Key> Store<K> {
         Some(at)
     }
 
-    /// The first free slot from the home of `hash` on, with `key` in it.
-    fn place(&mut self, hash: u64, key: K) -> At {
+    /// Puts `record` in the connection's cell, or in the first empty one, of the first line from home on that has it.
+    fn place(&mut self, hash: u64, end: &End<K>, record: Record) -> At {
         let (mut at, mask) = (self.home(hash), self.lines.len() - 1);
         loop {
-            let line = &mut self.lines[at].0;
-            for (way, slot) in line.iter_mut().enumerate() {
-                if slot.key == K::NONE {
-                    *slot = Slot { key, passed_on: slot.passed_on, ..Slot::EMPTY };
-                    return at * 2 + way;
+            let cells = &mut self.lines[at].0;
+            let joins = |cell: &Cell<K>| cell.key.is(&end.key) && !cell.records[end.side].is_there();
+            let place = cells.iter().position(joins).or_else(|| cells.iter().position(Cell::is_empty));
+            if let Some(place) = place {
+                let cell = &mut cells[place];
+                if cell.is_empty() {
+                    cell.key = end.key;
+                    self.cells += 1;
                 }
+                cell.records[end.side] = record;
+                return (at * 2 + place) * 2 + end.side;
             }
-            line[0].passed_on = line[0].passed_on.saturating_add(1);
+            self.passed_on[at] = self.passed_on[at].saturating_add(1);
             at = (at + 1) & mask;
         }
     }
 
     /// Removes the record at `at`.
     pub(crate) fn remove(&mut self, at: At) {
-        let key = self.get(at).key;
-        let (mut line, mask) = (self.home(key.hash()), self.lines.len() - 1);
-        while line != at / 2 {
-            let passed_on = &mut self.lines[line].0[0].passed_on;
+        let end = self.end(at);
+        let (mut line, mask) = (self.home(end.key.hash()), self.lines.len() - 1);
+        while line != at / 4 {
+            let passed_on = &mut self.passed_on[line];
             if *passed_on != MANY {
                 *passed_on -= 1;
             }
             line = (line + 1) & mask;
         }
-        let slot = self.get_mut(at);
-        *slot = Slot { passed_on: slot.passed_on, ..Slot::EMPTY };
+        let cell = self.cell_mut(at);
+        cell.records[end.side] = Record::NONE;
+        if cell.is_empty() {
+            *cell = Cell::EMPTY;
+            self.cells -= 1;
+        }
         self.wheel.unfile(at);
         self.records -= 1;
-        self.held[key.owner() as usize] -= 1;
+        self.held[end.owner as usize] -= 1;
     }
 
     /// Looks at up to `visits` records whose time has come, and removes those that are idle. `idle_max` by owner;
@@ -198,18 +295,19 @@ impl<K: Key> Store<K> {
         now: SimTime,
         visits: usize,
         idle_max: impl Fn(u32) -> SimTime,
-        mut gone: impl FnMut(&Slot<K>),
+        mut gone: impl FnMut(&End<K>, u8),
     ) {
         for _ in 0..visits {
             let Some(at) = self.wheel.due(now) else { return };
-            let slot = *self.get(at);
-            let idle = idle_max(slot.key.owner());
-            if slot.is_idle(now, idle) {
+            let (record, end) = (self.record(at), self.end(at));
+            let idle = idle_max(end.owner);
+            if record.is_idle(Moment::of(now), Moment::steps(idle)) {
                 self.remove(at);
-                gone(&slot);
+                gone(&end, record.flags());
             } else {
+                let quiet = u64::from(Moment::of(now).since(record.seen)) << Moment::SHIFT;
                 self.wheel.unfile(at);
-                self.wheel.file(at, SimTime(slot.last_seen_ns) + idle);
+                self.wheel.file(at, SimTime((now.0 + idle.0).saturating_sub(quiet)));
             }
         }
     }
@@ -219,59 +317,63 @@ impl<K: Key> Store<K> {
         &mut self,
         now: SimTime,
         idle_max: impl Fn(u32) -> SimTime,
-        mut gone: impl FnMut(&Slot<K>),
+        mut gone: impl FnMut(&End<K>, u8),
     ) {
         self.expire(now, usize::MAX, &idle_max, &mut gone);
         for at in self.wheel.in_tick_of(now) {
-            let slot = *self.get(at);
-            if slot.is_idle(now, idle_max(slot.key.owner())) {
+            let (record, end) = (self.record(at), self.end(at));
+            if record.is_idle(Moment::of(now), Moment::steps(idle_max(end.owner))) {
                 self.remove(at);
-                gone(&slot);
+                gone(&end, record.flags());
             }
         }
     }
 
-    /// No record holds an action any more.
-    pub(crate) fn forget_actions(&mut self) {
-        for slot in self.lines.iter_mut().flat_map(|line| &mut line.0) {
-            slot.action = 0;
+    /// No connection has a note any more.
+    pub(crate) fn forget_notes(&mut self) {
+        for cell in self.lines.iter_mut().flat_map(|line| &mut line.0).filter(|cell| !cell.is_empty()) {
+            cell.key = cell.key.with_note(0);
         }
     }
 
     /// False when the store is full.
     fn make_room(&mut self) -> bool {
-        let slots = self.lines.len() * 2;
-        if (self.records + 1) * LOAD.1 <= slots * LOAD.0 {
+        let cells = self.lines.len() * 2;
+        if (self.cells + 1) * LOAD.1 <= cells * LOAD.0 {
             return true;
         }
-        if slots >= SLOTS_MAX {
-            return self.records < slots - 1;
+        if cells >= CELLS_MAX {
+            return self.cells < cells - 1;
         }
-        self.resize((slots * 2).max(SLOTS_MIN));
+        self.resize((cells * 2).max(CELLS_MIN));
         true
     }
 
-    /// Room for `records` without growing.
-    pub(crate) fn reserve(&mut self, records: usize) {
-        let slots = (records * LOAD.1 / LOAD.0 + 2).next_power_of_two().clamp(SLOTS_MIN, SLOTS_MAX);
-        if slots > self.lines.len() * 2 {
-            self.resize(slots);
+    /// Room for `connections` without growing.
+    pub(crate) fn reserve(&mut self, connections: usize) {
+        let cells = (connections * LOAD.1 / LOAD.0 + 2).next_power_of_two().clamp(CELLS_MIN, CELLS_MAX);
+        if cells > self.lines.len() * 2 {
+            self.resize(cells);
         }
     }
 
-    fn resize(&mut self, slots: usize) {
-        let old = std::mem::replace(&mut self.lines, vec![Line([Slot::EMPTY; 2]); slots / 2]);
-        let created = std::mem::replace(&mut self.created, vec![SimTime::ZERO; slots]);
-        let mut wheel = self.wheel.emptied(slots);
-        for (tick, from) in self.wheel.filed() {
-            let slot = old[from / 2].0[from % 2];
-            let at = self.place(slot.key.hash(), slot.key);
-            let passed_on = self.get(at).passed_on;
-            *self.get_mut(at) = Slot { passed_on, ..slot };
-            self.created[at] = created[from];
-            wheel.file_in(at, tick);
-        }
+    fn resize(&mut self, cells: usize) {
+        let wheel = self.wheel.emptied(cells * 2);
+        let mut old = std::mem::take(self);
+        self.lines = filled(Line([Cell::EMPTY; 2]), cells / 2);
+        self.passed_on = filled(0, cells / 2);
+        self.created = filled(SimTime::ZERO, cells * 2);
         self.wheel = wheel;
+        (self.records, self.held) = (old.records, std::mem::take(&mut old.held));
+        for (tick, from) in old.wheel.filed() {
+            let end = old.end(from);
+            let at = self.place(end.key.hash(), &end, old.record(from));
+            let note = old.cell(from).key.note();
+            let cell = self.cell_mut(at);
+            cell.key = cell.key.with_note(note);
+            self.created[at] = old.created[from];
+            self.wheel.file_in(at, tick);
+        }
     }
 
     /// Ends every record.

@@ -6,6 +6,8 @@
 
 use vnetsim_types::SimTime;
 
+use crate::memory::filled;
+
 /// About a second.
 const TICK_NS: u64 = 1 << 30;
 /// Farther than this ahead, things are looked at earlier than needed: 275 s, beyond the usual four minutes.
@@ -34,7 +36,7 @@ impl Wheel {
     pub(crate) fn emptied(&self, things: usize) -> Self {
         Self {
             first: vec![NONE; TICKS as usize],
-            links: vec![Link { before: NONE, after: NONE }; things],
+            links: filled(Link { before: NONE, after: NONE }, things),
             swept: self.swept,
         }
     }

@@ -16,12 +16,20 @@ impl Meter {
         self.received.get(link.ix()).copied().unwrap_or_default()
     }
 
+    /// Room for `links` links.
+    #[inline]
+    pub(crate) fn fit(&mut self, links: usize) {
+        if self.received.len() < links {
+            self.received.resize(links, 0);
+        }
+    }
+
+    /// Counts a packet of a link that there is room for.
     #[inline]
     pub(crate) fn count(&mut self, link: PeeringId, bytes: u16) {
-        if self.received.len() <= link.ix() {
-            self.received.resize(link.ix() + 1, 0);
+        if let Some(received) = self.received.get_mut(link.ix()) {
+            *received += u64::from(bytes);
         }
-        self.received[link.ix()] += u64::from(bytes);
     }
 }
 
@@ -51,6 +59,7 @@ pub(crate) fn cross<O: Observer>(
     if forwarded && !flags.allow_forwarded && !field_reading_accepts(cx, subnet, packet) {
         return Err(DropReason::ForwardedTrafficBlocked);
     }
+    cx.meter.fit(tables.links.len());
     cx.meter.count(link, packet.headers.ip_len);
     Ok(())
 }
@@ -95,6 +104,7 @@ pub(crate) fn cross_to_gateway<O: Observer>(
     {
         return Err(DropReason::SubnetNotPeered); // PEER-26
     }
+    cx.meter.fit(cx.tables.links.len());
     cx.meter.count(link, packet.headers.ip_len);
     Ok(())
 }
