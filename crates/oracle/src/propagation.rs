@@ -123,12 +123,17 @@ impl<'a> Propagation<'a> {
 
     /// GW-05, GW-08: without BGP only the other network and those that borrow its gateway are known (PEER-10).
     fn hear_gateway(&self, bgp: bool, other: GatewayId, to: GatewayId, all: &mut Vec<Learned>) {
+        let from = Node::Gateway(other);
         if bgp {
+            // FE-05: the speakers themselves are configured, not announced.
+            for speaker in &self.network[other].instances {
+                let prefix = IpNet::from(speaker.address);
+                all.push(Learned { prefix, from, length: 0, bgp: false, passed: vec![from] });
+            }
             let told = self.told(other, Node::Gateway(to));
             all.extend(told.into_iter().map(|route| Learned { length: route.length + 1, ..route }));
             return;
         }
-        let from = Node::Gateway(other);
         for prefix in self.reached_from(self.network[other].vnet, other) {
             all.push(Learned { prefix, from, length: 0, bgp: false, passed: vec![from] });
         }
