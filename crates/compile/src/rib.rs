@@ -101,7 +101,7 @@ pub enum Withheld {
     InsideVnetOrPeer,
     /// System None route removed by a replaced 0.0.0.0/0 (RT-04, FE-01).
     DefaultReplaced,
-    /// System None route equal to a user route, a peering or the own space (RT-03, FE-01).
+    /// System None route equal to a user or learned route, a peering or the own space (RT-03, FE-01, FE-28).
     NoneRouteReplaced,
     /// Default Internet route replaced by a learned 0.0.0.0/0 (FE-02).
     InternetLearned,
@@ -393,7 +393,7 @@ impl Rib<'_> {
         endpoints.map(|r| r.prefix).filter(|outer| outer.contains(&prefix)).min_by_key(|p| p.prefix_len())
     }
 
-    /// RT-03, RT-04, FE-01, FE-02: None routes and the Default Internet route that vanish.
+    /// RT-03, RT-04, FE-01, FE-02, FE-28: None routes and the Default Internet route that vanish.
     fn system_route_gone(&self, row: &RibRoute) -> Option<Withheld> {
         let listed = |r: &&RibRoute| !matches!(r.state, RouteState::Withheld(_));
         let equal =
@@ -405,7 +405,7 @@ impl Rib<'_> {
         let own_space = self.inside(row.prefix, |r| matches!(r.origin, RouteOrigin::AddressSpace(_)));
         let peer =
             self.rows.iter().any(|r| matches!(r.origin, RouteOrigin::Peering(_)) && r.prefix == row.prefix);
-        if own_space || peer || equal(RouteSource::User) {
+        if own_space || peer || equal(RouteSource::User) || equal(RouteSource::VirtualNetworkGateway) {
             return Some(Withheld::NoneRouteReplaced);
         }
         self.default_replaced().then_some(Withheld::DefaultReplaced)
