@@ -454,7 +454,8 @@ impl Rib<'_> {
     }
 
     /// RT-08: a user route displaces a private endpoint where the endpoint's subnet lets route tables apply and
-    /// the route is at least as long as the endpoint's block. A VnetLocal route does not.
+    /// the route is at least as long as the endpoint's block; one for just its address does so everywhere (FE-29).
+    /// A VnetLocal route does not.
     fn displace_endpoints(&mut self, base: usize) {
         for ix in 0..self.rows.len() {
             let RouteOrigin::PrivateEndpoint(id) = self.rows[ix].origin else { continue };
@@ -463,13 +464,14 @@ impl Rib<'_> {
             let block = blocks.iter().find(|b| b.contains(&endpoint.address));
             let enough = block.map_or(u8::MAX, |b| b.prefix_len());
             let applies = self.network[endpoint.subnet].private_endpoint_policies.routes();
+            let own = self.rows[ix].prefix;
             let displaces = |row: &RibRoute| {
                 row.source == RouteSource::User
                     && row.next_hop_type != NextHopType::VnetLocal
-                    && row.prefix.prefix_len() >= enough
+                    && (row.prefix == own || (applies && row.prefix.prefix_len() >= enough))
                     && row.prefix.contains(&endpoint.address)
             };
-            let rivals = self.rows.iter().enumerate().filter(|(_, row)| applies && displaces(row));
+            let rivals = self.rows.iter().enumerate().filter(|(_, row)| displaces(row));
             if let Some((by, _)) = rivals.max_by_key(|(_, row)| row.prefix.prefix_len()) {
                 self.rows[ix].state = RouteState::Invalid { by: RouteIx::new(base + by) };
             }

@@ -33,9 +33,16 @@ pub(crate) fn endpoint_rows(network: &Network, subnet: SubnetId, table: Option<&
 }
 
 /// RT-08: the endpoint's subnet lets route tables apply, and a user route of the sender's subnet is at least as
-/// long as the block of the endpoint's network. 0.0.0.0/0 and VnetLocal never count.
+/// long as the block of the endpoint's network. FE-29: a route for the very address counts wherever the endpoint is.
+/// 0.0.0.0/0 and VnetLocal never count.
 fn displaced(network: &Network, table: Option<&RouteTable>, id: PrivateEndpointId) -> bool {
     let endpoint = &network[id];
+    let routes = table.map_or(&[][..], |table| &table.routes);
+    let diverting = routes.iter().filter(|route| route.next_hop != UserNextHop::VnetLocal);
+    let mut prefixes = diverting.flat_map(|route| &route.prefixes);
+    if prefixes.clone().any(|prefix| *prefix == IpNet::from(endpoint.address)) {
+        return true;
+    }
     if !network[endpoint.subnet].private_endpoint_policies.routes() {
         return false;
     }
@@ -43,9 +50,6 @@ fn displaced(network: &Network, table: Option<&RouteTable>, id: PrivateEndpointI
     let Some(block) = blocks.map(|block| block.value).find(|block| block.contains(&endpoint.address)) else {
         return false;
     };
-    let routes = table.map_or(&[][..], |table| &table.routes);
-    let diverting = routes.iter().filter(|route| route.next_hop != UserNextHop::VnetLocal);
-    let mut prefixes = diverting.flat_map(|route| &route.prefixes);
     prefixes.any(|prefix| {
         let long = prefix.prefix_len() > 0 && prefix.prefix_len() >= block.prefix_len();
         long && prefix.contains(&endpoint.address)
