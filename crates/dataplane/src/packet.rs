@@ -24,13 +24,16 @@ pub struct Packet {
     pub entered: Option<Entered>,
     /// Appliance NICs that it passed, to name a loop when its time to live runs out.
     pub passed: Vec<NicId>,
+    /// The appliance or gateway that handed it on, when a private endpoint answers by way of it (FE-33).
+    pub handed_by: Option<LegEnd>,
 }
 
 impl Packet {
     /// Parses `frame`.
     pub fn new(id: PacketId, tag: PacketTag, traced: bool, frame: Vec<u8>) -> Result<Self, ParseError> {
         let headers = vnetsim_packet::parse(&frame)?;
-        Ok(Self { id, tag, traced, frame, headers, fragmented: false, entered: None, passed: Vec::new() })
+        let (entered, passed, handed_by) = (None, Vec::new(), None);
+        Ok(Self { id, tag, traced, frame, headers, fragmented: false, entered, passed, handed_by })
     }
 }
 
