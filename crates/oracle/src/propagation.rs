@@ -173,7 +173,10 @@ impl<'a> Propagation<'a> {
             let (prefix, length, from) = (route.prefix, route.length, Node::Gateway(gateway));
             appliances.push(Learned { prefix, from, length, bgp: true, passed: Vec::new() });
         }
-        // GW-09 is about VPN gateways; a circuit hears the summaries of appliances as they are.
+        // GW-10: inside the own network nothing is taken from them. GW-09 is about VPN gateways; a circuit hears the
+        // summaries of appliances as they are.
+        let own = &self.network[vnet].address_space;
+        appliances.retain(|route| !own.iter().any(|block| block.contains(&route.prefix)));
         match self.network[gateway].kind {
             GatewayType::Vpn => all.append(&mut appliances),
             GatewayType::ExpressRoute => appliances.retain(|route| route.prefix.prefix_len() > 0),
