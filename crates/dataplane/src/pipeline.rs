@@ -7,7 +7,9 @@
 use std::collections::HashMap;
 
 use vnetsim_packet::{Mac, set_macs, set_source};
-use vnetsim_types::{Direction, DropReason, FlowKey, NicId, Observer, Place, PrivateEndpointId, SimTime, Step};
+use vnetsim_types::{
+    Direction, DropReason, FlowKey, NicId, Observer, Place, PrivateEndpointId, SimTime, Step,
+};
 
 use crate::{
     Backends, Entered, FlowTable, Leg, LegEnd, Meter, Origin, Packet, Tables,

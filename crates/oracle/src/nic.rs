@@ -147,8 +147,9 @@ impl World<'_> {
     fn field_accepts(&self, packet: &Packet, here: Place) -> bool {
         let Some(subnet) = subnet_of(self.network, here) else { return false };
         let back = choose_rows(self.network, subnet, packet.key.src).into_iter().next();
-        let to_appliance =
-            |row: &Row| row.route.next_hop_type == NextHopType::VirtualAppliance || row.via == Via::RouteServer;
+        let to_appliance = |row: &Row| {
+            row.route.next_hop_type == NextHopType::VirtualAppliance || row.via == Via::RouteServer
+        };
         self.network.semantics().forwarded_model == ForwardedModel::Field
             && back.as_ref().is_some_and(to_appliance)
     }

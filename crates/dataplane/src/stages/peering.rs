@@ -102,5 +102,6 @@ pub(crate) fn cross_to_gateway<O: Observer>(
 /// says.
 fn field_reading_accepts<O: Observer>(cx: &Context<'_, O>, subnet: SubnetId, packet: &Packet) -> bool {
     let back = cx.tables.route(subnet, packet.headers.src);
-    cx.tables.settings.forwarded_field && matches!(back, Some((_, NextHop::Appliance(_) | NextHop::Learned(_))))
+    cx.tables.settings.forwarded_field
+        && matches!(back, Some((_, NextHop::Appliance(_) | NextHop::Learned(_))))
 }
