@@ -7,7 +7,9 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use vnetsim_model::{BgpPeer, BgpRoute, ConnectionEnd, GatewayType, HubRoutingPreference, Network, SiteKind};
+use vnetsim_model::{
+    BgpPeer, BgpRoute, ConnectionEnd, Gateway, GatewayType, HubRoutingPreference, Network, SiteKind,
+};
 use vnetsim_types::{GatewayId, IpNet, RouteServerId, SiteId, VnetId};
 
 /// Where a gateway has a prefix from.
@@ -142,23 +144,22 @@ impl<'a> Propagation<'a> {
         }
     }
 
-    /// GW-05, GW-09: a neighbour's network, and over BGP what the neighbour knows itself.
+    /// GW-05, GW-09: a neighbour's network, and over BGP what the neighbour knows itself. Either is reached by
+    /// configured prefixes: the neighbour's networks, or over BGP the addresses of its speakers (FE-05).
     fn gateway_teaches(&self, table: &mut Table, gateway: GatewayId, other: GatewayId, bgp: bool) {
-        let end = ConnectionEnd::Gateway(gateway);
+        let configured = match bgp {
+            true => self.network[other].instances.iter().map(|i| IpNet::from(i.address)).collect(),
+            false => self.served(other),
+        };
+        let end = ConnectionEnd::Gateway(other);
+        let own = &self.network[self.network[gateway].vnet].address_space;
+        let foreign = |prefix: &IpNet| !own.iter().any(|block| block.value == *prefix);
+        for prefix in configured.into_iter().filter(foreign) {
+            let path = Path { length: 0, bgp: false, sibling: false, through: vec![end] };
+            self.add(table, gateway, prefix, Taught::Beyond(end), path);
+        }
         if bgp {
-            self.take(table, gateway, other, end, 1);
-        } else {
-            let own = &self.network[self.network[gateway].vnet].address_space;
-            let foreign = |prefix: &IpNet| !own.iter().any(|block| block.value == *prefix);
-            for prefix in self.served(other).into_iter().filter(foreign) {
-                let path = Path {
-                    length: 0,
-                    bgp: false,
-                    sibling: false,
-                    through: vec![ConnectionEnd::Gateway(other)],
-                };
-                self.add(table, gateway, prefix, Taught::Beyond(ConnectionEnd::Gateway(other)), path);
-            }
+            self.take(table, gateway, other, ConnectionEnd::Gateway(gateway), 1);
         }
     }
 
@@ -309,7 +310,7 @@ impl<'a> Propagation<'a> {
         for (id, gateway) in network.gateways_of(lender).filter(|(_, g)| lender == vnet || g.is_lent()) {
             for ((prefix, from), path) in &self.tables[id.ix()] {
                 let Taught::Beyond(_) = from else { continue };
-                let printed = self.printed(id, path.bgp);
+                let printed = self.printed(id);
                 offers.extend(printed.into_iter().map(|printed| Learned {
                     prefix: *prefix,
                     hop: Hop::Gateway(id),
@@ -334,12 +335,12 @@ impl<'a> Propagation<'a> {
         best(network, preference, offers)
     }
 
-    /// RT-06: the public address of a gateway for configured prefixes (the documented sample), otherwise the private
-    /// address of each instance.
-    fn printed(&self, gateway: GatewayId, bgp: bool) -> Vec<IpAddr> {
-        let instances = &self.network[gateway].instances;
+    /// RT-06, FE-26: the public address of a VPN gateway with one instance, otherwise the private address of each
+    /// instance.
+    fn printed(&self, gateway: GatewayId) -> Vec<IpAddr> {
+        let Gateway { instances, kind, .. } = &self.network[gateway];
         match instances.as_slice() {
-            [one] if !bgp => vec![one.public_address.unwrap_or(one.address)],
+            [one] if *kind == GatewayType::Vpn => vec![one.public_address.unwrap_or(one.address)],
             all => all.iter().map(|i| i.address).collect(),
         }
     }
@@ -395,11 +396,16 @@ fn best(network: &Network, preference: HubRoutingPreference, offers: Vec<Learned
         let entry = winners.entry(offer.prefix).or_insert_with(|| rank(offer));
         *entry = rank(offer).min(*entry);
     }
-    let mut seen: Vec<(IpNet, Hop, IpAddr)> = Vec::new();
+    // FE-27: appliances that name the same next hop make one row.
+    let taught_by = |offer: &Learned| match offer.hop {
+        Hop::Gateway(id) => Some(id),
+        Hop::Appliance(..) => None,
+    };
+    let mut seen: Vec<(IpNet, Option<GatewayId>, IpAddr)> = Vec::new();
     let wins = |offer: &Learned| winners.get(&offer.prefix) == Some(&rank(offer));
     let mut kept: Vec<Learned> = Vec::new();
     for offer in offers.into_iter().filter(wins) {
-        let key = (offer.prefix, offer.hop, offer.printed);
+        let key = (offer.prefix, taught_by(&offer), offer.printed);
         if !seen.contains(&key) {
             seen.push(key);
             kept.push(offer);

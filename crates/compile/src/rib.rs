@@ -101,7 +101,7 @@ pub enum Withheld {
     InsideVnetOrPeer,
     /// System None route removed by a replaced 0.0.0.0/0 (RT-04, FE-01).
     DefaultReplaced,
-    /// System None route equal to a user route, a peering or the own space (RT-03, FE-01).
+    /// System None route equal to a user or learned route, a peering or the own space (RT-03, FE-01, FE-28).
     NoneRouteReplaced,
     /// Default Internet route replaced by a learned 0.0.0.0/0 (FE-02).
     InternetLearned,
@@ -393,7 +393,7 @@ impl Rib<'_> {
         endpoints.map(|r| r.prefix).filter(|outer| outer.contains(&prefix)).min_by_key(|p| p.prefix_len())
     }
 
-    /// RT-03, RT-04, FE-01, FE-02: None routes and the Default Internet route that vanish.
+    /// RT-03, RT-04, FE-01, FE-02, FE-28: None routes and the Default Internet route that vanish.
     fn system_route_gone(&self, row: &RibRoute) -> Option<Withheld> {
         let listed = |r: &&RibRoute| !matches!(r.state, RouteState::Withheld(_));
         let equal =
@@ -405,7 +405,7 @@ impl Rib<'_> {
         let own_space = self.inside(row.prefix, |r| matches!(r.origin, RouteOrigin::AddressSpace(_)));
         let peer =
             self.rows.iter().any(|r| matches!(r.origin, RouteOrigin::Peering(_)) && r.prefix == row.prefix);
-        if own_space || peer || equal(RouteSource::User) {
+        if own_space || peer || equal(RouteSource::User) || equal(RouteSource::VirtualNetworkGateway) {
             return Some(Withheld::NoneRouteReplaced);
         }
         self.default_replaced().then_some(Withheld::DefaultReplaced)
@@ -454,7 +454,8 @@ impl Rib<'_> {
     }
 
     /// RT-08: a user route displaces a private endpoint where the endpoint's subnet lets route tables apply and
-    /// the route is at least as long as the endpoint's block. A VnetLocal route does not.
+    /// the route is at least as long as the endpoint's block; one for just its address does so everywhere (FE-29).
+    /// A VnetLocal route does not.
     fn displace_endpoints(&mut self, base: usize) {
         for ix in 0..self.rows.len() {
             let RouteOrigin::PrivateEndpoint(id) = self.rows[ix].origin else { continue };
@@ -463,13 +464,14 @@ impl Rib<'_> {
             let block = blocks.iter().find(|b| b.contains(&endpoint.address));
             let enough = block.map_or(u8::MAX, |b| b.prefix_len());
             let applies = self.network[endpoint.subnet].private_endpoint_policies.routes();
+            let own = self.rows[ix].prefix;
             let displaces = |row: &RibRoute| {
                 row.source == RouteSource::User
                     && row.next_hop_type != NextHopType::VnetLocal
-                    && row.prefix.prefix_len() >= enough
+                    && (row.prefix == own || (applies && row.prefix.prefix_len() >= enough))
                     && row.prefix.contains(&endpoint.address)
             };
-            let rivals = self.rows.iter().enumerate().filter(|(_, row)| applies && displaces(row));
+            let rivals = self.rows.iter().enumerate().filter(|(_, row)| displaces(row));
             if let Some((by, _)) = rivals.max_by_key(|(_, row)| row.prefix.prefix_len()) {
                 self.rows[ix].state = RouteState::Invalid { by: RouteIx::new(base + by) };
             }

@@ -66,6 +66,7 @@ fn forward<O: Observer>(
         LegEnd::PrivateEndpoint(id) => Place::PrivateEndpoint(id),
     };
     cx.report(packet, Step::Gateway { gateway, to, ttl });
+    packet.handed_by = Some(LegEnd::Gateway(gateway));
     Ok(leg)
 }
 

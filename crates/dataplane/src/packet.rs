@@ -24,6 +24,8 @@ pub struct Packet {
     pub entered: Option<Entered>,
     /// Appliance NICs that it passed, to name a loop when its time to live runs out.
     pub passed: Vec<NicId>,
+    /// The appliance or gateway that handed it on, when a private endpoint answers by way of it (FE-33).
+    pub handed_by: Option<LegEnd>,
     /// So far the next packet of this connection, unless larger, will fare alike at the same tables.
     pub(crate) repeats: bool,
 }
@@ -41,6 +43,7 @@ impl Packet {
             fragmented: false,
             entered: None,
             passed: Vec::new(),
+            handed_by: None,
             repeats: true,
         })
     }
@@ -51,7 +54,7 @@ impl Packet {
         self.frame.clear();
         self.frame.extend_from_slice(frame);
         self.passed.clear();
-        (self.fragmented, self.entered, self.repeats) = (false, None, true);
+        (self.fragmented, self.entered, self.handed_by, self.repeats) = (false, None, None, true);
         Ok(())
     }
 }

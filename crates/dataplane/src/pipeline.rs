@@ -4,8 +4,12 @@
 //! which ends in a [`Leg`] or a drop; the leg ends in [`Switches::ingress`] at the receiving NIC's
 //! switch, which ends in a delivery to the guest or a drop. The guest is stage 12 and lives in `sim`.
 
+use std::collections::HashMap;
+
 use vnetsim_packet::{Mac, set_macs, set_source};
-use vnetsim_types::{Direction, DropReason, NicId, Observer, Place, PrivateEndpointId, SimTime, Step};
+use vnetsim_types::{
+    Direction, DropReason, FlowKey, NicId, Observer, Place, PrivateEndpointId, SimTime, Step,
+};
 
 use crate::{
     Backends, Entered, FlowTable, Leg, LegEnd, Meter, Origin, Packet, Tables,
@@ -19,6 +23,9 @@ use crate::{
 
 /// FAB-02: the one MAC address that guests see as their neighbour, whoever it is.
 pub const FABRIC_MAC: Mac = [0x12, 0x34, 0x56, 0x78, 0x9a, 0xbc];
+
+/// Most requests whose way is remembered; the answers to others ask the routes.
+const HANDED_MAX: usize = 1 << 20;
 
 /// What a stage may use: the time, the tables, and somebody to tell.
 pub struct Context<'a, O: Observer> {
@@ -56,6 +63,8 @@ impl<O: Observer> Context<'_, O> {
 pub struct Switches {
     pub(crate) flows: FlowTable,
     endpoint_flows: FlowTable,
+    /// Who handed requests to private endpoints, by what the answers look like.
+    handed: HashMap<(PrivateEndpointId, FlowKey), LegEnd>,
     backends: Backends,
     buckets: Buckets,
     epoch: u32,
@@ -97,6 +106,11 @@ impl Switches {
         let next_hop = route::choose(cx, port.subnet, &tables.subnets[port.subnet.ix()].lpm, packet)?;
         let sender = Sender { vnet: port.vnet, nic: Some(nic), entered };
         let end = route::resolve(cx, &mut self.backends, sender, next_hop, packet)?;
+        if let LegEnd::PrivateEndpoint(_) = end {
+            // FE-33: an appliance that hands on what comes from another network.
+            let foreign = !tables.vnets[port.vnet.ix()].owners.contains_key(&packet.headers.src);
+            packet.handed_by = foreign.then_some(LegEnd::Nic(nic));
+        }
         mtu::check(tables, port.vnet, end, packet)?;
         Ok(Leg { origin, end })
     }
@@ -144,11 +158,20 @@ impl Switches {
         let subnet = cx.tables.endpoints[id.ix()].subnet;
         let verdict = peering::cross(cx, origin, subnet, packet)
             .and_then(|()| nsg::check_endpoint(cx, &mut self.endpoint_flows, id, packet));
+        if verdict.is_ok() {
+            let answer = (id, packet.headers.flow_key().reversed());
+            match packet.handed_by {
+                Some(_) if self.handed.len() >= HANDED_MAX => None,
+                Some(end) => self.handed.insert(answer, end),
+                None => self.handed.remove(&answer),
+            };
+        }
         cx.report_drop(packet, Place::PrivateEndpoint(id), &verdict);
         verdict
     }
 
-    /// A private endpoint answers: routes of its subnet without user-defined ones, no filter (NSG-25).
+    /// A private endpoint answers: to the appliance or gateway that handed the request on (FE-33), else by the routes
+    /// of its subnet without user-defined ones; no filter (NSG-25).
     pub fn egress_endpoint<O: Observer>(
         &mut self,
         cx: &mut Context<'_, O>,
@@ -157,8 +180,11 @@ impl Switches {
     ) -> Result<Leg, DropReason> {
         let table = &cx.tables.endpoints[id.ix()];
         let sender = Sender { vnet: table.vnet, nic: None, entered: None };
-        let verdict = route::choose(cx, table.subnet, &table.lpm, packet)
-            .and_then(|next_hop| route::resolve(cx, &mut self.backends, sender, next_hop, packet));
+        let verdict = match self.handed.get(&(id, packet.headers.flow_key())) {
+            Some(end) => Ok(*end),
+            None => route::choose(cx, table.subnet, &table.lpm, packet)
+                .and_then(|next_hop| route::resolve(cx, &mut self.backends, sender, next_hop, packet)),
+        };
         let tables = cx.tables;
         let verdict = verdict.and_then(|end| mtu::check(tables, table.vnet, end, packet).map(|()| end));
         cx.report_drop(packet, Place::PrivateEndpoint(id), &verdict);

@@ -30,7 +30,8 @@ named_enum! {
     ForwardedModel {
         /// Always, on the receiver's link.
         Documented = "documented",
-        /// Not when the receiving subnet itself routes the packet's source to an appliance.
+        /// Not when the receiving subnet itself routes the packet's source to an appliance, by a user route or one
+        /// that the appliance announced (FE-31).
         Field = "field",
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     answer::{NextHopType, OracleHop},
     nsg::decide,
     routes::{Row, Via, choose_system_rows, system_row},
-    topology::{connected_link, exchanged, within},
+    topology::{connected_link, exchanged, owner, within},
     world::{Fate, FlowRecord, Next, Packet, World},
 };
 
@@ -33,9 +33,16 @@ pub(crate) fn endpoint_rows(network: &Network, subnet: SubnetId, table: Option<&
 }
 
 /// RT-08: the endpoint's subnet lets route tables apply, and a user route of the sender's subnet is at least as
-/// long as the block of the endpoint's network. 0.0.0.0/0 and VnetLocal never count.
+/// long as the block of the endpoint's network. FE-29: a route for the very address counts wherever the endpoint is.
+/// 0.0.0.0/0 and VnetLocal never count.
 fn displaced(network: &Network, table: Option<&RouteTable>, id: PrivateEndpointId) -> bool {
     let endpoint = &network[id];
+    let routes = table.map_or(&[][..], |table| &table.routes);
+    let diverting = routes.iter().filter(|route| route.next_hop != UserNextHop::VnetLocal);
+    let mut prefixes = diverting.flat_map(|route| &route.prefixes);
+    if prefixes.clone().any(|prefix| *prefix == IpNet::from(endpoint.address)) {
+        return true;
+    }
     if !network[endpoint.subnet].private_endpoint_policies.routes() {
         return false;
     }
@@ -43,9 +50,6 @@ fn displaced(network: &Network, table: Option<&RouteTable>, id: PrivateEndpointI
     let Some(block) = blocks.map(|block| block.value).find(|block| block.contains(&endpoint.address)) else {
         return false;
     };
-    let routes = table.map_or(&[][..], |table| &table.routes);
-    let diverting = routes.iter().filter(|route| route.next_hop != UserNextHop::VnetLocal);
-    let mut prefixes = diverting.flat_map(|route| &route.prefixes);
     prefixes.any(|prefix| {
         let long = prefix.prefix_len() > 0 && prefix.prefix_len() >= block.prefix_len();
         long && prefix.contains(&endpoint.address)
@@ -58,6 +62,10 @@ impl World<'_> {
         let here = Place::PrivateEndpoint(id);
         self.cross(packet, from, self.network[id].vnet, here)?;
         self.filter_at_endpoint(packet, id)?;
+        self.handed.retain(|(request, _)| *request != packet.key);
+        if self.hands_over(from, packet.key.src) {
+            self.handed.push((packet.key, from));
+        }
         match packet.key.protocol.has_ports() {
             true => Ok(Next::Delivered(here)),
             false => Err((here, DropReason::GuestPortClosed)),
@@ -93,8 +101,24 @@ impl World<'_> {
         Ok(())
     }
 
-    /// A private endpoint answers: by the routes of its subnet, which no table of the customer's changes.
+    /// FE-33: gateways hand over whatever they bring; machines what comes from another network than their own.
+    fn hands_over(&self, from: Place, source: IpAddr) -> bool {
+        match from {
+            Place::Gateway(_) => true,
+            Place::Nic(nic) => owner(self.network, self.network[nic].vnet, source).is_none(),
+            _ => false,
+        }
+    }
+
+    /// A private endpoint answers: to who handed the request over (FE-33), else by the routes of its subnet, which no
+    /// table of the customer's changes.
     pub(crate) fn leave_endpoint(&mut self, packet: &mut Packet, id: PrivateEndpointId) -> Fate {
+        let here = Place::PrivateEndpoint(id);
+        match self.handed.iter().find(|(request, _)| request.reversed() == packet.key) {
+            Some((_, Place::Nic(nic))) => return Ok(Next::Arrive(*nic, here)),
+            Some((_, Place::Gateway(gateway))) => return Ok(Next::Gateway(*gateway, here)),
+            _ => {}
+        }
         let subnet = self.network[id].subnet;
         let rows = choose_system_rows(self.network, subnet, packet.key.dst);
         self.follow_one(packet, Place::PrivateEndpoint(id), subnet, &rows)

@@ -47,7 +47,7 @@ fn ways(network: &Network, subnet: SubnetId) -> Vec<Way> {
             if ways.iter().any(|way| way.prefix == route.prefix && way.via == via) {
                 continue;
             }
-            let next_hops = addresses(&network[gateway], route.bgp);
+            let next_hops = addresses(&network[gateway]);
             let express = network[gateway].kind == GatewayType::ExpressRoute;
             let rank = rank(preference, express, route.length);
             ways.push(Way { prefix: route.prefix, via, next_hops, rank });
@@ -62,7 +62,7 @@ fn ways(network: &Network, subnet: SubnetId) -> Vec<Way> {
             let (prefix, next_hops) = (route.prefix, vec![route.next_hop]);
             let new =
                 Way { prefix, via: Via::RouteServer, next_hops, rank: rank(preference, false, route.length) };
-            // Appliances behind one balancer name the same next hop.
+            // FE-27: appliances that name the same next hop, such as their balancer, make one row.
             if !ways.contains(&new) {
                 ways.push(new);
             }
@@ -80,11 +80,11 @@ fn rank(preference: HubRoutingPreference, express: bool, length: usize) -> (usiz
     }
 }
 
-/// RT-06: the public address of a gateway with one instance and configured routes, else the private address of
-/// each instance (FE-04).
-fn addresses(gateway: &Gateway, bgp: bool) -> Vec<IpAddr> {
+/// RT-06, FE-26: the public address of a VPN gateway with one instance, else the private address of each instance
+/// (FE-04).
+fn addresses(gateway: &Gateway) -> Vec<IpAddr> {
     match gateway.instances.as_slice() {
-        [only] if !bgp => vec![only.public_address.unwrap_or(only.address)],
+        [only] if gateway.kind == GatewayType::Vpn => vec![only.public_address.unwrap_or(only.address)],
         all => all.iter().map(|instance| instance.address).collect(),
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     nsg::{decisions, is_exempt, platform_denial},
     platform::is_platform,
     resolve::usable,
-    routes::{Row, choose_route, choose_rows},
+    routes::{Row, Via, choose_rows},
     tags::is_host,
     topology::{connected_link, subnet_of, vnet_of, within_listed},
     world::{Fate, FlowRecord, Packet, World},
@@ -142,12 +142,16 @@ impl World<'_> {
         Ok(())
     }
 
-    /// U-02 `field`: the receiving subnet itself routes the packet's source to an appliance.
+    /// U-02 `field`: the receiving subnet itself routes the packet's source to an appliance, by a user route or one
+    /// that the appliance announced.
     fn field_accepts(&self, packet: &Packet, here: Place) -> bool {
         let Some(subnet) = subnet_of(self.network, here) else { return false };
-        let back = choose_route(self.network, subnet, packet.key.src);
+        let back = choose_rows(self.network, subnet, packet.key.src).into_iter().next();
+        let to_appliance = |row: &Row| {
+            row.route.next_hop_type == NextHopType::VirtualAppliance || row.via == Via::RouteServer
+        };
         self.network.semantics().forwarded_model == ForwardedModel::Field
-            && back.is_some_and(|route| route.next_hop_type == NextHopType::VirtualAppliance)
+            && back.as_ref().is_some_and(to_appliance)
     }
 
     /// Stages 4 and 5, or 10: flow record, else the NSGs, which leave a record when they allow.

@@ -123,12 +123,17 @@ impl<'a> Propagation<'a> {
 
     /// GW-05, GW-08: without BGP only the other network and those that borrow its gateway are known (PEER-10).
     fn hear_gateway(&self, bgp: bool, other: GatewayId, to: GatewayId, all: &mut Vec<Learned>) {
+        let from = Node::Gateway(other);
         if bgp {
+            // FE-05: the speakers themselves are configured, not announced.
+            for speaker in &self.network[other].instances {
+                let prefix = IpNet::from(speaker.address);
+                all.push(Learned { prefix, from, length: 0, bgp: false, passed: vec![from] });
+            }
             let told = self.told(other, Node::Gateway(to));
             all.extend(told.into_iter().map(|route| Learned { length: route.length + 1, ..route }));
             return;
         }
-        let from = Node::Gateway(other);
         for prefix in self.reached_from(self.network[other].vnet, other) {
             all.push(Learned { prefix, from, length: 0, bgp: false, passed: vec![from] });
         }
@@ -168,7 +173,10 @@ impl<'a> Propagation<'a> {
             let (prefix, length, from) = (route.prefix, route.length, Node::Gateway(gateway));
             appliances.push(Learned { prefix, from, length, bgp: true, passed: Vec::new() });
         }
-        // GW-09 is about VPN gateways; a circuit hears the summaries of appliances as they are.
+        // GW-10: inside the own network nothing is taken from them. GW-09 is about VPN gateways; a circuit hears the
+        // summaries of appliances as they are.
+        let own = &self.network[vnet].address_space;
+        appliances.retain(|route| !own.iter().any(|block| block.contains(&route.prefix)));
         match self.network[gateway].kind {
             GatewayType::Vpn => all.append(&mut appliances),
             GatewayType::ExpressRoute => appliances.retain(|route| route.prefix.prefix_len() > 0),

@@ -185,8 +185,8 @@ fn none_rows(network: &Network, own: &[Row], peering: &[Row], learned: &[Row], u
     let mut prefixes: Vec<IpNet> = NONE_PREFIXES.iter().map(|text| net(text)).collect();
     // RT-03 (a) and (b): the own block equals or contains it.
     prefixes.retain(|none| !own.iter().any(|row| row.route.prefix.contains(none)));
-    // A peering row of the same prefix replaces it; FE-01: so does a user route.
-    prefixes.retain(|&none| !has_prefix(peering, none) && !has_prefix(user, none));
+    // A row of the same prefix replaces it: a peering's, a user route's (FE-01), a learned one's (FE-28).
+    prefixes.retain(|&none| ![peering, user, learned].iter().any(|rows| has_prefix(rows, none)));
     prefixes.into_iter().map(|prefix| system_row(prefix, NextHopType::None)).collect()
 }
 

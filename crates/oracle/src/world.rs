@@ -158,6 +158,8 @@ pub(crate) struct World<'a> {
     pub(crate) translations: Vec<Translation>,
     /// What NICs asked Azure itself.
     pub(crate) asked: Vec<(FlowKey, NicId)>,
+    /// What came to private endpoints by way of an appliance or a gateway, and by which (FE-33).
+    pub(crate) handed: Vec<(FlowKey, Place)>,
     /// Flows that balancers gave to backends.
     pub(crate) balanced: Vec<Balanced>,
     /// Translations of packets that left at the edge.
@@ -170,8 +172,9 @@ impl<'a> World<'a> {
     /// Nothing has happened yet.
     pub(crate) fn new(network: &'a Network, decide: Decide<'a>) -> Self {
         let (flows, sessions, translations) = (Vec::new(), Vec::new(), Vec::new());
-        let (asked, balanced, edge, invited) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { network, decide, flows, sessions, translations, asked, balanced, edge, invited }
+        let (asked, handed) = (Vec::new(), Vec::new());
+        let (balanced, edge, invited) = (Vec::new(), Vec::new(), Vec::new());
+        Self { network, decide, flows, sessions, translations, asked, handed, balanced, edge, invited }
     }
 
     /// Somebody sends `packet`: a guest no larger ones than its own limit (FAB-18).

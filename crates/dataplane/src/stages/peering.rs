@@ -109,8 +109,10 @@ pub(crate) fn cross_to_gateway<O: Observer>(
     Ok(())
 }
 
-/// U-02 `field`: symmetric user-defined routes let the packet in whatever the flag says.
+/// U-02 `field`: a route back to an appliance, user-defined or learned from it, lets the packet in whatever the flag
+/// says.
 fn field_reading_accepts<O: Observer>(cx: &Context<'_, O>, subnet: SubnetId, packet: &Packet) -> bool {
     let back = cx.tables.route(subnet, packet.headers.src);
-    cx.tables.settings.forwarded_field && matches!(back, Some((_, NextHop::Appliance(_))))
+    cx.tables.settings.forwarded_field
+        && matches!(back, Some((_, NextHop::Appliance(_) | NextHop::Learned(_))))
 }

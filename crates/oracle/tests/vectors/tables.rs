@@ -182,7 +182,7 @@ fn u04_which_default_removes_the_none_rows() {
     let mut lab = hub_and_spokes();
     lab.site("default", "gw", &["0.0.0.0/0"]);
     borrow(&mut lab, "S1");
-    // The site's own 192.168.0.0/16 turns one None row Invalid (GW-24) where they stay.
+    // The site's own 192.168.0.0/16 takes one None row away (FE-28) where they stay.
     assert_eq!(left(&lab), [0, 0, 3]);
 }
 
@@ -213,7 +213,6 @@ fn gw24_borrowed_and_not_borrowed() {
         "Default Active 10.20.0.0/16 VnetLocal",
         "Default Active 100.64.0.0/10 None",
         "Default Active 172.16.0.0/12 None",
-        "Default Invalid 192.168.0.0/16 None",
         "Gateway Active 192.168.0.0/16 VirtualNetworkGateway 10.10.255.4",
     ]);
     let network = lab.build();
@@ -231,7 +230,7 @@ fn rt38_fe03_learned_prefixes_inside_system_space() {
     let network = lab.build();
     let rows = printed(&network, "H/snet-hub");
     assert!(!rows.iter().any(|row| row.contains("/24")));
-    assert!(rows.contains(&"Default Invalid 10.0.0.0/8 None".to_owned()));
+    assert!(!rows.iter().any(|row| row.contains("10.0.0.0/8 None"))); // FE-28
     let peering = Some((NextHopType::VNetPeering, RouteSource::Default));
     assert_eq!(chosen(&network, "H/snet-hub", "10.20.5.7"), peering);
 
