@@ -74,6 +74,7 @@ pub struct Forwarder {
     packet: Option<Packet>,
     frame: Vec<u8>,
     packets: u64,
+    decided: u64,
 }
 
 /// The notes of an epoch. Their numbers are not used again in the next one, so that old ones are known as old.
@@ -130,6 +131,7 @@ impl Forwarder {
             packet: None,
             frame: Vec::new(),
             packets: 0,
+            decided: 0,
         }
     }
 
@@ -141,6 +143,11 @@ impl Forwarder {
     /// The records of these switches.
     pub fn flows(&self) -> &FlowTable {
         &self.switches.flows
+    }
+
+    /// Frames forwarded so far, and how many of them went through the stages.
+    pub fn counts(&self) -> (u64, u64) {
+        (self.packets, self.decided)
     }
 
     /// Forwards the frames of `batch`, in order, and says what became of each. Every frame is part of `tag`;
@@ -267,6 +274,7 @@ impl Forwarder {
         tag: PacketTag,
         traced: bool,
     ) -> Verdict {
+        self.decided += 1;
         batch.read(ix, &mut self.frame);
         let packet = match &mut self.packet {
             Some(packet) => packet.become_another(&self.frame).map(|()| packet),

@@ -1,0 +1,228 @@
+//! Batches that repeat decisions against the stages that make them, and both against the oracle.
+
+use std::{cell::Cell, net::IpAddr};
+
+use proptest::{collection::vec, prelude::*};
+use vnetsim_compile::compile;
+use vnetsim_dataplane::{Batch, Context, Forwarder, Leg, Meter, Tables, Verdict};
+use vnetsim_model::{Network, Traffic};
+use vnetsim_oracle::{Question, conversation_deciding};
+use vnetsim_packet::{Endpoints, TcpFlags, icmp_echo, raw, tcp, udp};
+use vnetsim_testkit::{
+    End, NOT_COMPARED, OperationPlan, RandomNetwork, StoryHop, TrafficPlan, network, network_without,
+    operation, told_by_oracle, traffic, traffic_without,
+};
+use vnetsim_trace::TraceObserver;
+use vnetsim_types::{
+    DropReason, FlowKey, IpProtocol, NicId, NoObserver, PacketTag, Part, Place, SimTime, TrafficId,
+};
+
+const TAG: PacketTag = PacketTag { traffic: TrafficId(0), conversation: 0, part: Part::Request };
+
+/// A frame as a guest puts it on its NIC.
+fn frame(traffic: &Traffic, back: bool, flags: TcpFlags) -> Option<Vec<u8>> {
+    let (mut src, mut dst) = (traffic.from.address, traffic.to.address);
+    let (mut src_port, mut dst_port) = (traffic.source_port, traffic.protocol.port);
+    if back {
+        (src, dst, src_port, dst_port) = (dst, src, dst_port, src_port);
+    }
+    let dont_fragment = traffic.dont_fragment;
+    let ends = Endpoints { src_mac: [2; 6], dst_mac: [4; 6], src, dst, ttl: traffic.ttl, dont_fragment };
+    let payload = usize::from(traffic.payload_bytes);
+    match traffic.protocol.protocol {
+        IpProtocol::TCP => tcp(&ends, src_port, dst_port, flags, 1, 1, 0).ok(),
+        IpProtocol::UDP => udp(&ends, src_port, dst_port, payload).ok(),
+        IpProtocol::ICMP | IpProtocol::ICMPV6 => icmp_echo(&ends, !back, src_port.max(dst_port), 1, payload).ok(),
+        other => raw(&ends, other, payload).ok(),
+    }
+}
+
+/// Who puts an answer on the wire: whoever has the address that was asked, in whichever network.
+fn answerer(network: &Network, ip: IpAddr) -> Option<NicId> {
+    let has = |nic: &vnetsim_model::Nic| nic.ip_configurations.iter().any(|c| c.address == ip);
+    network.nics().iter().position(has).map(NicId::new)
+}
+
+/// A frame and the NIC that it leaves.
+#[derive(Clone, Debug)]
+struct Sent {
+    nic: NicId,
+    frame: Vec<u8>,
+}
+
+/// Requests, answers and ends of connections, mixed as `order` says.
+fn frames(network: &Network, plans: &[TrafficPlan], order: &[(u8, u8)]) -> Vec<Sent> {
+    let all: Vec<Traffic> = plans.iter().filter_map(|plan| plan.traffic(network)).collect();
+    let one = |(which, what): &(u8, u8)| {
+        let traffic = all.get(usize::from(*which) % all.len().max(1))?;
+        let flags = match what % 8 {
+            0 => TcpFlags::SYN,
+            1 => TcpFlags::FIN | TcpFlags::ACK,
+            2 => TcpFlags::RST,
+            _ => TcpFlags::ACK,
+        };
+        let back = what / 8 % 3 == 0;
+        let nic = match (back, traffic.from.place) {
+            (false, Place::Nic(nic)) => nic,
+            (false, _) => return None,
+            (true, _) => answerer(network, traffic.to.address)?,
+        };
+        Some(Sent { nic, frame: frame(traffic, back, flags)? })
+    };
+    order.iter().filter_map(one).collect()
+}
+
+/// All that forwarding shows.
+#[derive(Clone, PartialEq, Debug)]
+struct Shown {
+    verdicts: Vec<(Verdict, Option<Leg>)>,
+    bytes: Vec<Vec<u8>>,
+}
+
+/// How frames are forwarded.
+#[derive(Clone, Copy, Debug)]
+struct Way {
+    repeats: bool,
+    batch: usize,
+    traced: bool,
+}
+
+/// Forwards `frames` through one set of tables after the other, a while apart.
+fn forward(epochs: &[Tables], frames: &[Sent], way: Way) -> (Vec<Shown>, Meter, usize) {
+    let (mut forwarder, mut meter, mut batch) =
+        (Forwarder::new(way.repeats), Meter::default(), Batch::default());
+    let mut shown = Vec::new();
+    for (ix, tables) in epochs.iter().enumerate() {
+        // Longer and longer pauses: in the end records expire.
+        let now = SimTime::from_secs(100 * (ix * ix) as u64);
+        let mut this = Shown { verdicts: Vec::new(), bytes: Vec::new() };
+        for chunk in frames.chunks(way.batch) {
+            batch.clear();
+            for sent in chunk {
+                assert!(batch.push(sent.nic, &sent.frame));
+            }
+            if way.traced {
+                let mut observer = TraceObserver::default();
+                let mut cx = Context { now, tables, observer: &mut observer, meter: &mut meter };
+                forwarder.forward(&mut cx, &mut batch, TAG, true);
+            } else {
+                let mut cx = Context { now, tables, observer: &mut NoObserver, meter: &mut meter };
+                forwarder.forward(&mut cx, &mut batch, TAG, false);
+            }
+            for ix in 0..batch.len() {
+                let mut bytes = Vec::new();
+                batch.read(ix, &mut bytes);
+                this.verdicts.push((batch.verdicts()[ix], batch.leg(ix)));
+                this.bytes.push(bytes);
+            }
+        }
+        shown.push(this);
+    }
+    (shown, meter, forwarder.flows().len())
+}
+
+/// The tables of a network, and of what operations make of it.
+fn epochs(random: &RandomNetwork, plans: &[OperationPlan]) -> Vec<Tables> {
+    let mut network = random.network.clone();
+    let mut all = vec![(*compile(&network, 0).tables).clone()];
+    for plan in plans {
+        if let Some(operation) = plan.operation(&network) {
+            let _ = network.apply(&operation);
+        }
+        let epoch = all.len() as u32;
+        all.push((*compile(&network, epoch).tables).clone());
+    }
+    all
+}
+
+fn order() -> impl Strategy<Value = Vec<(u8, u8)>> {
+    vec((0..12_u8, any::<u8>()), 1..80)
+}
+
+proptest! {
+    /// Repeating, batching and watching change nothing: verdicts, bytes, meters, records.
+    #[test]
+    fn batches_do_what_the_stages_do(
+        random in network(),
+        plans in vec(traffic(), 1..12),
+        order in order(),
+        operations in vec(operation(), 0..4),
+    ) {
+        let (tables, frames) = (epochs(&random, &operations), frames(&random.network, &plans, &order));
+        let stages = Way { repeats: false, batch: 1, traced: false };
+        let want = forward(&tables, &frames, stages);
+        for (repeats, batch, traced) in
+            [(true, 1, false), (true, 7, false), (true, 200, false), (false, 200, false), (true, 32, true)]
+        {
+            let way = Way { repeats, batch, traced };
+            let got = forward(&tables, &frames, way);
+            prop_assert_eq!(&got.0, &want.0, "{:?} against {:?}", way, stages);
+            prop_assert!(got.1 == want.1 && got.2 == want.2, "meters or records of {way:?}");
+        }
+    }
+
+    /// The first packet of a connection fares as the oracle says, up to the first appliance.
+    #[test]
+    fn first_packets_fare_as_the_oracle_says(
+        random in network_without(NOT_COMPARED),
+        plans in vec(traffic_without(NOT_COMPARED), 1..12),
+    ) {
+        let tables = epochs(&random, &[]);
+        for traffic in plans.iter().filter_map(|plan| plan.traffic(&random.network)) {
+            // Larger ones the guest cuts before it sends them.
+            let traffic = Traffic { payload_bytes: traffic.payload_bytes.min(1_000), ..traffic };
+            let Place::Nic(nic) = traffic.from.place else { continue };
+            let Some(frame) = frame(&traffic, false, TcpFlags::SYN) else { continue };
+            let sent = Sent { nic, frame };
+            let way = Way { repeats: true, batch: 1, traced: false };
+            let (shown, ..) = forward(&tables, std::slice::from_ref(&sent), way);
+            // What leaves the switches may come back by the edge or a gateway, on another leg.
+            let got = shown[0].verdicts[0].0;
+            if let Some(want) = oracle_says(&random.network, &traffic).filter(|_| got != Verdict::Leaves) {
+                prop_assert_eq!(got, want, "{:?}", traffic);
+            }
+        }
+    }
+}
+
+/// What the oracle says about the first leg; `None` where the guest or a later leg decides.
+fn oracle_says(network: &Network, traffic: &Traffic) -> Option<Verdict> {
+    // Where several would do, each side may choose its own.
+    let chosen = Cell::new(false);
+    let first = |_: &FlowKey, _: Question<'_>| {
+        chosen.set(true);
+        0
+    };
+    let story = told_by_oracle(&conversation_deciding(network, traffic, &first));
+    if chosen.get() {
+        return None;
+    }
+    let packet = story.packets.first()?;
+    let passed = packet.hops.iter().any(|hop| matches!(hop, StoryHop::Appliance { .. }));
+    match packet.end? {
+        _ if passed => None,
+        End::Delivered(Place::Nic(to), ..) => Some(Verdict::Delivered(to)),
+        // What guests and places beyond the switches decide, and what their senders do before them.
+        End::Dropped(Place::Nic(_), reason) if fabric(reason) => Some(Verdict::Dropped(reason)),
+        _ => None,
+    }
+}
+
+fn fabric(reason: DropReason) -> bool {
+    use DropReason as R;
+    matches!(
+        reason,
+        R::NsgDeny
+            | R::ForwardedTrafficBlocked
+            | R::SubnetNotPeered
+            | R::PeeringAccessDisabled
+            | R::IpForwardingDisabled
+            | R::SourceNotOwned
+            | R::RouteNone
+            | R::NextHopUnreachable
+            | R::NextHopNotDirectlyConnected
+            | R::MulticastOrBroadcast
+            | R::UnsupportedProtocol
+            | R::NoHealthyBackend
+    )
+}
