@@ -1,6 +1,6 @@
 //! What can be typed.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Parser, Subcommand, ValueEnum};
 use vnetsim_types::ProtoPort;
@@ -86,6 +86,23 @@ pub(crate) enum Command {
         /// Scenario file (YAML or JSON).
         file: PathBuf,
     },
+    /// How fast this machine forwards through the scenario's network: packets a second, known and new connections.
+    Bench {
+        /// Scenario file (YAML or JSON).
+        file: PathBuf,
+        /// Connections at the same time.
+        #[arg(long, default_value_t = 100_000, value_name = "N")]
+        flows: usize,
+        /// Bytes of each Ethernet frame, 64 to 1514.
+        #[arg(long, default_value_t = 64, value_name = "BYTES")]
+        packet_size: usize,
+        /// Threads that forward; as many as there are cores when absent.
+        #[arg(long, value_name = "N")]
+        workers: Option<usize>,
+        /// How long to measure in all: 500ms, 10s, 1m.
+        #[arg(long, default_value = "6s", value_name = "TIME", value_parser = duration)]
+        duration: Duration,
+    },
     /// What a reason code (NSG_DENY) or a rule (PEER-08, S15, U-02) means.
     Explain {
         /// Code or rule.
@@ -104,4 +121,18 @@ pub(crate) enum Command {
     Data,
     /// Print the JSON Schema of scenario files, for editors.
     Schema,
+}
+
+/// A number with a unit: 500ms, 10s, 1m.
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let seconds = match unit.trim() {
+        "ms" => 0.001,
+        "s" | "" => 1.0,
+        "m" | "min" => 60.0,
+        _ => return Err(format!("`{unit}` is no unit of time; write 500ms, 10s or 1m")),
+    };
+    let number: f64 = number.parse().map_err(|_| format!("`{text}` is no time; write 500ms, 10s or 1m"))?;
+    Duration::try_from_secs_f64(number * seconds).map_err(|_| format!("`{text}` is too long"))
 }

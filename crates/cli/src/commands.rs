@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 use vnetsim_analysis::{all_readings, bill, effective_rows, judge, play, probe, probe_readings, readings};
 use vnetsim_compile::{Compiled, Epoch, compile};
@@ -9,6 +10,7 @@ use vnetsim_data::Data;
 use vnetsim_model::{Network, Traffic, did_you_mean};
 use vnetsim_report as report;
 use vnetsim_scenario::Scenario;
+use vnetsim_throughput::{Options, Phase, measure};
 use vnetsim_trace::Explainer;
 use vnetsim_types::{ProtoPort, SimTime, SubnetId};
 
@@ -43,6 +45,11 @@ pub(crate) fn run(args: Args) -> Answer {
         }
         Command::Nsg { file, nic } => {
             with(&file, output, "nsg", |_, scenario| nsg(&scenario.network, output, &nic))
+        }
+        Command::Bench { file, flows, packet_size, workers, duration } => {
+            let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
+            let options = Options { flows, packet_size, workers: workers.unwrap_or(cores), duration };
+            with(&file, output, "bench", |_, scenario| bench(&scenario.network, output, &options))
         }
         Command::Check { file } => check(&file, output),
         Command::Explain { topic } => explain(&topic, output),
@@ -105,6 +112,28 @@ fn check(file: &Path, output: Output) -> Answer {
             Answer { out: String::new(), err: report::problems_text(problems, &input.sources), end }
         }
     }
+}
+
+fn bench(network: &Network, output: Output, options: &Options) -> Asked {
+    let style =
+        ProgressStyle::with_template("{bar:40} {percent:>3} %  {msg}").expect("a template written here");
+    let bar = ProgressBar::new(1_000).with_style(style);
+    let measured = measure(network, options, &mut |progress| {
+        let phase = match progress.phase {
+            Phase::KnownAlone => "known connections, one worker",
+            Phase::Known => "known connections, all workers",
+            Phase::New => "new connections",
+        };
+        bar.set_position((progress.done * 1_000.0) as u64);
+        bar.set_message(format!("{phase}: {} M packets", progress.packets / 1_000_000));
+    });
+    bar.finish_and_clear();
+    let measured = measured.map_err(|error| error.to_string())?;
+    let text = match output {
+        Output::Table => report::bench_text(&measured),
+        Output::Json => pretty(&report::bench_json(&measured)),
+    };
+    Ok(Answer::text(text, End::AsExpected))
 }
 
 fn run_all(input: &Input, scenario: &Scenario, output: Output) -> Asked {

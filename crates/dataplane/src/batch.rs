@@ -6,7 +6,7 @@
 
 use vnetsim_types::{DropReason, NicId};
 
-use crate::Leg;
+use crate::{Handed, Leg};
 
 /// Most frames in a batch.
 pub const BATCH_MAX: usize = 256;
@@ -24,6 +24,8 @@ pub enum Verdict {
     Delivered(NicId),
     /// It left the switches, to a gateway, a private endpoint, the host or the edge: see [`Batch::leg`].
     Leaves,
+    /// It became a packet of another worker: see [`Batch::take_handed`].
+    HandedOver,
     /// It died.
     Dropped(DropReason),
     /// Bytes that are no frame.
@@ -39,6 +41,7 @@ pub struct Batch {
     pub(crate) verdicts: Vec<Verdict>,
     /// Of the frames that left.
     pub(crate) legs: Vec<(u16, Leg)>,
+    pub(crate) handed: Vec<Handed>,
 }
 
 /// Where a frame is, and who sends it.
@@ -59,6 +62,7 @@ impl Batch {
         self.frames.clear();
         self.verdicts.clear();
         self.legs.clear();
+        self.handed.clear();
     }
 
     /// Adds a frame that the guest behind `nic` sends. False when the batch is full.
@@ -131,10 +135,28 @@ impl Batch {
         self.frames[ix].nic = nic;
     }
 
+    /// Adds frame `ix` to `next`, as sent by the guest behind `nic`. False when `next` is full.
+    #[inline]
+    pub fn pass_on(&self, ix: usize, nic: NicId, next: &mut Self) -> bool {
+        let Frame { cell, len, .. } = self.frames[ix];
+        if next.frames.len() >= BATCH_MAX {
+            return false;
+        }
+        next.frames.push(Frame { cell: next.cells.len() as u32, len, nic });
+        let from = cell as usize;
+        next.cells.extend_from_slice(&self.cells[from..from + (len as usize).div_ceil(CELL).max(1)]);
+        true
+    }
+
     /// What became of each frame.
     #[inline]
     pub fn verdicts(&self) -> &[Verdict] {
         &self.verdicts
+    }
+
+    /// The packets that other workers shall receive.
+    pub fn take_handed(&mut self) -> std::vec::Drain<'_, Handed> {
+        self.handed.drain(..)
     }
 
     /// Where frame `ix` went when it left.

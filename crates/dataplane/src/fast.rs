@@ -11,10 +11,10 @@
 use std::collections::HashMap;
 
 use vnetsim_packet::{L4, plain};
-use vnetsim_types::{Direction, NicId, Observer, PacketId, PacketTag, PeeringId};
+use vnetsim_types::{Direction, FlowKey, NicId, Observer, PacketId, PacketTag, PeeringId};
 
 use crate::{
-    Batch, Context, FABRIC_MAC, FlowTable, LegEnd, Meter, Packet, Switches, Tables, Verdict,
+    Batch, Context, FABRIC_MAC, FlowTable, Leg, LegEnd, Meter, Packet, Switches, Tables, Verdict,
     flow::{AnyEnd, End, Key, Key4, Line, Moment, NOTES_MAX},
     stages::{mtu, nsg},
 };
@@ -63,10 +63,26 @@ impl Ahead {
     const NOTHING: Self = Self { key: Key4::NONE, hash: 0, ip_len: 0, side: 0, common: false };
 }
 
+/// A packet whose translation made it a packet of another worker, on its way to the receiver.
+#[derive(Clone, Debug)]
+pub struct Handed {
+    /// Where it comes from and who receives it.
+    pub leg: Leg,
+    /// The packet.
+    pub packet: Packet,
+}
+
 /// Switches that forward batches.
+///
+/// Several may share the connections of a network: each has those whose [`worker_of`] it is, at every NIC. A packet
+/// that a balancer translates may become another's; then the sender's half of the way is done here, and the rest
+/// by [`Forwarder::receive`] of the other one. What a whole NIC or VM shares is each forwarder's own: a limit on
+/// flow records counts for each, and networks with bandwidth limits cannot be shared.
 #[derive(Clone, Debug)]
 pub struct Forwarder {
     switches: Switches,
+    /// This one, of how many.
+    worker: (usize, usize),
     notes: Notes,
     epoch: u32,
     repeats: bool,
@@ -123,8 +139,14 @@ impl Notes {
 impl Forwarder {
     /// Without any connection. `repeats` false sends every packet through the stages.
     pub fn new(repeats: bool) -> Self {
+        Self::shared(repeats, 0, 1)
+    }
+
+    /// Number `worker` of `workers`.
+    pub fn shared(repeats: bool, worker: usize, workers: usize) -> Self {
         Self {
             switches: Switches::default(),
+            worker: (worker, workers),
             notes: Notes::default(),
             epoch: 0,
             repeats,
@@ -162,6 +184,7 @@ impl Forwarder {
         self.refresh(cx.tables);
         cx.meter.fit(cx.tables.links.len());
         batch.legs.clear();
+        batch.handed.clear();
         batch.verdicts.clear();
         batch.verdicts.resize(batch.len(), Verdict::Unreadable);
         let (now, repeats) = (Moment::of(cx.now), self.repeats && !traced);
@@ -286,9 +309,14 @@ impl Forwarder {
         packet.id = PacketId(self.packets + ix as u64);
         (packet.tag, packet.traced) = (tag, traced);
         let nic = batch.nic(ix);
+        let (own, workers) = self.worker;
         let verdict = match self.switches.egress(cx, nic, packet) {
             Err(reason) => Verdict::Dropped(reason),
             Ok(leg) => match leg.end {
+                LegEnd::Nic(_) if workers > 1 && worker_of(&packet.headers.flow_key(), workers) != own => {
+                    batch.handed.push(Handed { leg, packet: packet.clone() });
+                    Verdict::HandedOver
+                }
                 LegEnd::Nic(to) => match self.switches.ingress(cx, leg.origin, to, packet) {
                     Ok(()) => Verdict::Delivered(to),
                     Err(reason) => Verdict::Dropped(reason),
@@ -304,6 +332,16 @@ impl Forwarder {
             self.remember(cx.tables, nic, to);
         }
         verdict
+    }
+
+    /// The receiver's half of the way of a packet that another worker handed over.
+    pub fn receive<O: Observer>(&mut self, cx: &mut Context<'_, O>, handed: &mut Handed) -> Verdict {
+        self.refresh(cx.tables);
+        let LegEnd::Nic(to) = handed.leg.end else { return Verdict::Leaves };
+        match self.switches.ingress(cx, handed.leg.origin, to, &mut handed.packet) {
+            Ok(()) => Verdict::Delivered(to),
+            Err(reason) => Verdict::Dropped(reason),
+        }
     }
 
     /// Notes in the sender's record what became of the present packet.
@@ -341,6 +379,16 @@ impl Forwarder {
         let number = self.notes.number(note).unwrap_or_default();
         cell.key = cell.key.with_note(number);
     }
+}
+
+/// Which of `workers` has the connection that packets with `key` belong to; both directions have one.
+pub fn worker_of(key: &FlowKey, workers: usize) -> usize {
+    let hash = match AnyEnd::new(0, Direction::Outbound, key) {
+        AnyEnd::V4(end) => end.key.hash(),
+        AnyEnd::V6(end) => end.key.hash(),
+    };
+    // Lines are chosen by the low bits.
+    ((hash >> 32) as usize) % workers.max(1)
 }
 
 #[inline(always)]

@@ -24,7 +24,7 @@ mod tables;
 
 pub use batch::{BATCH_MAX, Batch, Verdict};
 pub use edge::{Edge, EdgeIn, EdgeOut};
-pub use fast::Forwarder;
+pub use fast::{Forwarder, Handed, worker_of};
 pub use flow::FlowTable;
 pub use gateway::{GatewayOut, at_gateway, from_gateway};
 pub use lpm::Lpm;

@@ -3,6 +3,7 @@
 //! Text is readable without colour in 100 columns. JSON is versioned: `{"vnetsim": 1, "command": ...}`. Called by
 //! `cli`. Must never decide anything: it words what `analysis`, `trace` and `sim` found.
 
+mod bench;
 mod bill;
 mod codes;
 mod data;
@@ -18,6 +19,7 @@ mod table;
 mod trace;
 mod wrap;
 
+pub use bench::{bench_json, bench_text};
 pub use data::{data_json, data_text};
 pub use disputed::{combinations_json, readings_text};
 pub use explain::{explain, topics_like};

@@ -32,7 +32,9 @@ fn frame(traffic: &Traffic, back: bool, flags: TcpFlags) -> Option<Vec<u8>> {
     match traffic.protocol.protocol {
         IpProtocol::TCP => tcp(&ends, src_port, dst_port, flags, 1, 1, 0).ok(),
         IpProtocol::UDP => udp(&ends, src_port, dst_port, payload).ok(),
-        IpProtocol::ICMP | IpProtocol::ICMPV6 => icmp_echo(&ends, !back, src_port.max(dst_port), 1, payload).ok(),
+        IpProtocol::ICMP | IpProtocol::ICMPV6 => {
+            icmp_echo(&ends, !back, src_port.max(dst_port), 1, payload).ok()
+        }
         other => raw(&ends, other, payload).ok(),
     }
 }
