@@ -4,10 +4,10 @@ use std::{cell::Cell, net::IpAddr};
 
 use proptest::{collection::vec, prelude::*};
 use vnetsim_compile::compile;
-use vnetsim_dataplane::{Batch, Context, Forwarder, Leg, Meter, Tables, Verdict};
+use vnetsim_dataplane::{Batch, Context, Forwarder, Leg, Meter, Tables, Verdict, worker_of};
 use vnetsim_model::{Network, Traffic};
 use vnetsim_oracle::{Question, conversation_deciding};
-use vnetsim_packet::{Endpoints, TcpFlags, icmp_echo, raw, tcp, udp};
+use vnetsim_packet::{Endpoints, TcpFlags, icmp_echo, parse, raw, tcp, udp};
 use vnetsim_testkit::{
     End, NOT_COMPARED, OperationPlan, RandomNetwork, StoryHop, TrafficPlan, network, network_without,
     operation, told_by_oracle, traffic, traffic_without,
@@ -123,6 +123,36 @@ fn forward(epochs: &[Tables], frames: &[Sent], way: Way) -> (Vec<Shown>, Meter, 
     (shown, meter, forwarder.flows().len())
 }
 
+/// The same with several forwarders, frame by frame; what one hands over, another receives.
+fn forward_shared(epochs: &[Tables], frames: &[Sent], workers: usize) -> (Vec<Shown>, Meter) {
+    let mut all: Vec<Forwarder> = (0..workers).map(|ix| Forwarder::shared(true, ix, workers)).collect();
+    let (mut meter, mut batch, mut shown) = (Meter::default(), Batch::default(), Vec::new());
+    for (ix, tables) in epochs.iter().enumerate() {
+        let now = SimTime::from_secs(100 * (ix * ix) as u64);
+        let mut this = Shown { verdicts: Vec::new(), bytes: Vec::new() };
+        for sent in frames {
+            let owner = parse(&sent.frame).map_or(0, |headers| worker_of(&headers.flow_key(), workers));
+            batch.clear();
+            assert!(batch.push(sent.nic, &sent.frame));
+            let mut cx = Context { now, tables, observer: &mut NoObserver, meter: &mut meter };
+            all[owner].forward(&mut cx, &mut batch, TAG, false);
+            let (mut verdict, mut bytes) = (batch.verdicts()[0], Vec::new());
+            batch.read(0, &mut bytes);
+            let leg = batch.leg(0);
+            if let Some(mut handed) = batch.take_handed().next() {
+                let other = worker_of(&handed.packet.headers.flow_key(), workers);
+                assert_ne!(other, owner);
+                verdict = all[other].receive(&mut cx, &mut handed);
+                bytes.clone_from(&handed.packet.frame);
+            }
+            this.verdicts.push((verdict, leg));
+            this.bytes.push(bytes);
+        }
+        shown.push(this);
+    }
+    (shown, meter)
+}
+
 /// The tables of a network, and of what operations make of it.
 fn epochs(random: &RandomNetwork, plans: &[OperationPlan]) -> Vec<Tables> {
     let mut network = random.network.clone();
@@ -161,6 +191,26 @@ proptest! {
             prop_assert_eq!(&got.0, &want.0, "{:?} against {:?}", way, stages);
             prop_assert!(got.1 == want.1 && got.2 == want.2, "meters or records of {way:?}");
         }
+    }
+
+    /// Connections shared out among workers fare as with one. Bandwidth limits belong to whole VMs, so there are none.
+    #[test]
+    fn workers_do_what_one_does(
+        random in network(),
+        plans in vec(traffic(), 1..12),
+        order in order(),
+        operations in vec(operation(), 0..3),
+        workers in 2..5_usize,
+    ) {
+        let mut tables = epochs(&random, &operations);
+        for nic in tables.iter_mut().flat_map(|tables| &mut tables.nics) {
+            nic.egress_bits_per_s = None;
+        }
+        let frames = frames(&random.network, &plans, &order);
+        let (want, meter, _) = forward(&tables, &frames, Way { repeats: true, batch: 1, traced: false });
+        let (got, shared_meter) = forward_shared(&tables, &frames, workers);
+        prop_assert_eq!(got, want, "{} workers", workers);
+        prop_assert!(shared_meter == meter, "meters");
     }
 
     /// The first packet of a connection fares as the oracle says, up to the first appliance.
