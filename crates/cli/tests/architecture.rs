@@ -43,7 +43,7 @@ const TESTS_ONLY: &[&str] = &["vnetsim-testkit", "vnetsim-benches"];
 const MAY_USE: &[(&str, &[&str])] = &[
     ("vnetsim-types", &["ipnet"]),
     ("vnetsim-packet", &["etherparse"]),
-    ("vnetsim-dataplane", &["libc"]),
+    ("vnetsim-dataplane", &["libc", "rustc-hash"]),
     ("vnetsim-throughput", &["crossbeam-channel"]),
     ("vnetsim-data", &["serde", "toml"]),
     ("vnetsim-model", &["strsim"]),

@@ -1,7 +1,7 @@
 //! Puts the tables together.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     net::IpAddr,
 };
 
@@ -316,8 +316,8 @@ fn sites(network: &Network, propagation: &Propagation<'_>) -> Vec<SiteTable> {
     network.sites().iter().enumerate().map(table).collect()
 }
 
-fn public(network: &Network) -> HashMap<IpAddr, PublicOwner> {
-    let mut map: HashMap<IpAddr, PublicOwner> = HashMap::new();
+fn public(network: &Network) -> vnetsim_dataplane::PublicOwners {
+    let mut map = vnetsim_dataplane::PublicOwners::default();
     for (ix, lb) in network.load_balancers().iter().enumerate() {
         for (place, frontend) in lb.frontends.iter().enumerate().filter(|(_, f)| f.vnet.is_none()) {
             map.insert(frontend.address, PublicOwner::Frontend(LbId::new(ix), place as u32));

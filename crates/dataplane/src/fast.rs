@@ -8,7 +8,7 @@
 //! What differs from packet to packet of one connection is never repeated: balancers, translations, bandwidth limits,
 //! fragments, packets larger than the path carries whole, ends of connections, traced packets.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 use vnetsim_packet::{L4, plain};
 use vnetsim_types::{Direction, FlowKey, NicId, Observer, PacketId, PacketTag, PeeringId};
@@ -88,7 +88,6 @@ pub struct Forwarder {
     repeats: bool,
     /// What goes through the stages, one at a time.
     packet: Option<Packet>,
-    frame: Vec<u8>,
     packets: u64,
     decided: u64,
 }
@@ -99,12 +98,12 @@ struct Notes {
     /// Number of the first.
     first: u32,
     all: Vec<Note>,
-    known: HashMap<Note, u32>,
+    known: FxHashMap<Note, u32>,
 }
 
 impl Default for Notes {
     fn default() -> Self {
-        Self { first: 1, all: Vec::new(), known: HashMap::new() }
+        Self { first: 1, all: Vec::new(), known: FxHashMap::default() }
     }
 }
 
@@ -151,7 +150,6 @@ impl Forwarder {
             epoch: 0,
             repeats,
             packet: None,
-            frame: Vec::new(),
             packets: 0,
             decided: 0,
         }
@@ -298,11 +296,12 @@ impl Forwarder {
         traced: bool,
     ) -> Verdict {
         self.decided += 1;
-        batch.read(ix, &mut self.frame);
         let packet = match &mut self.packet {
-            Some(packet) => packet.become_another(&self.frame).map(|()| packet),
+            Some(packet) => packet.become_another(|frame| batch.read(ix, frame)).map(|()| packet),
             none => {
-                Packet::new(PacketId(0), tag, traced, self.frame.clone()).map(|packet| none.insert(packet))
+                let mut frame = Vec::new();
+                batch.read(ix, &mut frame);
+                Packet::new(PacketId(0), tag, traced, frame).map(|packet| none.insert(packet))
             }
         };
         let Ok(packet) = packet else { return Verdict::Unreadable };

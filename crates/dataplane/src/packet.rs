@@ -48,11 +48,10 @@ impl Packet {
         })
     }
 
-    /// Becomes another packet, in the memory of this one.
-    pub(crate) fn become_another(&mut self, frame: &[u8]) -> Result<(), ParseError> {
-        self.headers = vnetsim_packet::parse(frame)?;
-        self.frame.clear();
-        self.frame.extend_from_slice(frame);
+    /// Becomes another packet, in the memory of this one; `read` puts its frame there.
+    pub(crate) fn become_another(&mut self, read: impl FnOnce(&mut Vec<u8>)) -> Result<(), ParseError> {
+        read(&mut self.frame);
+        self.headers = vnetsim_packet::parse(&self.frame)?;
         self.passed.clear();
         (self.fragmented, self.entered, self.handed_by, self.repeats) = (false, None, None, true);
         Ok(())

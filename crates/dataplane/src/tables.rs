@@ -3,7 +3,9 @@
 //! The reader defines the layout, the builder pays the cost. Nothing here holds a name: `compile`
 //! keeps the names and reasons beside the tables, under the same indices.
 
-use std::{collections::HashMap, net::IpAddr};
+use std::net::IpAddr;
+
+use rustc_hash::FxHashMap;
 
 use vnetsim_types::{
     AclIx, AddrSet, FlowKey, GatewayId, IpNet, IpProtocol, LbId, NicId, PeeringId, PrivateEndpointId,
@@ -46,8 +48,11 @@ pub struct Tables {
     /// By [`PrivateEndpointId`].
     pub endpoints: Vec<EndpointTable>,
     /// Who answers for which public address.
-    pub public: HashMap<IpAddr, PublicOwner>,
+    pub public: PublicOwners,
 }
+
+/// Who answers for which public address.
+pub type PublicOwners = FxHashMap<IpAddr, PublicOwner>;
 
 /// Switches of Part 12 that change what a stage does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -72,7 +77,7 @@ pub struct VnetTable {
     /// Last address of each IPv4 subnet prefix: the subnet-directed broadcasts (FAB-05), ascending.
     pub broadcasts: Vec<IpAddr>,
     /// Who has which private address.
-    pub owners: HashMap<IpAddr, Owner>,
+    pub owners: FxHashMap<IpAddr, Owner>,
     /// Connected peers: the link towards this network that each peer's packets are checked against,
     /// by the peer's id, ascending.
     pub links_from: Vec<(VnetId, PeeringId)>,

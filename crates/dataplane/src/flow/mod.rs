@@ -9,7 +9,7 @@ mod key;
 mod store;
 mod wheel;
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 pub(crate) use key::{AnyEnd, End, Key, Key4, NOTES_MAX};
 pub(crate) use store::{Line, Moment};
@@ -42,7 +42,7 @@ pub struct FlowTable {
     pub(crate) v4: Store<Key4>,
     v6: Store<key::Key6>,
     /// The translations of the few records that have one.
-    entered: HashMap<AnyEnd, Entered>,
+    entered: FxHashMap<AnyEnd, Entered>,
 }
 
 /// What a live record says about a packet.
@@ -229,7 +229,7 @@ fn note(record: &mut Record, direction: Direction, l4: &L4) -> bool {
     flags.contains(TcpFlags::RST) || record.flags() & both == both
 }
 
-fn forget<K: Copy>(entered: &mut HashMap<AnyEnd, Entered>, end: &End<K>, flags: u8)
+fn forget<K: Copy>(entered: &mut FxHashMap<AnyEnd, Entered>, end: &End<K>, flags: u8)
 where
     AnyEnd: From<End<K>>,
 {

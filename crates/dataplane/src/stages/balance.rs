@@ -4,7 +4,9 @@
 //! destination, the backend's host translates the answer back ([`Entered`]). As next hop of a route it chooses
 //! and leaves the packet alone.
 
-use std::{collections::HashMap, net::IpAddr};
+use std::net::IpAddr;
+
+use rustc_hash::FxHashMap;
 
 use vnetsim_packet::{L4, TcpFlags, set_destination};
 use vnetsim_types::{DropReason, FlowKey, IpProtocol, LbId, NicId, Observer, SimTime, Step, VnetId};
@@ -25,7 +27,7 @@ type Remembered = (Option<VnetId>, LbId, u32, FlowKey);
 /// LB-08). Owned by whoever resolves next hops: the switches, the gateways, the edge.
 #[derive(Clone, Debug, Default)]
 pub struct Backends {
-    chosen: HashMap<Remembered, (Backend, SimTime)>,
+    chosen: FxHashMap<Remembered, (Backend, SimTime)>,
 }
 
 impl Backends {

@@ -2,7 +2,7 @@
 //!
 //! One bucket per VM, shared by its NICs, charged with the length of IP packets. Only egress counts.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 use vnetsim_types::{DropReason, SimTime, VmId};
 
@@ -14,7 +14,7 @@ const BURST: SimTime = SimTime::from_millis(50);
 /// When each VM's line is free again.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Buckets {
-    free_at: HashMap<VmId, SimTime>,
+    free_at: FxHashMap<VmId, SimTime>,
 }
 
 impl Buckets {
