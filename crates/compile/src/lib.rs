@@ -4,7 +4,7 @@
 //! numbers only; [`Compiled`] keeps the names beside them under the same indices: every route that
 //! won *or lost* and why, every rule of every NSG as each subnet sees it, every tag expanded.
 //!
-//! Called by `sim` at the start and after each accepted operation, and by the commands that print
+//! Called for each [`Epoch`] of a run that a packet or an explanation meets, and by the commands that print
 //! tables. Must never look at a packet. Costs nothing per packet.
 
 mod acl;

@@ -399,7 +399,7 @@ impl Case<'_> {
         };
         if subnet.nat_gateway.iter().any(|address| address.is_ipv6() == v6) {
             finding.because.push(format!("its NAT gateway carries TCP and UDP, not {protocol} (OUT-05)"));
-            finding.fix.push(format!("give {name} a public IP of its own, or send TCP or UDP"));
+            finding.fix.push(format!("ask by TCP or UDP, or take the NAT gateway off {path}"));
             return finding;
         }
         finding.because.push(format!("no NAT gateway at {path} and no public IP at {name} for {family}"));
