@@ -47,6 +47,9 @@ fn other_readings(
     timeline: &[Change],
     report: &Report,
 ) -> Option<Vec<Reading>> {
+    if traffic.is_empty() {
+        return Some(Vec::new());
+    }
     if report.events > EVENTS_MAX {
         return None;
     }

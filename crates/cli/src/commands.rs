@@ -5,7 +5,7 @@ use std::path::Path;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 use vnetsim_analysis::{all_readings, bill, effective_rows, judge, play, probe, probe_readings, readings};
-use vnetsim_compile::{Compiled, Epoch, compile};
+use vnetsim_compile::{Epoch, compile};
 use vnetsim_data::Data;
 use vnetsim_model::{Network, Traffic, did_you_mean};
 use vnetsim_report as report;
@@ -280,8 +280,7 @@ fn routes(network: &Network, output: Output, target: &str) -> Asked {
 fn next_hop(network: &Network, output: Output, nic: &str, ip: &str) -> Asked {
     let subnet = subnet_named(network, nic)?;
     let dst = network.endpoint(ip, None)?.address;
-    let compiled = compile(network, 0);
-    let answer = next_hop_answer(network, compiled, subnet, dst);
+    let answer = next_hop_answer(network, subnet, dst);
     let out = match output {
         Output::Table => report::next_hop_text(&answer),
         Output::Json => pretty(&report::next_hop_json(&answer)),
@@ -289,15 +288,10 @@ fn next_hop(network: &Network, output: Output, nic: &str, ip: &str) -> Asked {
     Ok(Answer::text(out, End::AsExpected))
 }
 
-fn next_hop_answer(
-    network: &Network,
-    compiled: Compiled,
-    subnet: SubnetId,
-    dst: std::net::IpAddr,
-) -> report::NextHopAnswer {
-    let epochs = [Epoch { from: SimTime::ZERO, network: network.clone(), compiled }];
+fn next_hop_answer(network: &Network, subnet: SubnetId, dst: std::net::IpAddr) -> report::NextHopAnswer {
+    let epochs = [Epoch::new(0, SimTime::ZERO, network.clone())];
     let explainer = Explainer::new(&epochs);
-    let compiled = &epochs[0].compiled;
+    let compiled = epochs[0].compiled();
     let winner = compiled.tables.route(subnet, dst).map(|(ix, _)| ix);
     let hop = explainer.route_contest(SimTime::ZERO, subnet, dst, winner);
     let mut contest = vec![format!("{}  wins  {}", hop.decision, hop.by)];

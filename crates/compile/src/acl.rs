@@ -31,14 +31,14 @@ pub(crate) struct Sets {
 }
 
 impl Sets {
-    fn intern(&mut self, set: AddrSet) -> Addresses {
+    fn intern(&mut self, set: AddrSet) -> u32 {
         if let Some(ix) = self.known.get(&set) {
-            return Addresses::Set(*ix);
+            return *ix;
         }
         let ix = self.sets.len() as u32;
         self.known.insert(set.clone(), ix);
         self.sets.push(set);
-        Addresses::Set(ix)
+        ix
     }
 }
 
@@ -129,7 +129,9 @@ impl Build<'_> {
 
     fn addresses(&mut self, spec: &AddressSpec) -> Addresses {
         if let Some(address) = platform_service(spec) {
-            return self.sets.intern([IpNet::from(IpAddr::from(address))].into_iter().collect());
+            return Addresses::Set(
+                self.sets.intern([IpNet::from(IpAddr::from(address))].into_iter().collect()),
+            );
         }
         let set = match spec {
             AddressSpec::Any => return Addresses::Any,
@@ -139,13 +141,17 @@ impl Build<'_> {
                 "VirtualNetwork" => self.tags.virtual_network.clone(),
                 "Internet" => self.tags.internet.clone(),
                 "AzureLoadBalancer" => self.tags.azure_load_balancer.clone(),
-                other => match self.network.service_tag(other) {
-                    Some(prefixes) => prefixes.iter().copied().collect(),
-                    None => return Addresses::Unknown,
-                },
+                other => return self.service_tag(other),
             },
         };
-        self.sets.intern(set)
+        Addresses::Set(self.sets.intern(set))
+    }
+
+    /// NSG-18: what nobody described is unknown, not empty.
+    fn service_tag(&mut self, tag: &str) -> Addresses {
+        let Some(prefixes) = self.network.service_tag(tag) else { return Addresses::Unknown };
+        let set = self.sets.intern(prefixes.iter().copied().collect());
+        if self.network.service_tag_has_ipv6(tag) { Addresses::Set(set) } else { Addresses::Ipv4Set(set) }
     }
 
     /// NSG-20, NSG-21: the addresses of the member ipConfigurations, in the own network only.

@@ -52,7 +52,10 @@ fn members(network: &Network, lb: &LoadBalancer, rule: &LbRule) -> impl Iterator
     let address = |nic: NicId, ix: usize| network[nic].ip_configurations[ix].address;
     let all: Vec<(NicId, IpAddr)> = match rule.target {
         LbTarget::Pool(pool) => lb.pools[pool].iter().map(|(nic, ix)| (*nic, address(*nic, *ix))).collect(),
-        LbTarget::Nic(nic) => network[nic].address_like(frontend).map(|ip| (nic, ip)).into_iter().collect(),
+        LbTarget::Nic(nic, Some(ix)) => vec![(nic, address(nic, ix))],
+        LbTarget::Nic(nic, None) => {
+            network[nic].address_like(frontend).map(|ip| (nic, ip)).into_iter().collect()
+        }
     };
     all.into_iter().filter(move |(_, address)| address.is_ipv4() == frontend.is_ipv4())
 }
@@ -66,7 +69,7 @@ fn answers(network: &Network, tables: &Tables, nic: NicId, port: Option<u16>) ->
 }
 
 fn serves(lb: &LoadBalancer, nic: NicId) -> bool {
-    let by_rule = lb.rules.iter().any(|rule| rule.target == LbTarget::Nic(nic));
+    let by_rule = lb.rules.iter().any(|rule| matches!(rule.target, LbTarget::Nic(its, _) if its == nic));
     by_rule || lb.pools.iter().flatten().any(|(member, _)| *member == nic)
 }
 

@@ -4,7 +4,7 @@
 //! numbers only; [`Compiled`] keeps the names beside them under the same indices: every route that
 //! won *or lost* and why, every rule of every NSG as each subnet sees it, every tag expanded.
 //!
-//! Called by `sim` at the start and after each accepted operation, and by the commands that print
+//! Called for each [`Epoch`] of a run that a packet or an explanation meets, and by the commands that print
 //! tables. Must never look at a packet. Costs nothing per packet.
 
 mod acl;
@@ -17,7 +17,7 @@ mod route_source;
 mod tables;
 mod tags;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use vnetsim_dataplane::Tables;
 // What a row of `tables.acls` is, for those that list rules.
@@ -55,8 +55,26 @@ pub struct Epoch {
     pub from: SimTime,
     /// The network.
     pub network: Network,
-    /// What it compiled to.
-    pub compiled: Compiled,
+    number: u32,
+    compiled: OnceLock<Compiled>,
+}
+
+impl Epoch {
+    /// Epoch `number` of a run.
+    pub fn new(number: u32, from: SimTime, network: Network) -> Self {
+        Self { from, network, number, compiled: OnceLock::new() }
+    }
+
+    /// What the network compiles to, made when it is first asked for: on a long timeline no packet meets most epochs,
+    /// and tables are far larger than their network.
+    pub fn compiled(&self) -> &Compiled {
+        self.compiled.get_or_init(|| compile(&self.network, self.number))
+    }
+
+    /// Frees the tables. Explanations look at few epochs of a long timeline, and make those again.
+    pub fn forget_tables(&mut self) {
+        self.compiled = OnceLock::new();
+    }
 }
 
 /// What the computed tags stand for at one subnet.

@@ -280,8 +280,29 @@ pub enum Addresses {
     Any,
     /// Members of a set: position in [`Tables::sets`].
     Set(u32),
+    /// A service tag of which only the IPv4 prefixes are known: position in [`Tables::sets`].
+    Ipv4Set(u32),
     /// A service tag whose prefixes nobody said.
     Unknown,
+}
+
+impl Addresses {
+    /// Whether nobody can say that `ip` is among these (NSG-18).
+    pub fn unknown_for(self, ip: IpAddr) -> bool {
+        match self {
+            Self::Any | Self::Set(_) => false,
+            Self::Ipv4Set(_) => ip.is_ipv6(),
+            Self::Unknown => true,
+        }
+    }
+
+    /// Whether `ip` may be among these; `sets` is [`Tables::sets`].
+    pub fn may_hold(self, sets: &[AddrSet], ip: IpAddr) -> bool {
+        match self {
+            Self::Set(set) | Self::Ipv4Set(set) => self.unknown_for(ip) || sets[set as usize].contains(ip),
+            Self::Any | Self::Unknown => true,
+        }
+    }
 }
 
 /// One link of a peering.

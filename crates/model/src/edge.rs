@@ -99,8 +99,9 @@ pub struct OutboundRule {
 pub enum LbTarget {
     /// A backend pool: position in [`LoadBalancer::pools`].
     Pool(usize),
-    /// One NIC: an inbound NAT rule (LB-16).
-    Nic(NicId),
+    /// An inbound NAT rule (LB-16): one NIC, and which of its ipConfigurations; not said, the first one of the
+    /// frontend's family.
+    Nic(NicId, Option<usize>),
 }
 
 /// A frontend of a load balancer.

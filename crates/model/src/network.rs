@@ -254,6 +254,12 @@ impl Network {
         said.map(|(_, prefixes)| prefixes.as_slice()).or_else(|| Data::current().service_tag(tag))
     }
 
+    /// Whether [`service_tag`](Self::service_tag) has the tag's IPv6 prefixes, too; a data file may leave them out.
+    pub fn service_tag_has_ipv6(&self, tag: &str) -> bool {
+        let said = self.service_tags.iter().any(|(name, _)| name.eq_ignore_ascii_case(tag));
+        said || Data::current().service_tag_entry(tag).is_some_and(|entry| entry.ipv6_known)
+    }
+
     /// Virtual networks that exist.
     pub fn existing_vnets(&self) -> impl Iterator<Item = (VnetId, &Vnet)> {
         let all = self.vnets.iter().enumerate().filter(|(_, vnet)| !vnet.deleted);

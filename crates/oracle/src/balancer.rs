@@ -147,7 +147,8 @@ struct Member {
     address: IpAddr,
 }
 
-/// LB-01, LB-16: a pool, or the first address of an inbound NAT rule's NIC; of the frontend's family.
+/// LB-01, LB-16: a pool, or the ipConfiguration of an inbound NAT rule, of which a bare NIC means the first; of the
+/// frontend's family.
 fn members(network: &Network, balancer: &LoadBalancer, rule: &LbRule) -> Vec<Member> {
     let front = balancer.frontends[rule.frontend].address;
     let address = |nic: NicId, place: usize| network[nic].ip_configurations[place].address;
@@ -156,7 +157,8 @@ fn members(network: &Network, balancer: &LoadBalancer, rule: &LbRule) -> Vec<Mem
             let listed = balancer.pools[pool].iter();
             listed.map(|&(nic, place)| Member { nic, address: address(nic, place) }).collect()
         }
-        LbTarget::Nic(nic) => {
+        LbTarget::Nic(nic, Some(place)) => vec![Member { nic, address: address(nic, place) }],
+        LbTarget::Nic(nic, None) => {
             network[nic].address_like(front).map(|address| Member { nic, address }).into_iter().collect()
         }
     };

@@ -132,7 +132,7 @@ impl World<'_> {
             let lends = balancer.rules.iter().filter(|rule| !rule.disable_outbound_snat);
             let mine = lends.filter(|rule| match rule.target {
                 LbTarget::Pool(pool) => balancer.pools[pool].contains(&(nic, place)),
-                LbTarget::Nic(_) => false,
+                LbTarget::Nic(..) => false,
             });
             mine.map(|rule| rule.frontend).collect::<Vec<usize>>()
         };
@@ -158,7 +158,7 @@ impl World<'_> {
         let mut standard = self.network.load_balancers().iter().filter(|lb| lb.sku == LbSku::Standard);
         standard.any(|lb| {
             let pooled = lb.pools.iter().any(|pool| contains(pool, nic));
-            pooled || lb.rules.iter().any(|rule| rule.target == LbTarget::Nic(nic))
+            pooled || lb.rules.iter().any(|rule| matches!(rule.target, LbTarget::Nic(own, _) if own == nic))
         })
     }
 }

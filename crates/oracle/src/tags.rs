@@ -32,7 +32,8 @@ const NOT_PUBLIC: [&str; 9] = [
     "168.63.129.16/32",
 ];
 
-/// Whether `tag`, as a NIC of `subnet` sees it, holds `ip`; `None` when nobody gave its prefixes.
+/// Whether `tag`, as a NIC of `subnet` sees it, holds `ip`; `None` when nobody gave its prefixes, or none of the
+/// family of `ip`.
 pub(crate) fn tag_holds(network: &Network, subnet: SubnetId, tag: &str, ip: IpAddr) -> Option<bool> {
     let is = |name: &str| tag.eq_ignore_ascii_case(name);
     if is("VirtualNetwork") {
@@ -50,6 +51,9 @@ pub(crate) fn tag_holds(network: &Network, subnet: SubnetId, tag: &str, ip: IpAd
     }
     if is("AzurePlatformIMDS") {
         return Some(is_metadata(ip));
+    }
+    if ip.is_ipv6() && !network.service_tag_has_ipv6(tag) {
+        return None; // NSG-18
     }
     network.service_tag(tag).map(|prefixes| within(ip, prefixes))
 }

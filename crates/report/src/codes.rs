@@ -63,6 +63,11 @@ pub(crate) const PROBLEMS: &[(&str, &str, &str)] = &[
     ("NOT_UTF8", "The file is not UTF-8 text.", "Save it as UTF-8."),
     ("NO_GATEWAY_SUBNET", "A gateway's network has no subnet called GatewaySubnet.", "Add it (GW-01)."),
     (
+        "OPPOSITE_LINK_NOT_CONNECTED",
+        "A link says Connected, but the opposite one is not there or not Connected.",
+        "Both links of a peering are Connected, or none is (PEER-02, PEER-03).",
+    ),
+    (
         "OVERLAPPING_ADDRESS_SPACE",
         "Two blocks of one virtual network overlap.",
         "Blocks are disjoint (ADDR-03).",
@@ -78,6 +83,11 @@ pub(crate) const PROBLEMS: &[(&str, &str, &str)] = &[
         "RESERVED_ADDRESS",
         "An address is one of the five that Azure keeps in each subnet.",
         "Take another (ADDR-05).",
+    ),
+    (
+        "RULE_WITHOUT_BACKEND",
+        "An inbound NAT rule leads to no machine.",
+        "Name it in loadBalancerInboundNatRules of an ipConfiguration (LB-16).",
     ),
     ("SUBNET_FULL", "A subnet has no address left.", "Give it a larger prefix."),
     ("SUBNET_OUTSIDE_VNET", "A subnet lies outside its network's address space.", "Correct one of the two."),

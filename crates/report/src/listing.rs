@@ -1,6 +1,6 @@
 //! Tables of a network: effective routes, next hop, effective security rules.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use vnetsim_analysis::EffectiveRow;
 use vnetsim_compile::{Compiled, CompiledRule};
@@ -89,6 +89,8 @@ pub struct ListedRule {
     pub expanded_source: Vec<String>,
     /// What a tag of the destination stands for; empty where there is none.
     pub expanded_destination: Vec<String>,
+    /// Prefixes of its tags that nobody knows, such as `IPv6 prefixes of AzureCloud` (NSG-18).
+    pub unknown: Vec<String>,
 }
 
 /// The NSGs of `nic` in the order in which they are asked: inbound, then outbound (NSG-09).
@@ -141,6 +143,17 @@ fn rules(network: &Network, compiled: &Compiled, acl: AclIx, direction: Directio
             destination_ports: custom.map_or_else(|| "*".to_owned(), |r| ports(&r.destination_ports)),
             expanded_source: expand(&about.source),
             expanded_destination: expand(&about.destination),
+            unknown: [(rule.source, &about.source), (rule.destination, &about.destination)]
+                .into_iter()
+                .filter_map(|(side, tag)| {
+                    let of = |ip: IpAddr| side.unknown_for(ip);
+                    match (of(Ipv4Addr::UNSPECIFIED.into()), of(Ipv6Addr::UNSPECIFIED.into())) {
+                        (true, _) => Some(format!("prefixes of {tag}")),
+                        (false, true) => Some(format!("IPv6 prefixes of {tag}")),
+                        (false, false) => None,
+                    }
+                })
+                .collect(),
         }
     };
     compiled_rules.iter().map(listed).collect()
@@ -164,6 +177,7 @@ pub fn nsg_text(nic: &str, listings: &[NsgListing]) -> String {
     }
     let mut out = String::new();
     let mut tags: Vec<(&str, &Vec<String>)> = Vec::new();
+    let mut several: Vec<(String, &str)> = Vec::new();
     for listing in listings {
         let way = if listing.direction == Direction::Inbound { "Inbound" } else { "Outbound" };
         let level = if listing.level == NsgLevel::Nic { "NIC" } else { "subnet" };
@@ -187,6 +201,13 @@ pub fn nsg_text(nic: &str, listings: &[NsgListing]) -> String {
         ));
         out.push('\n');
         for rule in &listing.rules {
+            let name = rule.name.rsplit('/').next().unwrap_or_default();
+            for (side, written) in [("source", &rule.source), ("destination", &rule.destination)] {
+                let what = format!("{}/{name} {side}", listing.nsg);
+                if written.contains(' ') && !several.iter().any(|(known, _)| *known == what) {
+                    several.push((what, written));
+                }
+            }
             for (tag, expanded) in
                 [(&rule.source, &rule.expanded_source), (&rule.destination, &rule.expanded_destination)]
             {
@@ -196,8 +217,18 @@ pub fn nsg_text(nic: &str, listings: &[NsgListing]) -> String {
             }
         }
     }
+    for (what, prefixes) in several {
+        out.push_str(&wrap(&format!("{what} = "), prefixes, 4));
+    }
     for (tag, expanded) in tags {
         out.push_str(&wrap(&format!("{tag} = "), &expanded.join(" "), 4));
+    }
+    let mut unknown: Vec<&String> = listings.iter().flat_map(|l| &l.rules).flat_map(|r| &r.unknown).collect();
+    unknown.sort_unstable();
+    unknown.dedup();
+    for what in unknown {
+        let why = "not known here; a packet that hangs on them ends as INSUFFICIENT_INPUT (NSG-18)";
+        out.push_str(&wrap("", &format!("{what}: {why}"), 4));
     }
     out
 }

@@ -158,7 +158,10 @@ fn path(explainer: &Explainer<'_>, trace: &ConversationTrace, outcome: Outcome) 
             many => many.join(" > "),
         })
     };
-    match (way(Part::Request), way(Part::Reply)) {
+    let died = |part| matches!(outcome, Outcome::Dropped { part: dead, .. } if dead == part);
+    let back = way(Part::Reply)
+        .map(|back| if died(Part::Reply) && back == "direct" { "-".to_owned() } else { back });
+    match (way(Part::Request), back) {
         (Some(there), Some(back)) if there != back => format!("{there} / {back}"),
         (Some(there), None) if there == "direct" && outcome != Outcome::Completed => "-".to_owned(),
         (there, _) => there.unwrap_or_default(),

@@ -36,12 +36,21 @@ record! {
 }
 
 record! {
-    BgpSettings -> (Option<At<u64>>, Option<At<IpAddr>>), Arm "bgpSettings" "-", "One side of BGP.";
-    opt asn: At<u64> = "asn", "Autonomous system; 65515 when a gateway says none.";
+    BgpSettings -> (Option<At<u64>>, Option<At<IpAddr>>), Arm "bgpSettings" "-", "The site's side of BGP.";
+    opt asn: At<u64> = "asn", "Autonomous system.";
     opt address: At<IpAddr> = "bgpPeeringAddress", "Address that BGP speaks from.";
     opt _addresses: Ignored = "bgpPeeringAddresses", "Means nothing to the simulator.";
     opt _weight: Ignored = "peerWeight", "Means nothing to the simulator.";
     => |_span, _place, _cx| Some((asn, address))
+}
+
+record! {
+    GatewayBgpSettings -> Option<At<u64>>, Arm "bgpSettings" "-", "The Azure side of BGP.";
+    opt asn: At<u64> = "asn", "Autonomous system; 65515 when none is said.";
+    opt _address: Ignored = "bgpPeeringAddress", "Read-only: the addresses of the instances, `a,b` of two.";
+    opt _addresses: Ignored = "bgpPeeringAddresses", "Means nothing to the simulator.";
+    opt _weight: Ignored = "peerWeight", "Means nothing to the simulator.";
+    => |_span, _place, _cx| Some(asn)
 }
 
 record! {
@@ -90,7 +99,7 @@ record! {
     opt active_active: At<bool> = "activeActive|active", "Both instances forward.";
     opt vpn_type: At<VpnType> = "vpnType", "RouteBased or PolicyBased.";
     opt sku: Sku = "sku", "Such as VpnGw1 or Basic.";
-    opt bgp: BgpSettings = "bgpSettings", "Its autonomous system.";
+    opt bgp: GatewayBgpSettings = "bgpSettings", "Its autonomous system.";
     opt clients: ClientConfiguration = "vpnClientConfiguration", "Point-to-site.";
     opt _enable_bgp: Ignored = "enableBgp", "Connections say it.";
     opt _generation: Ignored = "vpnGatewayGeneration", "Means nothing to the simulator.";
@@ -112,7 +121,7 @@ record! {
             active_active,
             vpn_type,
             sku,
-            asn: bgp.and_then(|(asn, _)| asn),
+            asn: bgp.flatten(),
             client_address_pool: clients.unwrap_or_default(),
         })
     }

@@ -135,7 +135,9 @@ fn may_follow(problem: &Problem, left_out: &[Option<String>], bytes: &[u8]) -> b
         "NO_GATEWAY_SUBNET"
         | "NO_ROUTE_SERVER_SUBNET"
         | "RemoteVnetHasNoGateways"
-        | "AllowGatewayTransitRequired" => !left_out.is_empty(),
+        | "AllowGatewayTransitRequired"
+        | "OPPOSITE_LINK_NOT_CONNECTED"
+        | "RULE_WITHOUT_BACKEND" => !left_out.is_empty(),
         _ => false,
     }
 }
@@ -243,6 +245,7 @@ fn resolve_timeline(
         match Operation::resolve(network, entry) {
             Ok(operation) => {
                 names.check_change(&entry.change, cx);
+                cx.problems.append(&mut Operation::warnings(network, entry));
                 timeline.push(TimelineOperation {
                     name: entry.name.clone(),
                     at: entry.at.value,

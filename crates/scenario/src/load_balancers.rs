@@ -96,20 +96,15 @@ record! {
     req frontend_port: At<u64> = "frontendPort", "Port at the frontend.";
     req backend_port: At<u64> = "backendPort", "Port at the machine.";
     opt nic: Reference = "networkInterface", "Shorthand: the NIC, or the VM whose primary NIC it is.";
-    opt configuration: Reference = "backendIPConfiguration", "ARM's place for the NIC: nic/ipConfiguration.";
+    opt configuration: Reference = "backendIPConfiguration",
+        "nic/ipConfiguration. Templates say it the other way round, by loadBalancerInboundNatRules.";
     opt _timeout: Ignored = "idleTimeoutInMinutes", "Means nothing to the simulator.";
     opt _floating: Ignored = "enableFloatingIP", "Means nothing to the simulator.";
     opt _reset: Ignored = "enableTcpReset", "Means nothing to the simulator.";
-    => check |given, cx| [
-        given.exclusive("networkInterface", &["backendIPConfiguration"], cx),
-        given.need("networkInterface", &["backendIPConfiguration"], cx),
-    ]
+    => check |given, cx| [given.exclusive("networkInterface", &["backendIPConfiguration"], cx)]
     => |span, _place, _cx| {
-        let first = |path: String| path.split('/').next().unwrap_or_default().to_owned();
-        let network_interface = nic.or(configuration.map(|path| path.map(first)))?;
-        Some(draft::InboundNatRule {
-            span, name, frontend, protocol, frontend_port, backend_port, network_interface,
-        })
+        let backend = nic.or(configuration);
+        Some(draft::InboundNatRule { span, name, frontend, protocol, frontend_port, backend_port, backend })
     }
 }
 

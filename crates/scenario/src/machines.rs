@@ -39,9 +39,10 @@ record! {
     list application_security_groups: Reference = "applicationSecurityGroups", "Groups that it belongs to.";
     list backend_address_pools: Reference = "loadBalancerBackendAddressPools",
         "Pools that it belongs to: balancer/pool.";
+    list inbound_nat_rules: Reference = "loadBalancerInboundNatRules", "Rules that lead to it: balancer/rule.";
     => |span, _place, _cx| Some(draft::IpConfiguration {
         span, name, subnet, private_ip_address, ipv6: version == Some(IpVersion::V6), primary, public_ip_address,
-        application_security_groups, backend_address_pools,
+        application_security_groups, backend_address_pools, inbound_nat_rules,
     })
 }
 
@@ -53,6 +54,7 @@ const INLINE: &[&str] = &[
     "publicIPAddress",
     "applicationSecurityGroups",
     "loadBalancerBackendAddressPools",
+    "loadBalancerInboundNatRules",
 ];
 
 /// Properties of a NIC that may stand directly in a VM.
@@ -72,6 +74,7 @@ struct Inline {
     public: Option<Ref>,
     asgs: Vec<Ref>,
     pools: Vec<Ref>,
+    nat_rules: Vec<Ref>,
 }
 
 impl Inline {
@@ -86,6 +89,7 @@ impl Inline {
             public_ip_address: self.public,
             application_security_groups: self.asgs,
             backend_address_pools: self.pools,
+            inbound_nat_rules: self.nat_rules,
         }
     }
 }
@@ -105,6 +109,7 @@ record! {
     opt public: Reference = "publicIPAddress", "Shorthand.";
     list asgs: Reference = "applicationSecurityGroups", "Shorthand.";
     list pools: Reference = "loadBalancerBackendAddressPools", "Shorthand.";
+    list nat_rules: Reference = "loadBalancerInboundNatRules", "Shorthand.";
     opt _mac: Ignored = "macAddress", "Read-only.";
     opt _primary: Ignored = "primary", "Read-only; the VM says it.";
     opt _vm: Ignored = "virtualMachine", "Read-only; the VM says it.";
@@ -113,7 +118,7 @@ record! {
         inline_needs_subnet(given, &[], cx),
     ]
     => |span, _place, _cx| {
-        let inline = Inline { address, version, public, asgs, pools };
+        let inline = Inline { address, version, public, asgs, pools, nat_rules };
         let inline = subnet.map(|subnet| inline.into_configuration(span, subnet));
         let ip_configurations = configurations.into_iter().chain(inline).collect();
         Some(draft::NetworkInterface { span, name, enable_ip_forwarding, network_security_group, ip_configurations })
@@ -196,6 +201,7 @@ record! {
     opt public: Reference = "publicIPAddress", "Shorthand.";
     list asgs: Reference = "applicationSecurityGroups", "Shorthand.";
     list pools: Reference = "loadBalancerBackendAddressPools", "Shorthand.";
+    list nat_rules: Reference = "loadBalancerInboundNatRules", "Shorthand.";
     => check |given, cx| [
         given.exclusive("vmSize", &["hardwareProfile"], cx),
         given.exclusive("networkInterfaces", &["networkProfile"], cx),
@@ -210,7 +216,7 @@ record! {
         nics.extend(profile.unwrap_or_default());
         nics.sort_by_key(|(_, primary)| !*primary);
         let mut network_interfaces: Vec<Ref> = nics.into_iter().map(|(nic, _)| nic).collect();
-        let inline = Inline { address, version, public, asgs, pools };
+        let inline = Inline { address, version, public, asgs, pools, nat_rules };
         let own_nic = subnet.map(|subnet| draft::NetworkInterface {
             span,
             name: name.clone().map(|name| format!("{name}-nic")),

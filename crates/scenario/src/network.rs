@@ -165,8 +165,8 @@ impl Decode for ServiceEndpoint {
 record! {
     Peering -> draft::Peering, Arm "peering" "name", "One direction of a peering.";
     req name: At<String> = "name", "Unique in its virtual network.";
-    req remote_virtual_network: Reference = "remoteVirtualNetwork", "The other virtual network.";
-    opt allow_virtual_network_access: At<bool> = "allowVirtualNetworkAccess",
+    req remote_virtual_network: Reference = "remoteVirtualNetwork|remoteVnet", "The other virtual network.";
+    opt allow_virtual_network_access: At<bool> = "allowVirtualNetworkAccess|allowVnetAccess",
         "Whether the peer belongs to the VirtualNetwork tag; true by default.";
     opt allow_forwarded_traffic: At<bool> = "allowForwardedTraffic",
         "Whether packets that did not originate in the peer are accepted from it; false by default.";

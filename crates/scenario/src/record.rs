@@ -48,6 +48,20 @@ const ENVELOPE: &[&str] = &[
     "zones",
     "resourceGroup",
     "kind",
+    // What machines and networks have besides packets (JSON-16).
+    "identity",
+    "osProfile",
+    "storageProfile",
+    "diagnosticsProfile",
+    "securityProfile",
+    "licenseType",
+    "enableAcceleratedNetworking",
+    "nicType",
+    "dnsSettings",
+    "enableDdosProtection",
+    "ddosProtectionPlan",
+    "ddosSettings",
+    "routeServiceVips",
 ];
 
 /// A mapping on its way to becoming a struct.

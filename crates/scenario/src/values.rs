@@ -359,7 +359,8 @@ fn path_of(text: &str) -> Result<String, (&'static str, &'static str)> {
         return Err(("names nothing", "write the name of the object"));
     }
     if text.starts_with('[') && text.ends_with(']') {
-        return Err(("cannot be evaluated here", "deploy-time expression; write the name"));
+        return resource_id_of_names(text)
+            .ok_or(("cannot be evaluated here", "deploy-time expression; write the name"));
     }
     let is_id = text.starts_with('/') || text.starts_with("...");
     if !is_id {
@@ -376,6 +377,22 @@ fn path_of(text: &str) -> Result<String, (&'static str, &'static str)> {
         return Err(("is not the id of an object", help));
     }
     Ok(types.iter().skip(1).step_by(2).copied().collect::<Vec<_>>().join("/"))
+}
+
+/// The names in `[resourceId('type/child', 'name', 'child')]`, joined by `/`; `None` when an argument is not plain text.
+fn resource_id_of_names(expression: &str) -> Option<String> {
+    let arguments = expression.strip_prefix("[resourceId(")?.strip_suffix(")]")?;
+    let plain = |text: &'_ str| -> Option<String> {
+        let text = text.trim().strip_prefix('\'')?.strip_suffix('\'')?;
+        (!text.is_empty() && !text.contains(['\'', '(', '['])).then(|| text.to_owned())
+    };
+    let all: Vec<String> = arguments.split(',').map(plain).collect::<Option<_>>()?;
+    // A subscription and a resource group may come first.
+    let at = all.iter().position(|text| text.contains('/'))?;
+    let (kind, names) = (&all[at], &all[at + 1..]);
+    let parts = kind.split('/').count() - 1;
+    let fits = names.len() == parts && names.iter().all(|name| !name.contains('/'));
+    fits.then(|| names.join("/"))
 }
 
 /// A reference inside the same object, such as from a rule to a frontend: the last name counts.
@@ -405,10 +422,22 @@ mod tests {
             (format!("{id}/virtualNetworks/v/subnets/s"), "v/s"),
             (format!("{id}/loadBalancers/lb/backendAddressPools/p"), "lb/p"),
             (".../networkSecurityGroups/nsg-a".to_owned(), "nsg-a"),
+            ("[resourceId('Microsoft.Network/virtualNetworks/subnets', 'v', 's')]".to_owned(), "v/s"),
+            ("[resourceId('rg', 'Microsoft.Network/routeTables','rt')]".to_owned(), "rt"),
         ] {
             assert_eq!(path_of(&text).unwrap(), path, "{text}");
         }
-        for text in ["", "[resourceId('x', 'y')]", "/subscriptions/1", "/a/providers", "/providers/x/y"] {
+        let parameter = "[resourceId('Microsoft.Network/routeTables', parameters('rt'))]";
+        let short = "[resourceId('Microsoft.Network/virtualNetworks/subnets', 's')]";
+        for text in [
+            "",
+            "[resourceId('x', 'y')]",
+            parameter,
+            short,
+            "/subscriptions/1",
+            "/a/providers",
+            "/providers/x/y",
+        ] {
             assert!(path_of(text).is_err(), "{text}");
         }
     }

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use vnetsim_compile::{Epoch, compile};
+use vnetsim_compile::Epoch;
 use vnetsim_dataplane::{
     Backends, Context, Edge, FABRIC_MAC, GatewayOut, Leg, LegEnd, Meter, Origin, PATH_MTU, Packet, Switches,
     at_gateway, cut, from_gateway,
@@ -119,9 +119,8 @@ struct World<'a, O: Observer> {
 
 impl<'a, O: Observer> World<'a, O> {
     fn new(network: Network, traffic: &'a [Traffic], timeline: &'a [Change], observer: &'a mut O) -> Self {
-        let first = Epoch { from: SimTime::ZERO, compiled: compile(&network, 0), network: network.clone() };
         Self {
-            epochs: vec![first],
+            epochs: vec![Epoch::new(0, SimTime::ZERO, network.clone())],
             traffic,
             timeline,
             observer,
@@ -183,8 +182,9 @@ impl<'a, O: Observer> World<'a, O> {
             if let Some(vm) = change.operation.stops_vm() {
                 self.guests[vm.ix()] = Guest::default(); // a stopped machine forgets its sessions
             }
-            let compiled = compile(&self.network, self.epochs.len() as u32);
-            self.epochs.push(Epoch { from: self.now, compiled, network: self.network.clone() });
+            self.epochs.last_mut().expect("the first epoch is always there").forget_tables();
+            let number = self.epochs.len() as u32;
+            self.epochs.push(Epoch::new(number, self.now, self.network.clone()));
         }
         let name = change.name.clone();
         self.changes.push(ChangeReport { at: self.now, name, result, span: change.span });
@@ -216,7 +216,7 @@ impl<'a, O: Observer> World<'a, O> {
     }
 
     fn tables(&self) -> Arc<vnetsim_dataplane::Tables> {
-        self.epochs.last().expect("the first epoch is always there").compiled.tables.clone()
+        self.epochs.last().expect("the first epoch is always there").compiled().tables.clone()
     }
 
     /// `from` makes a packet of `frame`.

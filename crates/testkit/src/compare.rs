@@ -116,7 +116,7 @@ pub fn real(network: &Network, traffic: &Traffic) -> RealRun {
 /// Plays `traffic` both ways. The story if they agree, else what differs.
 pub fn compare(network: &Network, traffic: &Traffic) -> Result<Story, String> {
     let real = real(network, traffic);
-    let compiled = &real.report.epochs[0].compiled;
+    let compiled = real.report.epochs[0].compiled();
     let said = told_by_run(network, compiled, &real.trace);
     let choices = Choices::of(compiled, &real.trace);
     let oracle = conversation_deciding(network, traffic, &|key, question| choices.answer(key, question));

@@ -137,7 +137,7 @@ fn outcomes(network: &Network, traffic: &Traffic) -> Vec<String> {
         return all;
     }
     all.extend(completed(traffic));
-    let compiled = &run.report.epochs[0].compiled;
+    let compiled = run.report.epochs[0].compiled();
     if let Some(request) = run.trace.part(Part::Request) {
         all.extend(ways(network, traffic, request));
     }

@@ -20,7 +20,7 @@ fn routes_agree(scenario: &Scenario, subnet: u32) -> Result<(), String> {
 fn stories_agree(scenario: &Scenario) {
     let (network, traffic) = (&scenario.network, &scenario.traffic[0]);
     let run = real(network, traffic);
-    let said = told_by_run(network, &run.report.epochs[0].compiled, &run.trace);
+    let said = told_by_run(network, run.report.epochs[0].compiled(), &run.trace);
     assert_eq!(said, told_by_oracle(&vnetsim_oracle::conversation(network, traffic)));
 }
 

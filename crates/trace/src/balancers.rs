@@ -1,6 +1,6 @@
 //! Causes at load balancers: no rule, nobody healthy, out of reach, hairpin, closed.
 
-use vnetsim_model::{Era, LbProtocol, LbRule, LbTarget, LoadBalancer};
+use vnetsim_model::{Era, LbProtocol, LbRule, LbSku, LbTarget, LoadBalancer};
 use vnetsim_types::{DropReason, IpProtocol, NicId, Place, ProtoPort, Step};
 
 use crate::diagnose::{Case, Finding};
@@ -32,9 +32,10 @@ impl Case<'_> {
                 let all: Vec<String> = rules.iter().map(|rule| rule_words(rule)).collect();
                 let all = if all.is_empty() { "no rule".to_owned() } else { all.join(", ") };
                 finding.because.push(format!("it has {all}; the packet is {}", self.key));
-                finding
-                    .fix
-                    .push(format!("{name}: add a rule for {}, or one for HA ports (LB-09)", self.asked()));
+                // LB-09: HA ports are for internal frontends of Standard balancers.
+                let inside = lb.frontends[frontend].vnet.is_some() && lb.sku == LbSku::Standard;
+                let or = if inside { ", or one for HA ports (LB-09)" } else { "" };
+                finding.fix.push(format!("{name}: add a rule for {}{or}", self.asked()));
             }
             DropReason::NoHealthyBackend => {
                 let rule = rules.iter().find(|rule| self.covers(rule)).or(rules.first());
@@ -72,7 +73,7 @@ impl Case<'_> {
     fn members_down(&self, lb: &LoadBalancer, rule: &LbRule) -> Vec<String> {
         let members: Vec<NicId> = match rule.target {
             LbTarget::Pool(pool) => lb.pools[pool].iter().map(|(nic, _)| *nic).collect(),
-            LbTarget::Nic(nic) => vec![nic],
+            LbTarget::Nic(nic, _) => vec![nic],
         };
         if members.is_empty() {
             return vec![format!("rule {} has an empty pool", rule.name.value)];

@@ -2,20 +2,13 @@
 
 use vnetsim_model::{Network, UserNextHop};
 use vnetsim_types::{
-    ApplianceAction, Direction, DropReason, FlowKey, NicId, NsgLevel, PeeringId, Place, RouteIx, SimTime,
-    Span, Step, SubnetId, VnetId,
+    ApplianceAction, DropReason, FlowKey, NicId, PeeringId, Place, RouteIx, SimTime, Span, Step, SubnetId,
+    VnetId,
 };
 
-use vnetsim_compile::{NextHopType, RouteOrigin, RuleField};
+use vnetsim_compile::{NextHopType, RouteOrigin};
 
-use crate::{
-    ConversationTrace, Explainer, PacketTrace,
-    explain::{list, next_hop_words},
-    route_none,
-};
-
-/// Rules that nearly allowed a packet, shown of many.
-const NEAR_MISSES_MAX: usize = 3;
+use crate::{ConversationTrace, Explainer, PacketTrace, explain::next_hop_words, route_none};
 
 /// Why a conversation died, in words.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -114,6 +107,7 @@ impl Case<'_> {
             DropReason::EgressBandwidthExceeded => self.over_bandwidth(),
             DropReason::MtuExceeded | DropReason::FragmentUnsupported => self.too_large(),
             DropReason::NoRouteOnPrem => self.unknown_on_premises(),
+            DropReason::NoOutboundPath => self.no_way_out(),
             _ => Finding { object: self.explainer.place(self.at), ..Finding::default() },
         }
     }
@@ -156,77 +150,8 @@ impl Case<'_> {
         Finding { object, span: self.explainer.origin_span(route), because, fix: Vec::new() }
     }
 
-    fn nsg(&self) -> Finding {
-        let rule = self.packet.steps.iter().rev().find_map(|(_, step)| match *step {
-            Step::Nsg { at, direction, level, acl, rule, .. } => Some((at, direction, level, acl, rule)),
-            _ => None,
-        });
-        let closed = matches!(self.packet.steps.iter().rev().nth(1), Some((_, Step::NoNsg { .. })));
-        if closed && self.packet.drop().is_some_and(|(_, reason)| reason == DropReason::NsgDeny) {
-            return self.closed_balancer();
-        }
-        let Some((at, direction, level, acl_ix, rule)) = rule else { return self.unmodelled() };
-        let compiled = self.explainer.at(self.now);
-        let (info, acl) = (compiled.rule(rule), compiled.acl(acl_ix));
-        let nsg = &self.network[acl.nsg];
-        let way = if direction == Direction::Inbound { "inbound" } else { "outbound" };
-        let mut finding = Finding {
-            object: format!(
-                "NSG {} on {}: {way} rule {} ({})",
-                nsg.name.value,
-                match level {
-                    NsgLevel::Nic => format!("NIC {}", self.explainer.filter_point(at)),
-                    NsgLevel::Subnet => format!("the subnet of {}", self.explainer.filter_point(at)),
-                },
-                info.name,
-                info.priority
-            ),
-            span: if info.custom.is_some() { info.span } else { self.association(at, level) },
-            ..Finding::default()
-        };
-        for (near, field) in
-            compiled.near_misses(acl_ix, direction, &self.key).into_iter().take(NEAR_MISSES_MAX)
-        {
-            let near = compiled.rule(near);
-            let why = self.missed_by(field);
-            finding
-                .because
-                .push(format!("rule {} ({}) would allow it, but not {why}", near.name, near.priority));
-        }
-        if info.custom.is_none() && info.name.starts_with("DenyAll") {
-            finding.because.extend(self.why_default_deny(acl.subnet));
-        }
-        let ports = if self.key.protocol.has_ports() {
-            format!(" port {}", self.key.dst_port)
-        } else {
-            String::new()
-        };
-        finding.fix.push(format!(
-            "{}: add an {way} Allow rule, priority below {}: {} from {} to {}{ports}",
-            nsg.name.value, info.priority, self.key.protocol, self.key.src, self.key.dst
-        ));
-        finding
-    }
-
-    /// What a rule that nearly matched does not cover.
-    fn missed_by(&self, field: RuleField) -> String {
-        match field {
-            RuleField::Protocol => format!("{}", self.key.protocol),
-            RuleField::Source => format!("from {}", self.key.src),
-            RuleField::Destination => format!("to {}", self.key.dst),
-            RuleField::SourcePorts | RuleField::DestinationPorts if !self.key.protocol.has_ports() => {
-                format!(
-                    "{}: it has no ports, and only a rule for all ports matches it (U-14)",
-                    self.key.protocol
-                )
-            }
-            RuleField::SourcePorts => format!("from port {}", self.key.src_port),
-            RuleField::DestinationPorts => format!("to port {}", self.key.dst_port),
-        }
-    }
-
     /// The object that is not modelled as what the packet needs it to be.
-    fn unmodelled(&self) -> Finding {
+    pub(crate) fn unmodelled(&self) -> Finding {
         let (network, dst) = (self.network, self.key.dst);
         let lb = network.load_balancers().iter().find(|lb| lb.frontends.iter().any(|f| f.address == dst));
         let has = |g: &&vnetsim_model::Gateway| {
@@ -249,28 +174,6 @@ impl Case<'_> {
         };
         let because = vec![format!("vnetsim does not model yet what {object} does with the packet")];
         Finding { object, span, because, fix: Vec::new() }
-    }
-
-    fn association(&self, at: Place, level: NsgLevel) -> Span {
-        let nsg = match (at, level) {
-            (Place::Nic(nic), NsgLevel::Nic) => &self.network[nic].nsg,
-            (Place::Nic(nic), NsgLevel::Subnet) => &self.network[self.network[nic].subnet].nsg,
-            (Place::PrivateEndpoint(id), _) => &self.network[self.network[id].subnet].nsg,
-            _ => return Span::default(),
-        };
-        nsg.as_ref().map_or(Span::default(), |at| at.span)
-    }
-
-    /// Which address is outside `VirtualNetwork`, and what the tag is here (NSG-08, NSG-15).
-    fn why_default_deny(&self, subnet: SubnetId) -> Option<String> {
-        let tag = &self.explainer.at(self.now).tags[subnet.ix()].virtual_network;
-        let outside = |ip: &std::net::IpAddr| !tag.iter().any(|p| p.contains(ip));
-        let who: Vec<String> =
-            [self.key.src, self.key.dst].iter().filter(|ip| outside(ip)).map(ToString::to_string).collect();
-        let path = self.network.subnet_path(subnet);
-        let outside =
-            format!("{} not in VirtualNetwork, which is {} at {path}", who.join(" and "), list(tag));
-        (!who.is_empty()).then(|| format!("no Allow rule matched; {outside}"))
     }
 
     fn forwarded_blocked(&self) -> Finding {
@@ -479,6 +382,38 @@ impl Case<'_> {
         });
         let mut hops = routes.filter(|r| r.next_hop_type == NextHopType::VirtualAppliance);
         hops.next().and_then(|r| r.next_hop_ip).map_or_else(String::new, |ip| ip.to_string())
+    }
+
+    /// OUT-01: each way out, and why the packet cannot take it.
+    fn no_way_out(&self) -> Finding {
+        let Some(nic) = self.nic_at() else { return Finding::default() };
+        let (name, path) = (self.explainer.nic(nic), self.network.subnet_path(self.network[nic].subnet));
+        let subnet = &self.network[self.network[nic].subnet];
+        let table = &self.explainer.at(self.now).tables.nics[nic.ix()];
+        let (v6, protocol) = (self.key.src.is_ipv6(), self.key.protocol);
+        let family = if v6 { "IPv6" } else { "IPv4" };
+        let mut finding = Finding {
+            object: format!("subnet {path} of {name}"),
+            span: subnet.name.span,
+            ..Finding::default()
+        };
+        if subnet.nat_gateway.iter().any(|address| address.is_ipv6() == v6) {
+            finding.because.push(format!("its NAT gateway carries TCP and UDP, not {protocol} (OUT-05)"));
+            finding.fix.push(format!("ask by TCP or UDP, or take the NAT gateway off {path}"));
+            return finding;
+        }
+        finding.because.push(format!("no NAT gateway at {path} and no public IP at {name} for {family}"));
+        finding.because.push(if table.shared_out[usize::from(v6)].is_some() {
+            "the balancer's frontend is shared by TCP and UDP of the primary address only (OUT-04)".to_owned()
+        } else if table.behind_standard_lb {
+            format!("a Standard load balancer serves {name}: no default outbound access (LB-15)")
+        } else if !subnet.default_outbound_access.value {
+            finding.span = subnet.default_outbound_access.span;
+            format!("defaultOutboundAccess of {path} is false (OUT-07)")
+        } else {
+            format!("default outbound access is for TCP, UDP and ICMP of IPv4, not {protocol} of {family} (OUT-07)")
+        });
+        finding
     }
 
     fn no_snat(&self) -> Finding {

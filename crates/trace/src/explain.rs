@@ -123,7 +123,7 @@ impl<'a> Explainer<'a> {
 
     /// The tables in force at `now`.
     pub fn at(&self, now: SimTime) -> &'a Compiled {
-        &self.epoch(now).compiled
+        self.epoch(now).compiled()
     }
 
     /// The epochs that began up to `now`.

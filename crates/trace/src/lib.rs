@@ -9,6 +9,7 @@
 mod balancers;
 mod diagnose;
 mod explain;
+mod filters;
 mod record;
 mod route_none;
 mod services;

@@ -199,6 +199,16 @@ fn towards_site(network: &Network, finding: &mut Finding, home: VnetId, site: &s
         }
         return;
     }
+    if let Some((_, gateway)) = network.gateways_of(link.remote.value).find(|(_, gateway)| !gateway.is_lent())
+    {
+        let name = &gateway.name.value;
+        finding.span = gateway.name.span;
+        finding
+            .because
+            .push(format!("{site} is behind {name}, whose SKU Basic is not lent to peers (GW-07)"));
+        finding.fix.push(format!("{name}: take a larger SKU, such as VpnGw1"));
+        return;
+    }
     let allow = back.is_some_and(|(_, b)| b.allow_gateway_transit.value);
     finding.span = link.use_remote_gateways.span;
     finding.because.push(format!(

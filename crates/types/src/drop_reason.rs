@@ -108,7 +108,7 @@ drop_reasons! {
         "A backend called its own balancer's frontend and was chosen itself; its two halves of the connection do not match."
         "Call the backend directly, or give callers and backends different machines.";
     NoOutboundPath "NO_OUTBOUND_PATH" "OUT-01"
-        "The subnet has no way out to the internet: no NAT gateway, no public IP, no default outbound access."
+        "Nothing carries the packet out to the internet: no NAT gateway, public IP or default outbound access for it."
         "Attach a NAT gateway to the subnet or a public IP to the NIC.";
     SnatExhausted "SNAT_EXHAUSTED" "OUT-04"
         "No source port of the public address is free towards this destination."

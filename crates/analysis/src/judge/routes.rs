@@ -10,7 +10,7 @@ pub(super) fn routes(played: &Played, expected: &RoutesExpectation, failures: &m
     let Some(subnet) = subnet_named(&epoch.network, &expected.routes.value) else {
         return failures.push(format!("no subnet, NIC or VM is called {}", expected.routes.value));
     };
-    let rows = effective_rows(&epoch.compiled, subnet);
+    let rows = effective_rows(epoch.compiled(), subnet);
     for want in expected.contains.iter().filter(|want| !rows.iter().any(|row| row_matches(want, row))) {
         failures.push(format!("no row is {}", match_words(want)));
     }
@@ -38,10 +38,10 @@ pub(super) fn next_hop(played: &Played, expected: &NextHopExpectation, failures:
     let (Some(subnet), Ok(to)) = (subnet_named(network, &expected.from.value), to) else {
         return failures.push(format!("{} or {} is not known", expected.from.value, expected.to.value));
     };
-    let Some((ix, _)) = epoch.compiled.tables.route(subnet, to.address) else {
+    let Some((ix, _)) = epoch.compiled().tables.route(subnet, to.address) else {
         return failures.push("no route matches".to_owned());
     };
-    let route = epoch.compiled.route(ix);
+    let route = epoch.compiled().route(ix);
     if let Some(want) =
         expected.next_hop_type.as_ref().filter(|w| w.value.text() != route.next_hop_type.to_string())
     {

@@ -9,7 +9,7 @@ use vnetsim_types::{
     RuleIx, SimTime, Step,
 };
 
-use crate::{Acl, Addresses, Context, Entered, FlowTable, NicTable, Origin, Packet, Rule, Tables};
+use crate::{Acl, Context, Entered, FlowTable, NicTable, Origin, Packet, Rule, Tables};
 
 /// NSG-13 first, then NSG-09. The answer is the translation that this packet, an answer, must undo.
 pub(crate) fn check<O: Observer>(
@@ -96,7 +96,8 @@ pub(crate) fn check_endpoint<O: Observer>(
     opened.map_err(|_| DropReason::FlowTableFull)
 }
 
-/// NSG-22: what goes to the host's own services meets only Deny rules that name such a service.
+/// NSG-22: what goes to the host's own services meets only Deny rules that name such a service, and an Allow rule
+/// before them ends the search as always (NSG-03).
 pub(crate) fn check_platform<O: Observer>(
     cx: &mut Context<'_, O>,
     flows: &mut FlowTable,
@@ -108,8 +109,11 @@ pub(crate) fn check_platform<O: Observer>(
     let key = packet.headers.flow_key();
     for (level, acl) in [(NsgLevel::Nic, port.nic_acl), (NsgLevel::Subnet, port.subnet_acl)] {
         let Some(acl) = acl else { continue };
-        let denies = |rule: &&Rule| rule.platform && !rule.allow && fields_match(tables, rule, &key);
-        if let Some(rule) = tables.acls[acl.ix()].outbound.iter().find(denies) {
+        let counts = |rule: &&Rule| {
+            (rule.allow || rule.platform) && known(rule, &key) && fields_match(tables, rule, &key)
+        };
+        let first = tables.acls[acl.ix()].outbound.iter().find(counts);
+        if let Some(rule) = first.filter(|rule| !rule.allow) {
             let (at, direction) = (Place::Nic(nic), Direction::Outbound);
             cx.report(packet, Step::Nsg { at, direction, level, acl, rule: rule.ix, allowed: false });
             return Err(DropReason::NsgDeny);
@@ -183,16 +187,21 @@ fn decide(tables: &Tables, acl: &Acl, direction: Direction, key: &FlowKey) -> Ve
     };
     let matches = |rule: &&Rule| fields_match(tables, rule, key);
     let rule = rules.iter().find(matches).expect("the last default rule matches everything (NSG-07)");
-    let known = rule.source != Addresses::Unknown && rule.destination != Addresses::Unknown;
+    let known = known(rule, key);
     Verdict { rule: rule.ix, allowed: rule.allow && known, known }
+}
+
+/// NSG-18: no side of the rule is a tag that nobody described.
+fn known(rule: &Rule, key: &FlowKey) -> bool {
+    !rule.source.unknown_for(key.src) && !rule.destination.unknown_for(key.dst)
 }
 
 fn fields_match(tables: &Tables, rule: &Rule, key: &FlowKey) -> bool {
     let protocol = rule.protocol.is_none_or(|p| p == key.protocol || (p.is_icmp() && key.protocol.is_icmp()));
     protocol
         && ports_match(rule, key)
-        && side(tables, rule.source, key.src)
-        && side(tables, rule.destination, key.dst)
+        && rule.source.may_hold(&tables.sets, key.src)
+        && rule.destination.may_hold(&tables.sets, key.dst)
 }
 
 /// U-14: protocols without ports match only rules that leave the ports open.
@@ -204,11 +213,4 @@ fn ports_match(rule: &Rule, key: &FlowKey) -> bool {
     }
     (rule.source_ports.is_empty() || within(&rule.source_ports, key.src_port))
         && (rule.destination_ports.is_empty() || within(&rule.destination_ports, key.dst_port))
-}
-
-fn side(tables: &Tables, addresses: Addresses, ip: std::net::IpAddr) -> bool {
-    match addresses {
-        Addresses::Any | Addresses::Unknown => true,
-        Addresses::Set(set) => tables.sets[set as usize].contains(ip),
-    }
 }

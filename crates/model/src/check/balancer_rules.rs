@@ -87,7 +87,7 @@ impl Checker {
         let ipv6 = frontend.private_ip_address.as_ref().is_some_and(|address| address.value.is_ipv6());
         let secondary = match rule.target {
             LbTarget::Pool(pool) => lb.pools[pool].iter().any(|(_, place)| *place > 0),
-            LbTarget::Nic(_) => false,
+            LbTarget::Nic(..) => false,
         };
         let wrong = if frontend.subnet.is_some() && ipv6 {
             "an internal IPv6 frontend"
@@ -144,7 +144,7 @@ fn frontend<'a>(said: &'a draft::LoadBalancer, rule: &LbRule) -> &'a draft::Fron
 fn members(lb: &LoadBalancer, rule: &LbRule) -> Vec<NicId> {
     match rule.target {
         LbTarget::Pool(pool) => lb.pools[pool].iter().map(|(nic, _)| *nic).collect(),
-        LbTarget::Nic(nic) => vec![nic],
+        LbTarget::Nic(nic, _) => vec![nic],
     }
 }
 

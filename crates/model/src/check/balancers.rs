@@ -13,14 +13,17 @@ use crate::{
 };
 
 /// LB-14: minutes that an idle connection keeps its backend.
-const IDLE_MINUTES_DEFAULT: u64 = 4;
+pub(super) const IDLE_MINUTES_DEFAULT: u64 = 4;
 
 impl Checker {
     pub(super) fn load_balancers(&mut self, draft: &Draft) {
         for (ix, lb) in draft.load_balancers.iter().enumerate() {
             let frontends = lb.frontends.iter().filter_map(|f| self.frontend(lb, f)).collect();
             let mut rules: Vec<_> = lb.rules.iter().filter_map(|r| self.lb_rule(lb, r)).collect();
-            rules.extend(lb.inbound_nat_rules.iter().filter_map(|r| self.nat_rule(lb, r)));
+            let nat_rules = lb.inbound_nat_rules.iter().enumerate();
+            let nat_rules =
+                nat_rules.filter_map(|(place, r)| self.nat_rule(draft, lb, (LbId::new(ix), place), r));
+            rules.extend(nat_rules);
             let pools = self.pools(draft, LbId::new(ix), lb);
             let probes = lb.probes.iter().map(|probe| self.probe(lb, probe)).collect();
             let outbound = lb.outbound_rules.iter();
@@ -117,43 +120,6 @@ impl Checker {
         SimTime::from_secs(60 * minutes)
     }
 
-    /// LB-16: one NIC instead of a pool. Such a rule lends its frontend to no outbound connection (OUT-04).
-    fn nat_rule(&mut self, lb: &draft::LoadBalancer, rule: &draft::InboundNatRule) -> Option<LbRule> {
-        let frontend = self.member(lb, "frontend", &rule.frontend, lb.frontends.iter().map(|f| &f.name));
-        let nic = self.nic_or_vm(&rule.network_interface);
-        let what = format!("inbound NAT rule `{}` of `{}`", rule.name.value, lb.name.value);
-        let front = self.real_port(&what, "frontendPort", &rule.frontend_port);
-        let back = self.real_port(&what, "backendPort", &rule.backend_port);
-        if rule.protocol.value == LbProtocol::All {
-            self.problem(
-                Problem::error("BAD_VALUE", rule.protocol.span, format!("{what} has protocol All"))
-                    .help("an inbound NAT rule is for one port of Tcp or Udp (LB-16)"),
-            );
-            return None;
-        }
-        Some(LbRule {
-            name: rule.name.clone(),
-            frontend: frontend?,
-            target: LbTarget::Nic(nic?),
-            probe: None,
-            protocol: rule.protocol.value,
-            frontend_port: front?,
-            backend_port: back?,
-            distribution: LoadDistribution::Default,
-            floating_ip: false,
-            idle_timeout: SimTime::from_secs(60 * IDLE_MINUTES_DEFAULT),
-            disable_outbound_snat: true,
-        })
-    }
-
-    /// A NIC, or the VM whose primary NIC it is.
-    fn nic_or_vm(&mut self, name: &draft::Ref) -> Option<NicId> {
-        match self.network.nic_named(&name.value) {
-            Some(nic) => Some(nic),
-            None => self.look_up("network interface or virtual machine", name, |x| &x.nics),
-        }
-    }
-
     /// LB-07.
     fn probe(&mut self, lb: &draft::LoadBalancer, probe: &draft::Probe) -> Probe {
         let what = format!("probe `{}` of `{}`", probe.name.value, lb.name.value);
@@ -224,7 +190,7 @@ impl Checker {
     }
 
     /// A port from 1 to 65535.
-    fn real_port(&mut self, what: &str, property: &str, written: &At<u64>) -> Option<u16> {
+    pub(super) fn real_port(&mut self, what: &str, property: &str, written: &At<u64>) -> Option<u16> {
         let found = port(written).filter(|port| *port != 0);
         if found.is_none() {
             let what = format!("{what} has {property} {}", written.value);
@@ -234,7 +200,7 @@ impl Checker {
     }
 
     /// Position of `name` among the parts of a balancer.
-    fn member<'a>(
+    pub(super) fn member<'a>(
         &mut self,
         lb: &draft::LoadBalancer,
         kind: &str,
@@ -250,14 +216,18 @@ impl Checker {
         found
     }
 
+    /// Where `config` of `nic` stands in the checked NIC, which has the primary one first.
+    pub(super) fn place_of(&self, nic: NicId, config: &draft::IpConfiguration) -> usize {
+        let checked = &self.network.nics[nic.ix()].ip_configurations;
+        checked.iter().position(|c| c.name.value == config.name.value).unwrap_or_default()
+    }
+
     /// Pool members: the ipConfigurations that name the pool.
     fn pools(&self, draft: &Draft, id: LbId, lb: &draft::LoadBalancer) -> Vec<Vec<(NicId, usize)>> {
         let mut pools = vec![Vec::new(); lb.backend_pools.len()];
         for (ix, nic) in draft.network_interfaces.iter().enumerate() {
-            // The checked NIC has the primary one first.
-            let checked = &self.network.nics[ix].ip_configurations;
             for config in &nic.ip_configurations {
-                let at = checked.iter().position(|c| c.name.value == config.name.value).unwrap_or_default();
+                let at = self.place_of(NicId::new(ix), config);
                 for name in &config.backend_address_pools {
                     if let Ok((owner, place)) = self.names.pools.get(&name.value)
                         && owner == id

@@ -15,6 +15,7 @@ mod gateways;
 mod groups;
 mod links;
 mod machines;
+mod nat_rules;
 mod nics;
 mod peerings;
 mod public;

@@ -90,6 +90,9 @@ impl Checker {
         for pool in &config.backend_address_pools {
             self.look_up("backend pool", pool, |x| &x.pools);
         }
+        for rule in &config.inbound_nat_rules {
+            self.look_up("inbound NAT rule", rule, |x| &x.nat_rules);
+        }
         let public = config.public_ip_address.as_ref();
         IpConfiguration {
             name: config.name.clone(),

@@ -72,7 +72,7 @@ impl Checker {
             {
                 let what = format!("the link says Connected, but the opposite link {alone}");
                 self.problem(
-                    Problem::error("BAD_VALUE", said.span, what)
+                    Problem::error("OPPOSITE_LINK_NOT_CONNECTED", said.span, what)
                         .help("both links of a peering are Connected, or none is (PEER-02, PEER-03)"),
                 );
             }

@@ -71,6 +71,8 @@ pub(crate) struct Names {
     pub(crate) lbs: Index<LbId>,
     /// `balancer/pool`, as balancer and position.
     pub(crate) pools: Index<(LbId, usize)>,
+    /// `balancer/rule` of inbound NAT rules.
+    pub(crate) nat_rules: Index<(LbId, usize)>,
     pub(crate) gateways: Index<GatewayId>,
     /// Local network gateways.
     pub(crate) sites: Index<SiteId>,
@@ -131,6 +133,10 @@ impl Names {
             for (place, pool) in lb.backend_pools.iter().enumerate() {
                 let full = format!("{}/{}", lb.name.value, pool.value);
                 self.pools.add("backend pool", pool, full, (LbId::new(ix), place), problems);
+            }
+            for (place, rule) in lb.inbound_nat_rules.iter().enumerate() {
+                let full = format!("{}/{}", lb.name.value, rule.name.value);
+                self.nat_rules.insert(&full, (LbId::new(ix), place)); // twice is a problem of the balancer
             }
         }
     }

@@ -165,7 +165,7 @@ impl Checker {
     }
 
     /// The same for a list of blocks.
-    pub(super) fn blocks(&mut self, written: &[At<IpNet>]) -> Vec<At<IpNet>> {
+    pub(crate) fn blocks(&mut self, written: &[At<IpNet>]) -> Vec<At<IpNet>> {
         written.iter().map(|b| At::new(self.without_host_bits(b.value, b.span), b.span)).collect()
     }
 

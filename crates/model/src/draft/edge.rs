@@ -74,8 +74,9 @@ pub struct InboundNatRule {
     pub frontend_port: At<u64>,
     /// `backendPort`.
     pub backend_port: At<u64>,
-    /// Simulator extension for `backendIPConfiguration`: the NIC that gets the traffic.
-    pub network_interface: Ref,
+    /// `backendIPConfiguration` as `nic/ipConfiguration`, or the simulator's shorthand for it: a NIC or a VM. Not
+    /// given, the ipConfiguration that names the rule gets the traffic.
+    pub backend: Option<Ref>,
 }
 
 /// One `outboundRules` entry (OUT-04).

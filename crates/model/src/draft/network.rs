@@ -199,6 +199,8 @@ pub struct IpConfiguration {
     pub application_security_groups: Vec<Ref>,
     /// `loadBalancerBackendAddressPools`, as `balancer/pool`.
     pub backend_address_pools: Vec<Ref>,
+    /// `loadBalancerInboundNatRules`, as `balancer/rule` (LB-16).
+    pub inbound_nat_rules: Vec<Ref>,
 }
 
 /// JSON-14.

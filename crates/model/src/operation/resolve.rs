@@ -1,6 +1,6 @@
 //! Timeline entries to operations: every name that lasts becomes an id, or a problem with its place.
 
-use vnetsim_types::{At, NicId, NsgId, Problem, RouteTableId, SubnetId, VmId, VnetId};
+use vnetsim_types::{At, NicId, NsgId, Problem, RouteTableId, Severity, SubnetId, VmId, VnetId};
 
 use super::{NsgTarget, Operation, OperationKind};
 use crate::{
@@ -17,6 +17,24 @@ impl Operation {
         let kind = Finder { network }.kind(&entry.change)?;
         let principal = entry.principal.as_ref().map(|p| p.value.clone());
         Ok(Self { principal, kind })
+    }
+
+    /// What the checks of a file would warn of in what `entry` puts into `network`.
+    pub fn warnings(network: &Network, entry: &TimelineEntry) -> Vec<Problem> {
+        let warned = |look: &dyn Fn(&mut Checker)| {
+            let mut checker = Checker::around(network.clone());
+            look(&mut checker);
+            checker.problems.retain(|problem| problem.severity == Severity::Warning);
+            checker.problems
+        };
+        match &entry.change {
+            Change::PutSecurityRule { rule, .. } => warned(&|checker| drop(checker.rule(rule))),
+            Change::PutRoute { route, .. } => warned(&|checker| drop(checker.user_route(route))),
+            Change::SetAddressSpace { address_prefixes, .. } => {
+                warned(&|checker| drop(checker.blocks(address_prefixes)))
+            }
+            _ => Vec::new(),
+        }
     }
 }
 

@@ -66,7 +66,7 @@ fn nat_rule(name: &str, protocol: LbProtocol, ports: [u64; 2], nic: &str) -> Inb
         protocol: protocol.into(),
         frontend_port: ports[0].into(),
         backend_port: ports[1].into(),
-        network_interface: text(nic),
+        backend: Some(text(nic)),
     }
 }
 
@@ -254,6 +254,30 @@ fn inbound_nat_rules_lead_one_port_to_one_nic() {
     assert_eq!(with(LbProtocol::All, [50_022, 22], "a"), ["BAD_VALUE"]);
     assert_eq!(with(LbProtocol::Tcp, [0, 22], "a"), ["BAD_VALUE"]);
     assert_eq!(with(LbProtocol::Tcp, [50_022, 65_536], "a"), ["BAD_VALUE"]);
+    assert_eq!(with(LbProtocol::Tcp, [50_022, 22], "b/ip"), FINE);
+    assert_eq!(with(LbProtocol::Tcp, [50_022, 22], "b/none"), ["UNKNOWN_REFERENCE"]);
+}
+
+/// LB-16: templates say it at the ipConfiguration, exports at both ends.
+#[test]
+fn ip_configurations_name_the_inbound_nat_rules_that_lead_to_them() {
+    let with = |backend: Option<&str>, listed: &[(usize, &str)]| {
+        problems(|draft| {
+            *draft = balanced();
+            let mut rule = nat_rule("ssh", LbProtocol::Tcp, [50_022, 22], "");
+            rule.backend = backend.map(text);
+            draft.load_balancers[0].inbound_nat_rules.push(rule);
+            for (nic, name) in listed {
+                draft.network_interfaces[*nic].ip_configurations[0].inbound_nat_rules.push(text(name));
+            }
+        })
+    };
+    assert_eq!(with(None, &[(0, "LB/ssh")]), FINE);
+    assert_eq!(with(Some("a/ip"), &[(0, "lb/ssh")]), FINE);
+    assert_eq!(with(None, &[]), ["RULE_WITHOUT_BACKEND"]); // a warning: the rule is there and leads nowhere
+    assert_eq!(with(None, &[(0, "lb/ssh"), (1, "lb/ssh")]), ["CONFLICTING_PROPERTIES"]);
+    assert_eq!(with(Some("b"), &[(0, "lb/ssh")]), ["CONFLICTING_PROPERTIES"]);
+    assert_eq!(with(None, &[(0, "lb/shs")]), ["UNKNOWN_REFERENCE", "RULE_WITHOUT_BACKEND"]);
 }
 
 #[test]

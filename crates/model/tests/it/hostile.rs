@@ -139,6 +139,7 @@ impl Dice {
             config.public_ip_address = self.maybe(Self::name);
             config.application_security_groups = self.some(1, Self::name);
             config.backend_address_pools = self.some(1, |_| text("a/a"));
+            config.inbound_nat_rules = self.some(1, |_| text("a/a"));
         }
         nic
     }
@@ -185,7 +186,7 @@ impl Dice {
             protocol: LbProtocol::Tcp.into(),
             frontend_port: dice.number(),
             backend_port: dice.number(),
-            network_interface: dice.name(),
+            backend: dice.maybe(Self::name),
         };
         let outbound = |dice: &mut Self| OutboundRule {
             span: Span::default(),

@@ -84,6 +84,25 @@ fn names_that_last_become_ids() {
     assert!(matches!(kind(Change::StartVm(text("machine"))), OperationKind::SetRunning(VmId(0), true)));
 }
 
+/// They would be warnings of the same object in the network.
+#[test]
+fn what_an_entry_puts_may_be_warned_of() {
+    let warnings = |change| -> Vec<&str> {
+        Operation::warnings(&network(), &entry(change)).iter().map(|problem| problem.code).collect()
+    };
+    let mut tagged = rule("r", 100);
+    tagged.source.prefixes = vec![text("NoSuchTag")];
+    let nsg = text("nsg");
+    let put = Change::PutSecurityRule { network_security_group: nsg, rule: Box::new(tagged) };
+    assert_eq!(warnings(put), ["UNKNOWN_SERVICE_TAG"]);
+    let route = Box::new(route("r", "10.30.0.1/16"));
+    assert_eq!(warnings(Change::PutRoute { route_table: text("rt"), route }), ["HOST_BITS"]);
+    let address_prefixes = vec![block("10.20.0.1/16")];
+    let set = Change::SetAddressSpace { virtual_network: text("spoke"), address_prefixes };
+    assert_eq!(warnings(set), ["HOST_BITS"]);
+    assert_eq!(warnings(Change::StopVm(text("machine"))), FINE);
+}
+
 #[test]
 fn a_machine_stands_for_its_primary_nic() {
     for (name, expected) in [("nic-a", NicId(0)), ("nic-b", NicId(1)), ("machine", NicId(1))] {

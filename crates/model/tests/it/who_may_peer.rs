@@ -349,9 +349,9 @@ fn states_of_a_file_fit_each_other() {
     };
     let (initiated, connected, gone) =
         (PeeringState::Initiated, PeeringState::Connected, PeeringState::Disconnected);
-    assert_eq!(codes(Some(connected), None), ["BAD_VALUE"]);
-    assert_eq!(codes(Some(connected), Some(Some(initiated))), ["BAD_VALUE"]);
-    assert_eq!(codes(Some(connected), Some(Some(gone))), ["BAD_VALUE"]);
+    assert_eq!(codes(Some(connected), None), ["OPPOSITE_LINK_NOT_CONNECTED"]);
+    assert_eq!(codes(Some(connected), Some(Some(initiated))), ["OPPOSITE_LINK_NOT_CONNECTED"]);
+    assert_eq!(codes(Some(connected), Some(Some(gone))), ["OPPOSITE_LINK_NOT_CONNECTED"]);
     assert_eq!(codes(Some(connected), Some(None)), FINE);
     assert_eq!(codes(Some(connected), Some(Some(connected))), FINE);
     assert_eq!(codes(Some(gone), None), FINE);

@@ -143,6 +143,14 @@ fn nsg18_unknown_tags_only_matter_when_they_could_decide() {
 }
 
 #[test]
+fn nsg18_the_ipv6_half_of_a_tag_may_be_unknown() {
+    let lab = with_nsg(&["cloud 100 Out Deny Tcp * * AzureCloud *"]);
+    let (v4, v6) = (out(&lab, "192.0.2.9"), out(&lab, "2603:1000::9"));
+    assert_eq!(v4, decided("n", "AllowInternetOutBound", true));
+    assert!(v6.unknown && !v6.allowed);
+}
+
+#[test]
 fn nsg20_application_security_groups() {
     let mut lab = hub_and_spokes();
     lab.vm("other", "S1/snet", "10.20.0.5");

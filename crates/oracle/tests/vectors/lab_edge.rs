@@ -106,7 +106,7 @@ impl Lab {
             protocol: LbProtocol::Tcp.into(),
             frontend_port: ports.0.into(),
             backend_port: ports.1.into(),
-            network_interface: name(nic),
+            backend: Some(name(nic)),
         });
     }
 

@@ -150,8 +150,7 @@ fn balancers_and_guests() {
         &[
             "9:34 BAD_VALUE `protocol` of probe `p`: `Udp` is not known here (write one of `Tcp`, `Http`, `Https`)",
             "9:45 BAD_VALUE `port` of probe `p`: `ssh` is not a whole number",
-            "11:14 MISSING_PROPERTY inbound NAT rule `a` has no `networkInterface`",
-            "12:116 CONFLICTING_PROPERTIES inbound NAT rule `b`: `networkInterface` and `backendIPConfiguration` exclude each other (keep one of them)",
+                "12:116 CONFLICTING_PROPERTIES inbound NAT rule `b`: `networkInterface` and `backendIPConfiguration` exclude each other (keep one of them)",
             "13:28 MISSING_PROPERTY outbound rule `o` has no `backendAddressPool`",
             "13:57 WRONG_TYPE `frontendIPConfigurations` of outbound rule `o`: expected a list, found a single value (put it into a list: `[...]`, or a line with `- `)",
             "13:84 BAD_VALUE `allocatedOutboundPorts` of outbound rule `o`: `-1` is not a whole number",

@@ -70,7 +70,7 @@ fn balancers() {
     );
     let nat = &public.rules[0];
     let fw = network.nic_named("fw").unwrap();
-    assert_eq!((nat.target, nat.frontend_port, nat.backend_port), (LbTarget::Nic(fw), 2222, 22));
+    assert_eq!((nat.target, nat.frontend_port, nat.backend_port), (LbTarget::Nic(fw, Some(0)), 2222, 22));
     let outbound = &public.outbound_rules[0];
     assert_eq!((outbound.frontends.as_slice(), outbound.pool, outbound.ports), (&[0][..], 0, Some(1024)));
     assert_eq!(public.pools[0], [(fw, 0)]);

@@ -99,12 +99,14 @@ fn the_full_example_has_every_property_that_means_something() {
     // Second spellings, and ARM's places for what the example says flat: `data/arm.json` has those.
     const ELSEWHERE: &[&str] = &[
         "active",
+        "allowVnetAccess",
         "backendIPConfiguration",
         "bgpVsPeering",
         "fabric_fragment",
         "forwardedModel",
         "noneRoutesOnDefaultOverride",
         "nsgLiveFlows",
+        "remoteVnet",
         "service",
         "ttl_gateway",
         "virtualHubs",

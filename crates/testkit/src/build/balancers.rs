@@ -144,8 +144,10 @@ impl Build {
             let mut nat_rules: Vec<_> =
                 said.nat_rules.iter().filter_map(|nat| self.nat_rule(ix, nat, &rules)).collect();
             if !said.public {
-                nat_rules
-                    .retain(|rule| internal.add(std::slice::from_ref(&rule.network_interface.value), false));
+                nat_rules.retain(|rule| {
+                    let members: Vec<String> = rule.backend.iter().map(|name| name.value.clone()).collect();
+                    internal.add(&members, false)
+                });
             }
             // Outbound rules are for Standard only.
             let outbound = said.outbound.as_ref().filter(|_| said.public && !said.basic);
@@ -220,7 +222,7 @@ impl Build {
             let pools = POOLS.iter().chain([&POOL_V6]);
             let by_nat = self.draft.load_balancers[other].inbound_nat_rules.iter();
             pools.into_iter().any(|pool| self.members(other, pool).iter().any(|name| name == nic))
-                || by_nat.into_iter().any(|rule| rule.network_interface.value == nic)
+                || by_nat.into_iter().any(|rule| rule.backend.as_ref().is_some_and(|name| name.value == nic))
         };
         !others.any(behind)
     }
@@ -259,7 +261,7 @@ impl Build {
             protocol: protocol.into(),
             frontend_port: front.into(),
             backend_port: back.into(),
-            network_interface: pick(&cards, plan.nic)?.name.clone().into(),
+            backend: Some(pick(&cards, plan.nic)?.name.clone().into()),
         })
     }
 

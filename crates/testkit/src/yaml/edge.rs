@@ -46,7 +46,7 @@ fn nat_rule(rule: &draft::InboundNatRule) -> Row {
         .say("protocol", rule.protocol.value.text())
         .say("frontendPort", rule.frontend_port.value)
         .say("backendPort", rule.backend_port.value)
-        .say("networkInterface", &rule.network_interface.value)
+        .opt("networkInterface", rule.backend.as_ref())
 }
 
 fn outbound_rule(rule: &draft::OutboundRule) -> Row {

@@ -283,6 +283,7 @@ fn nic(nic: &draft::NetworkInterface) -> Row {
             .opt("publicIPAddress", config.public_ip_address.as_ref())
             .list("applicationSecurityGroups", &config.application_security_groups)
             .list("loadBalancerBackendAddressPools", &config.backend_address_pools)
+            .list("loadBalancerInboundNatRules", &config.inbound_nat_rules)
     };
     named(&nic.name)
         .opt("enableIPForwarding", nic.enable_ip_forwarding.as_ref())
