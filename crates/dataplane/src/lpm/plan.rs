@@ -21,8 +21,9 @@ pub(super) const REGIONS_MAX: usize = 4;
 /// telling apart whether it is needed.
 const SMALL: usize = 32 << 10;
 const LINE_BYTES: usize = 64;
-/// What a start in a crowded bucket costs in bytes: its share of lines, and a branch that is not foreseen.
-const CROWDED_START_BYTES: usize = 256;
+/// What a start in a crowded bucket costs in bytes, for each bit of the number of starts there: its share of
+/// lines, and the steps through the bucket's region, which are more where it holds more.
+const CROWDED_START_BYTES: usize = 64;
 
 /// The range of addresses that shares one bucket size.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -177,13 +178,14 @@ impl Planner<'_> {
         best.unwrap_or_else(|| unreachable!("the widest buckets are few"))
     }
 
-    /// Bytes that `region` takes, and how many starts are in crowded buckets.
+    /// Bytes that `region` costs, and how much crowding there is: none, or more for more starts in a bucket.
     fn cost(&self, region: &Region, run: Run) -> (usize, usize) {
         let (mut lines, mut line, mut crowded) = (0, None, 0);
         self.buckets(region, run, |bucket| {
             if self.is_direct(bucket) {
             } else if bucket.last - bucket.first >= self.width {
-                crowded += bucket.last - bucket.first;
+                let starts = bucket.last - bucket.first;
+                crowded += starts * starts.ilog2() as usize;
             } else if !self.holds(line, bucket) {
                 line = Some(bucket.first);
                 lines += 1;
