@@ -8,6 +8,9 @@ use vnetsim_scenario::{Scenario, load};
 use vnetsim_types::{FileId, NicId, NoObserver, PacketTag, Part, SimTime, TrafficId};
 
 pub mod networks;
+mod random;
+
+pub use random::Random;
 
 /// Of a minimal Ethernet frame, with room for its checksum.
 pub const FRAME_LEN: usize = 64;
@@ -55,7 +58,7 @@ impl Load {
                 (from, frame(tables, from, to, ports, TcpFlags::ACK))
             })
             .collect();
-        shuffle(&mut frames);
+        Random::default().shuffle(&mut frames);
         Self { frames }
     }
 
@@ -68,17 +71,6 @@ impl Load {
             }
             forward(batch);
         }
-    }
-}
-
-/// Fisher and Yates, with a fixed seed.
-pub fn shuffle<T>(items: &mut [T]) {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    for ix in (1..items.len()).rev() {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        items.swap(ix, (state % (ix as u64 + 1)) as usize);
     }
 }
 

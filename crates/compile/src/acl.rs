@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::IpAddr};
 
-use vnetsim_dataplane::{Acl, Addresses, Rule};
+use vnetsim_dataplane::{Acl, Addresses, Classifiers, Rule, RuleList};
 use vnetsim_model::{Access, AddressSpec, Network, PortRange, RuleProtocol};
 use vnetsim_types::{AddrSet, AsgId, Direction, IpNet, IpProtocol, NsgId, RuleIx, Span, SubnetId, VnetId};
 
@@ -27,6 +27,7 @@ const DEFAULT_OUTBOUND: [DefaultRule; 3] = [
 #[derive(Default)]
 pub(crate) struct Sets {
     pub(crate) sets: Vec<AddrSet>,
+    classifiers: Classifiers,
     known: BTreeMap<AddrSet, u32>,
 }
 
@@ -74,12 +75,12 @@ struct Build<'a> {
 }
 
 impl Build<'_> {
-    fn direction(&mut self, nsg: NsgId, direction: Direction, defaults: &[DefaultRule]) -> Vec<Rule> {
+    fn direction(&mut self, nsg: NsgId, direction: Direction, defaults: &[DefaultRule]) -> RuleList {
         let network = self.network;
         let custom = network[nsg].rules.iter().enumerate().filter(|(_, r)| r.direction == direction);
         let mut all: Vec<Rule> = custom.map(|(place, _)| self.custom(nsg, place)).collect();
         all.extend(defaults.iter().map(|rule| self.default_rule(rule)));
-        all
+        RuleList::new(all, &self.sets.sets, &mut self.sets.classifiers)
     }
 
     fn custom(&mut self, nsg: NsgId, place: usize) -> Rule {

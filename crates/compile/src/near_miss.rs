@@ -53,7 +53,7 @@ impl Compiled {
 
     fn rules_of(&self, acl: AclIx, direction: Direction) -> &[Rule] {
         let acl = &self.tables.acls[acl.ix()];
-        if direction == Direction::Inbound { &acl.inbound } else { &acl.outbound }
+        if direction == Direction::Inbound { acl.inbound.rules() } else { acl.outbound.rules() }
     }
 
     fn missed_fields(&self, rule: &Rule, key: &FlowKey) -> Vec<RuleField> {

@@ -11,6 +11,7 @@
 //! one LPM, and on a flow miss a scan of the NSG rules.
 
 mod batch;
+mod classifier;
 mod edge;
 mod fast;
 mod flow;
@@ -23,6 +24,7 @@ mod stages;
 mod tables;
 
 pub use batch::{BATCH_MAX, Batch, Verdict};
+pub use classifier::{Classifiers, RuleList};
 pub use edge::{Edge, EdgeIn, EdgeOut};
 pub use fast::{Forwarder, Handed, worker_of};
 pub use flow::FlowTable;

@@ -12,7 +12,7 @@ use vnetsim_types::{
     RouteIx, RuleIx, SimTime, SiteId, SubnetId, VmId, VnetId,
 };
 
-use crate::{Lpm, flow_hash};
+use crate::{Lpm, RuleList, flow_hash};
 
 /// A compiled network. Never changes; a changed network is another one with a higher `epoch`.
 #[derive(Clone, Debug, Default)]
@@ -247,9 +247,9 @@ pub enum Appliance {
 #[derive(Clone, Debug, Default)]
 pub struct Acl {
     /// Inbound rules by priority, the default rules last.
-    pub inbound: Vec<Rule>,
+    pub inbound: RuleList,
     /// Outbound rules by priority, the default rules last.
-    pub outbound: Vec<Rule>,
+    pub outbound: RuleList,
 }
 
 /// One compiled security rule.
@@ -274,7 +274,7 @@ pub struct Rule {
 }
 
 /// One side of a rule.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Addresses {
     /// Every address.
     Any,

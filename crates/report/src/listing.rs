@@ -127,7 +127,8 @@ fn rules(network: &Network, compiled: &Compiled, acl: AclIx, direction: Directio
         prefixes.unwrap_or_default().iter().map(ToString::to_string).collect()
     };
     let table = &compiled.tables.acls[acl.ix()];
-    let compiled_rules = if direction == Direction::Inbound { &table.inbound } else { &table.outbound };
+    let compiled_rules =
+        if direction == Direction::Inbound { table.inbound.rules() } else { table.outbound.rules() };
     let listed = |rule: &CompiledRule| {
         let about = compiled.rule(rule.ix);
         let custom = about.custom.map(|place| &network[info.nsg].rules[place]);

@@ -31,6 +31,16 @@ impl AddrSet {
         }
     }
 
+    /// The IPv4 members, as ascending ranges that do not touch.
+    pub fn ranges_v4(&self) -> &[(u32, u32)] {
+        &self.v4
+    }
+
+    /// The IPv6 members, as ascending ranges that do not touch.
+    pub fn ranges_v6(&self) -> &[(u128, u128)] {
+        &self.v6
+    }
+
     /// The members that are not in `other`.
     #[must_use]
     pub fn minus(&self, other: &Self) -> Self {

@@ -12,12 +12,15 @@
 
 mod flatten;
 mod plan;
+mod ranges;
 mod v4;
 mod v6;
 
 use std::net::IpAddr;
 
 use vnetsim_types::{IpNet, RouteIx};
+
+pub(crate) use ranges::Ranges;
 
 /// Stands for "no route" where a batch is answered, and inside the tables.
 const NONE: u32 = u32::MAX;

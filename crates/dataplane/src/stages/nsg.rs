@@ -110,9 +110,9 @@ pub(crate) fn check_platform<O: Observer>(
     for (level, acl) in [(NsgLevel::Nic, port.nic_acl), (NsgLevel::Subnet, port.subnet_acl)] {
         let Some(acl) = acl else { continue };
         let counts = |rule: &&Rule| {
-            (rule.allow || rule.platform) && known(rule, &key) && fields_match(tables, rule, &key)
+            (rule.allow || rule.platform) && known(rule, &key) && rule.matches(&tables.sets, &key)
         };
-        let first = tables.acls[acl.ix()].outbound.iter().find(counts);
+        let first = tables.acls[acl.ix()].outbound.rules().iter().find(counts);
         if let Some(rule) = first.filter(|rule| !rule.allow) {
             let (at, direction) = (Place::Nic(nic), Direction::Outbound);
             cx.report(packet, Step::Nsg { at, direction, level, acl, rule: rule.ix, allowed: false });
@@ -185,8 +185,7 @@ fn decide(tables: &Tables, acl: &Acl, direction: Direction, key: &FlowKey) -> Ve
         Direction::Inbound => &acl.inbound,
         Direction::Outbound => &acl.outbound,
     };
-    let matches = |rule: &&Rule| fields_match(tables, rule, key);
-    let rule = rules.iter().find(matches).expect("the last default rule matches everything (NSG-07)");
+    let rule = rules.first(&tables.sets, key).expect("the last default rule matches everything (NSG-07)");
     let known = known(rule, key);
     Verdict { rule: rule.ix, allowed: rule.allow && known, known }
 }
@@ -194,23 +193,4 @@ fn decide(tables: &Tables, acl: &Acl, direction: Direction, key: &FlowKey) -> Ve
 /// NSG-18: no side of the rule is a tag that nobody described.
 fn known(rule: &Rule, key: &FlowKey) -> bool {
     !rule.source.unknown_for(key.src) && !rule.destination.unknown_for(key.dst)
-}
-
-fn fields_match(tables: &Tables, rule: &Rule, key: &FlowKey) -> bool {
-    let protocol = rule.protocol.is_none_or(|p| p == key.protocol || (p.is_icmp() && key.protocol.is_icmp()));
-    protocol
-        && ports_match(rule, key)
-        && rule.source.may_hold(&tables.sets, key.src)
-        && rule.destination.may_hold(&tables.sets, key.dst)
-}
-
-/// U-14: protocols without ports match only rules that leave the ports open.
-fn ports_match(rule: &Rule, key: &FlowKey) -> bool {
-    let within =
-        |ranges: &[(u16, u16)], port: u16| ranges.iter().any(|(from, to)| (*from..=*to).contains(&port));
-    if !key.protocol.has_ports() {
-        return rule.source_ports.is_empty() && rule.destination_ports.is_empty();
-    }
-    (rule.source_ports.is_empty() || within(&rule.source_ports, key.src_port))
-        && (rule.destination_ports.is_empty() || within(&rule.destination_ports, key.dst_port))
 }
