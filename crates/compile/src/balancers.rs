@@ -102,7 +102,7 @@ pub(crate) fn shared_out(network: &Network, nic: NicId) -> [Option<SharedOut>; 2
 
 fn by_outbound_rule(network: &Network, lb: &LoadBalancer, nic: NicId, v6: bool) -> Option<SharedOut> {
     lb.outbound_rules.iter().find_map(|rule| {
-        let place = place_in(network, lb, rule.pool, nic)?;
+        let place = place_in(network, lb, rule.pool, nic, v6)?;
         let addresses = rule.frontends.iter().map(|f| lb.frontends[*f].address);
         let addresses: Vec<IpAddr> = addresses.filter(|address| address.is_ipv6() == v6).collect();
         if addresses.is_empty() {
@@ -117,17 +117,16 @@ fn by_rule(network: &Network, lb: &LoadBalancer, nic: NicId, v6: bool) -> Option
     lb.rules.iter().filter(|rule| !rule.disable_outbound_snat).find_map(|rule| {
         let frontend = &lb.frontends[rule.frontend];
         let LbTarget::Pool(pool) = rule.target else { return None };
-        let place = place_in(network, lb, pool, nic)?;
+        let place = place_in(network, lb, pool, nic, v6)?;
         let public = frontend.vnet.is_none() && frontend.address.is_ipv6() == v6;
         public.then(|| share(vec![frontend.address], place, ports_for(network, lb.pools[pool].len())))
     })
 }
 
-/// Position in a pool of the first ipConfiguration of `nic` of either family; others get no ports (OUT-04).
-fn place_in(network: &Network, lb: &LoadBalancer, pool: usize, nic: NicId) -> Option<usize> {
-    let all = &network[nic].ip_configurations;
-    let first = |ix: usize| !all[..ix].iter().any(|c| c.address.is_ipv4() == all[ix].address.is_ipv4());
-    lb.pools[pool].iter().position(|(member, ix)| *member == nic && first(*ix))
+/// Position in a pool of the first ipConfiguration of `nic` of that family; others get no ports (OUT-04).
+fn place_in(network: &Network, lb: &LoadBalancer, pool: usize, nic: NicId, v6: bool) -> Option<usize> {
+    let first = network[nic].ip_configurations.iter().position(|c| c.address.is_ipv6() == v6)?;
+    lb.pools[pool].iter().position(|(member, ix)| *member == nic && *ix == first)
 }
 
 fn share(addresses: Vec<IpAddr>, place: usize, ports: u16) -> SharedOut {

@@ -90,8 +90,7 @@ impl World<'_> {
         }
         // OUT-04: secondary ipConfigurations, of each family, have no share of a frontend's ports.
         let primary = configs.iter().position(|config| same_family(&config.address)).unwrap_or(place);
-        let mut lent = self.lent_addresses(nic, primary);
-        lent.retain(same_family);
+        let lent = self.lent_addresses(nic, primary, v4);
         if !lent.is_empty() {
             return (place == primary).then_some(Method::Shared(lent));
         }
@@ -118,8 +117,9 @@ impl World<'_> {
     }
 
     /// OUT-04: addresses of public frontends that outbound rules give to the pools of an ipConfiguration; without such
-    /// rules those that load-balancing rules lend.
-    fn lent_addresses(&self, nic: NicId, place: usize) -> Vec<IpAddr> {
+    /// rules those that load-balancing rules lend. Of one family, and of one balancer: no ipConfiguration is
+    /// behind two public ones.
+    fn lent_addresses(&self, nic: NicId, place: usize, v4: bool) -> Vec<IpAddr> {
         let balancers = self.network.load_balancers();
         let by_rule = |balancer: &LoadBalancer| {
             let mine = balancer
@@ -137,16 +137,17 @@ impl World<'_> {
             mine.map(|rule| rule.frontend).collect::<Vec<usize>>()
         };
         let addresses = |frontends: &dyn Fn(&LoadBalancer) -> Vec<usize>| {
-            let mut all: Vec<IpAddr> = Vec::new();
-            for balancer in balancers {
+            let of_one = |balancer: &LoadBalancer| {
                 let places = frontends(balancer).into_iter();
                 let public =
                     places.map(|frontend| &balancer.frontends[frontend]).filter(|f| f.vnet.is_none());
-                all.extend(public.map(|frontend| frontend.address));
-            }
-            all.sort_unstable();
-            all.dedup();
-            all
+                let mut all: Vec<IpAddr> = public.map(|frontend| frontend.address).collect();
+                all.retain(|address| address.is_ipv4() == v4);
+                all.sort_unstable();
+                all.dedup();
+                all
+            };
+            balancers.iter().map(of_one).find(|all| !all.is_empty()).unwrap_or_default()
         };
         let by_rule = addresses(&by_rule);
         if by_rule.is_empty() { addresses(&lent) } else { by_rule }
