@@ -114,8 +114,7 @@ fn sites(text: &mut String, routes: usize) {
     if routes == 0 {
         return;
     }
-    let prefixes: Vec<String> =
-        (0..routes).map(|ix| format!("172.{}.{}.0/24", 16 + ix / 256 % 16, ix % 256)).collect();
+    let prefixes: Vec<String> = (0..routes).map(|ix| prefix(ix, routes)).collect();
     let _ = writeln!(
         text,
         "  virtualNetworkGateways:\n    - {{name: gw, gatewayType: Vpn, virtualNetwork: west}}\n  \
@@ -123,6 +122,15 @@ fn sites(text: &mut String, routes: usize) {
          connections:\n    - {{name: tunnel, connectionType: IPsec, virtualNetworkGateway1: gw, localNetworkGateway2: site}}",
         prefixes.join(", ")
     );
+}
+
+/// Prefix number `ix` of `count`: /24s of 172.16.0.0/12 as long as they last, else longer ones of 11.0.0.0/8.
+fn prefix(ix: usize, count: usize) -> String {
+    if count <= 4_096 {
+        return format!("172.{}.{}.0/24", 16 + ix / 256, ix % 256);
+    }
+    let ip = std::net::Ipv4Addr::from(0x0b00_0000 + (ix as u32) * 16);
+    format!("{ip}/28")
 }
 
 fn machines(text: &mut String, vms: usize) {
