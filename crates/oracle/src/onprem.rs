@@ -15,11 +15,17 @@ use crate::{
 
 impl World<'_> {
     /// GW-21: `packet` is at `gateway`, from a NIC (which its route sent there), a site or another gateway.
-    pub(crate) fn at_gateway(&mut self, packet: &mut Packet, gateway: GatewayId, from: Place) -> Fate {
+    pub(crate) fn at_gateway(
+        &mut self,
+        packet: &mut Packet,
+        gateway: GatewayId,
+        from: Place,
+        tunnel: bool,
+    ) -> Fate {
         let here = Place::Gateway(gateway);
         self.narrow_path(packet, from)?;
         // A tunnel or a circuit between two gateways is no peering.
-        if !matches!(from, Place::Gateway(_)) {
+        if !tunnel {
             self.cross(packet, from, self.network[gateway].vnet, here)?;
         }
         let mut own = self.network[gateway].instances.iter();
@@ -73,7 +79,7 @@ impl World<'_> {
             several => several[self.choose(packet, Question::Tunnel { gateway, allowed: several })],
         };
         match end {
-            Place::Gateway(other) => Ok(Next::Gateway(other, here)),
+            Place::Gateway(other) => Ok(Next::Tunnel(other, here)),
             // GW-20: no way from one client of a gateway to another one.
             Place::Site(site)
                 if packet.entered_by == Some(end) && self.network[site].kind == SiteKind::Clients =>
@@ -136,7 +142,7 @@ impl World<'_> {
             [only] => *only,
             several => several[self.choose(packet, Question::Entrance { site, allowed: several })],
         };
-        Ok(Next::Gateway(gateway, here))
+        Ok(Next::Tunnel(gateway, here))
     }
 }
 

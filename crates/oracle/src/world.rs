@@ -58,8 +58,10 @@ pub(crate) enum Next {
     Leave(NicId),
     /// Comes to this NIC from a NIC, a gateway or the internet.
     Arrive(NicId, Place),
-    /// Comes to this gateway from a NIC, another gateway or a site.
+    /// Comes to this gateway from a NIC, a private endpoint or another gateway, through virtual networks.
     Gateway(GatewayId, Place),
+    /// Comes to this gateway from a site or another gateway, through a tunnel or a circuit.
+    Tunnel(GatewayId, Place),
     /// Comes to this private endpoint.
     Endpoint(PrivateEndpointId, Place),
     /// Leaves something that is no NIC.
@@ -198,7 +200,8 @@ impl<'a> World<'a> {
             let fate = match next {
                 Next::Leave(nic) => self.leave(packet, nic),
                 Next::Arrive(nic, from) => self.arrive(packet, nic, from),
-                Next::Gateway(gateway, from) => self.at_gateway(packet, gateway, from),
+                Next::Gateway(gateway, from) => self.at_gateway(packet, gateway, from, false),
+                Next::Tunnel(gateway, from) => self.at_gateway(packet, gateway, from, true),
                 Next::Endpoint(endpoint, from) => self.at_endpoint(packet, endpoint, from),
                 Next::Enter(from) => self.enter(packet, from),
                 Next::Delivered(at) => {
