@@ -120,7 +120,17 @@ impl Key for Key6 {
 }
 
 impl AnyEnd {
+    /// The NIC or private endpoint.
+    #[inline]
+    pub(crate) fn owner(&self) -> u32 {
+        match self {
+            Self::V4(end) => end.owner,
+            Self::V6(end) => end.owner,
+        }
+    }
+
     /// The end at the NIC or endpoint `owner`, which a packet with `key` passes.
+    #[inline]
     pub(crate) fn new(owner: u32, direction: Direction, key: &FlowKey) -> Self {
         let (source, destination) = ((key.src, key.src_port), (key.dst, key.dst_port));
         let (local, remote) = match direction {

@@ -64,7 +64,8 @@ impl FlowTable {
         self.v4.reserve(connections);
     }
 
-    /// The live record that a packet belongs to. U-13: records end by RST, by FIN from both sides, or idle.
+    /// The live record of `owner` that a packet with `key` belongs to. U-13: records end by RST, by FIN from both sides,
+    /// or idle.
     pub fn hit(
         &mut self,
         now: SimTime,
@@ -74,7 +75,19 @@ impl FlowTable {
         key: &FlowKey,
         l4: &L4,
     ) -> Option<Hit> {
-        let any = AnyEnd::new(owner, direction, key);
+        self.hit_end(now, idle_max, AnyEnd::new(owner, direction, key), direction, l4)
+    }
+
+    /// The same for an end that is known already.
+    #[inline]
+    pub(crate) fn hit_end(
+        &mut self,
+        now: SimTime,
+        idle_max: SimTime,
+        any: AnyEnd,
+        direction: Direction,
+        l4: &L4,
+    ) -> Option<Hit> {
         let found = match any {
             AnyEnd::V4(end) => hit(&mut self.v4, now, idle_max, direction, &end, l4),
             AnyEnd::V6(end) => hit(&mut self.v6, now, idle_max, direction, &end, l4),
@@ -88,7 +101,7 @@ impl FlowTable {
         live.then_some(Hit { state: FlowState { created, opened }, entered })
     }
 
-    /// Adds a record for a packet that the NSGs of `owner` let pass. `idle_max` by owner.
+    /// Adds a record for a packet with `key` that the NSGs of `owner`, which has none, let pass. `idle_max` by owner.
     pub fn open(
         &mut self,
         now: SimTime,
@@ -99,6 +112,21 @@ impl FlowTable {
         l4: &L4,
         entered: Option<Entered>,
     ) -> Result<(), Full> {
+        self.open_end(now, idle_max, AnyEnd::new(owner, direction, key), direction, l4, entered)
+    }
+
+    /// The same for an end that is known already.
+    #[inline]
+    pub(crate) fn open_end(
+        &mut self,
+        now: SimTime,
+        idle_max: impl Fn(u32) -> SimTime,
+        any: AnyEnd,
+        direction: Direction,
+        l4: &L4,
+        entered: Option<Entered>,
+    ) -> Result<(), Full> {
+        let owner = any.owner();
         self.expire(now, VISITS, &idle_max);
         let held = |flows: &Self| flows.v4.held(owner) + flows.v6.held(owner);
         if held(self) >= FLOW_RECORDS_PER_NIC_MAX {
@@ -112,7 +140,6 @@ impl FlowTable {
             bits |= flags::ENTERED;
         }
         let idle_max = idle_max(owner);
-        let any = AnyEnd::new(owner, direction, key);
         let lives = match any {
             AnyEnd::V4(end) => open(&mut self.v4, now, idle_max, direction, &end, l4, bits)?,
             AnyEnd::V6(end) => open(&mut self.v6, now, idle_max, direction, &end, l4, bits)?,
@@ -205,11 +232,7 @@ fn open<K: Key>(
     l4: &L4,
     flags: u8,
 ) -> Result<bool, Full> {
-    let hash = end.key.hash();
-    if let Some(at) = store.find(hash, end) {
-        store.remove(at);
-    }
-    let at = store.insert(hash, end, now, idle_max).ok_or(Full)?;
+    let at = store.insert(end.key.hash(), end, now, idle_max).ok_or(Full)?;
     let record = store.record_mut(at);
     record.set_flags(flags);
     let ended = note(record, direction, l4);

@@ -9,6 +9,7 @@ use vnetsim_types::{
     RuleIx, SimTime, Step,
 };
 
+use crate::flow::AnyEnd;
 use crate::{Acl, Context, Entered, FlowTable, NicTable, Origin, Packet, Rule, Tables};
 
 /// NSG-13 first, then NSG-09. The answer is the translation that this packet, an answer, must undo.
@@ -23,7 +24,8 @@ pub(crate) fn check<O: Observer>(
     let port = &tables.nics[nic.ix()];
     let idle_max = tables.vnets[port.vnet.ix()].flow_timeout;
     let key = packet.headers.flow_key();
-    if let Some(hit) = flows.hit(cx.now, idle_max, nic.0, direction, &key, &packet.headers.l4) {
+    let end = AnyEnd::new(nic.0, direction, &key);
+    if let Some(hit) = flows.hit_end(cx.now, idle_max, end, direction, &packet.headers.l4) {
         cx.report(packet, Step::FlowHit { nic, direction, record: hit.state });
         return Ok(hit.entered);
     }
@@ -37,7 +39,7 @@ pub(crate) fn check<O: Observer>(
     }
     let idle_max = |nic| nic_idle_max(tables, nic);
     flows
-        .open(cx.now, idle_max, nic.0, direction, &key, &packet.headers.l4, packet.entered)
+        .open_end(cx.now, idle_max, end, direction, &packet.headers.l4, packet.entered)
         .map_err(|_| DropReason::FlowTableFull)?;
     Ok(None)
 }
@@ -119,8 +121,11 @@ pub(crate) fn check_platform<O: Observer>(
             return Err(DropReason::NsgDeny);
         }
     }
-    let (idle_max, out) = (|nic| nic_idle_max(tables, nic), Direction::Outbound);
-    let opened = flows.open(cx.now, idle_max, nic.0, out, &key, &packet.headers.l4, None);
+    let (idle_max, out, l4) = (|nic| nic_idle_max(tables, nic), Direction::Outbound, &packet.headers.l4);
+    if flows.hit(cx.now, idle_max(nic.0), nic.0, out, &key, l4).is_some() {
+        return Ok(());
+    }
+    let opened = flows.open(cx.now, idle_max, nic.0, out, &key, l4, None);
     opened.map_err(|_| DropReason::FlowTableFull)
 }
 
