@@ -15,8 +15,8 @@ use vnetsim_types::{AddrSet, FlowKey, IpProtocol};
 
 use crate::{Addresses, Rule, lpm::Ranges};
 
-/// So many rules are asked one by one: below, that is faster, and takes no memory.
-const SCAN_MAX: usize = 12;
+/// So many rules are asked one by one: the default ones, and one more.
+const SCAN_MAX: usize = 4;
 
 /// The rules of an NSG in one direction, the default ones last.
 #[derive(Clone, Debug, Default)]
