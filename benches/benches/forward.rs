@@ -14,42 +14,12 @@ use criterion::{
     BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main,
     measurement::WallTime,
 };
-use vnetsim_benches::{networks, networks::Size};
-use vnetsim_compile::compile;
-use vnetsim_dataplane::Tables;
-use vnetsim_model::Network;
+use vnetsim_benches::{FRAME_LEN, Ground, networks, networks::Size};
 use vnetsim_packet::plain;
-use vnetsim_throughput::{Guests, Load, Path, Worker};
+use vnetsim_throughput::{Load, Worker};
 use vnetsim_types::SimTime;
 
 const SIZE: Size = Size { vms: 16, rules: 100, routes: 1_000 };
-const FRAME_LEN: usize = 64;
-
-/// A network with its tables, and paths from each VM in the west to one in the east.
-struct Ground {
-    tables: Tables,
-    guests: Guests,
-    paths: Vec<Path>,
-}
-
-impl Ground {
-    fn of(network: &Network, hops: usize) -> Self {
-        let tables = (*compile(network, 0).tables).clone();
-        let guests = Guests::of(network, &tables);
-        let nic = |name: String| network.nic_named(&name);
-        let pair = |ix: usize| Some((nic(format!("west{ix}"))?, nic(format!("east{ix}"))?));
-        let paths = (0..).map_while(pair).map(|(from, to)| Path { from, to, port: 443, hops }).collect();
-        Self { tables, guests, paths }
-    }
-
-    fn load(&self, flows: usize) -> Load {
-        Load::new(&self.tables, &self.paths, flows, FRAME_LEN, (0, 1))
-    }
-
-    fn worker(&self, repeats: bool) -> Worker<'_> {
-        Worker::alone(&self.tables, &self.guests, repeats)
-    }
-}
 
 /// Sends every frame of `load` once; all must arrive.
 fn pass(worker: &mut Worker<'_>, load: &Load) {

@@ -5,9 +5,11 @@ use std::path::Path;
 use vnetsim_scenario::{Scenario, load};
 use vnetsim_types::FileId;
 
+mod ground;
 pub mod networks;
 mod random;
 
+pub use ground::{FRAME_LEN, Ground};
 pub use random::Random;
 
 /// A scenario of the project, by its path under `scenarios/`. Panics when it does not load.

@@ -64,7 +64,25 @@ impl RuleList {
         }
     }
 
-    /// The same, asking one rule after the other.
+    /// In order, the rules that match the addresses and the protocol of `key`, whatever its ports.
+    pub(crate) fn of_addresses<'a>(
+        &'a self,
+        sets: &'a [AddrSet],
+        key: &'a FlowKey,
+    ) -> impl Iterator<Item = &'a Rule> {
+        let (some, all) = match &self.classifier {
+            Some(classifier) => (Some(classifier.of_addresses(key)), None),
+            None => (None, Some(0..self.rules.len())),
+        };
+        let known = some.is_some();
+        let rules = some.into_iter().flatten().chain(all.into_iter().flatten()).map(|ix| &self.rules[ix]);
+        rules.filter(move |rule| {
+            let held = || rule.source.may_hold(sets, key.src) && rule.destination.may_hold(sets, key.dst);
+            protocol_matches(rule, key.protocol) && (known || held())
+        })
+    }
+
+    /// What [`RuleList::first`] says, asking one rule after the other.
     pub fn scan(&self, sets: &[AddrSet], key: &FlowKey) -> Option<&Rule> {
         self.rules.iter().find(|rule| rule.matches(sets, key))
     }
@@ -169,6 +187,20 @@ impl Classifier {
             }
             _ => first_bit(common),
         }
+    }
+
+    /// Positions of the rules that match the addresses.
+    fn of_addresses(&self, key: &FlowKey) -> impl Iterator<Item = usize> {
+        let source = self.vector(self.source.of(key.src)).iter();
+        let words = source.zip(self.vector(self.destination.of(key.dst))).map(|(a, b)| a & b);
+        words.enumerate().flat_map(|(at, word)| {
+            let mut rest = word;
+            std::iter::from_fn(move || {
+                let bit = (rest != 0).then(|| rest.trailing_zeros() as usize)?;
+                rest &= rest - 1;
+                Some(at * 64 + bit)
+            })
+        })
     }
 
     #[inline(always)]

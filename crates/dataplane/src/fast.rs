@@ -11,12 +11,14 @@
 use rustc_hash::FxHashMap;
 
 use vnetsim_packet::{L4, plain};
-use vnetsim_types::{Direction, FlowKey, NicId, Observer, PacketId, PacketTag, PeeringId};
+use vnetsim_types::{Direction, FlowKey, IpProtocol, NicId, Observer, PacketId, PacketTag, PeeringId};
 
 use crate::{
     Batch, Context, FABRIC_MAC, FlowTable, Leg, LegEnd, Meter, Packet, Switches, Tables, Verdict,
     flow::{AnyEnd, End, Key, Key4, Line, Moment, NOTES_MAX},
-    stages::{mtu, nsg},
+    packet::Alike,
+    pairs::{Pair, Pairs},
+    stages::{filter, mtu, nsg},
 };
 
 /// What became of a packet, for the next one of its connection.
@@ -84,6 +86,7 @@ pub struct Forwarder {
     /// This one, of how many.
     worker: (usize, usize),
     notes: Notes,
+    pairs: Pairs,
     epoch: u32,
     repeats: bool,
     /// What goes through the stages, one at a time.
@@ -147,6 +150,7 @@ impl Forwarder {
             switches: Switches::default(),
             worker: (worker, workers),
             notes: Notes::default(),
+            pairs: Pairs::default(),
             epoch: 0,
             repeats,
             packet: None,
@@ -194,7 +198,9 @@ impl Forwarder {
                 ahead[ix % AHEAD] = self.look_ahead(batch, ix);
             }
             let Some(ix) = ix.checked_sub(AHEAD) else { continue };
-            if !(present.common && self.repeat(cx.meter, now, batch, ix, present)) {
+            let done = present.common
+                && (self.repeat(cx.meter, now, batch, ix, present) || self.admit(cx, batch, ix, present));
+            if !done {
                 batch.verdicts[ix] = self.decide(cx, batch, ix, tag, traced);
             }
         }
@@ -208,6 +214,7 @@ impl Forwarder {
         }
         self.epoch = tables.epoch;
         self.notes.renew();
+        self.pairs.forget();
         if self.notes.first > NOTES_MAX / 2 {
             self.switches.flows.forget_notes();
             self.notes = Notes::default();
@@ -285,6 +292,39 @@ impl Forwarder {
         true
     }
 
+    /// Does with the first frame of a connection what was done with others between its addresses.
+    #[inline(never)]
+    fn admit<O: Observer>(
+        &mut self,
+        cx: &mut Context<'_, O>,
+        batch: &mut Batch,
+        ix: usize,
+        ahead: Ahead,
+    ) -> bool {
+        let (nic, side) = (batch.nic(ix), usize::from(ahead.side & 1));
+        let (src_port, dst_port) = ahead.key.ports(side);
+        let Some(number) = self.pairs.note(&Pair::of(ahead.key, nic.0, side), dst_port) else { return false };
+        let Some(note) = self.notes.get(number) else { return false };
+        let action = &note[side];
+        // A note may speak for answers too.
+        let reserved = ahead.key.protocol() == IpProtocol::UDP
+            && (filter::may_be_reserved(src_port, dst_port) || filter::may_be_reserved(dst_port, src_port));
+        if reserved || ahead.ip_len > action.ip_len_max {
+            return false;
+        }
+        let tables = cx.tables;
+        let opened = self.switches.flows.open_both(
+            cx.now,
+            ([nic.0, action.nic.0], action.idle_max),
+            |nic| nsg::nic_idle_max(tables, nic),
+            (ahead.key.with_note(number), ahead.hash, side),
+        );
+        if opened {
+            deliver(action, cx.meter, batch, ix, ahead.ip_len);
+        }
+        opened
+    }
+
     /// All stages, for one frame.
     #[inline(never)]
     fn decide<O: Observer>(
@@ -349,7 +389,7 @@ impl Forwarder {
         let common = matches!(packet.headers.l4, L4::Tcp { .. } | L4::Udp { .. });
         if !self.repeats
             || !common
-            || !packet.repeats
+            || packet.alike == Alike::None
             || packet.fragmented
             || packet.headers.fragment.is_some()
         {
@@ -377,6 +417,16 @@ impl Forwarder {
         note[end.side] = action;
         let number = self.notes.number(note).unwrap_or_default();
         cell.key = cell.key.with_note(number);
+        // A note speaks for the NICs whose records stand beside it.
+        let together = cell.records[end.side ^ 1].owner() == to.0;
+        if packet.alike == Alike::Pair && number != 0 && together {
+            let pair = |nic: NicId, side| Pair::of(end.key, nic.0, side);
+            let key = packet.headers.flow_key();
+            self.pairs.learn(pair(from, end.side), number, || nsg::open_ports(tables, from, to, &key));
+            if note[end.side ^ 1] != Action::NONE {
+                self.pairs.complete(&pair(to, end.side ^ 1), number);
+            }
+        }
     }
 }
 

@@ -11,6 +11,9 @@ use crate::{
     },
 };
 
+/// No time to live would let more gateways forward a packet.
+const GATEWAYS_MAX: u8 = 255;
+
 /// What a gateway does with a packet: the leg it takes next, or `None` when it is for the gateway itself.
 pub type GatewayOut = Result<Option<Leg>, DropReason>;
 
@@ -58,6 +61,11 @@ fn forward<O: Observer>(
     if ttl == 0 {
         return Err(DropReason::TtlExpired);
     }
+    // Gateways that do not lower it lead nobody in circles for ever.
+    if packet.gateways == GATEWAYS_MAX {
+        return Err(DropReason::RoutingLoop);
+    }
+    packet.gateways += 1;
     let leg = next_leg(cx, memory, gateway, packet)?;
     let to = match leg.end {
         LegEnd::Nic(nic) | LegEnd::Platform(nic) | LegEnd::Internet { nic, .. } => Place::Nic(nic),

@@ -19,7 +19,9 @@ mod gateway;
 mod lpm;
 mod memory;
 mod packet;
+mod pairs;
 mod pipeline;
+mod ports;
 mod stages;
 mod tables;
 

@@ -24,10 +24,23 @@ pub struct Packet {
     pub entered: Option<Entered>,
     /// Appliance NICs that it passed, to name a loop when its time to live runs out.
     pub passed: Vec<NicId>,
+    /// How often gateways forwarded it.
+    pub(crate) gateways: u8,
     /// The appliance or gateway that handed it on, when a private endpoint answers by way of it (FE-33).
     pub handed_by: Option<LegEnd>,
-    /// So far the next packet of this connection, unless larger, will fare alike at the same tables.
-    pub(crate) repeats: bool,
+    /// Which later packets, unless larger, will fare as this one did so far, at the same tables.
+    pub(crate) alike: Alike,
+}
+
+/// Whose packets fare alike.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Alike {
+    /// Each packet is asked about.
+    None,
+    /// Those of this connection.
+    Connection,
+    /// Those of every connection between these addresses that uses the same protocol and that NSGs let pass.
+    Pair,
 }
 
 impl Packet {
@@ -43,8 +56,9 @@ impl Packet {
             fragmented: false,
             entered: None,
             passed: Vec::new(),
+            gateways: 0,
             handed_by: None,
-            repeats: true,
+            alike: Alike::Pair,
         })
     }
 
@@ -53,8 +67,14 @@ impl Packet {
         read(&mut self.frame);
         self.headers = vnetsim_packet::parse(&self.frame)?;
         self.passed.clear();
-        (self.fragmented, self.entered, self.handed_by, self.repeats) = (false, None, None, true);
+        self.gateways = 0;
+        (self.fragmented, self.entered, self.handed_by, self.alike) = (false, None, None, Alike::Pair);
         Ok(())
+    }
+
+    /// No more than `alike` will fare as this packet.
+    pub(crate) fn only(&mut self, alike: Alike) {
+        self.alike = self.alike.min(alike);
     }
 }
 

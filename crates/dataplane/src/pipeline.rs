@@ -13,6 +13,7 @@ use vnetsim_types::{
 
 use crate::{
     Backends, Entered, FlowTable, Leg, LegEnd, Meter, Origin, Packet, Tables,
+    packet::Alike,
     stages::{
         antispoof,
         bandwidth::Buckets,
@@ -216,7 +217,7 @@ fn answer_as_frontend<O: Observer>(
     packet: &mut Packet,
 ) {
     let Some(entered) = entered.filter(|e| !e.edge) else { return };
-    packet.repeats = false;
+    packet.only(Alike::None);
     if set_source(&mut packet.frame, &mut packet.headers, entered.address, entered.port).is_ok() {
         cx.report(packet, Step::Rewritten { nic, key: packet.headers.flow_key() });
     }

@@ -40,6 +40,10 @@ impl World<'_> {
                 return Err((here, DropReason::TtlExpired));
             }
         }
+        let passed = packet.hops.iter().filter(|hop| matches!(hop, OracleHop::Gateway { .. })).count();
+        if passed > 255 {
+            return Err((here, DropReason::RoutingLoop));
+        }
         packet.entered_by = Some(from);
         // GatewaySubnet's table decides, wherever the packet comes from; `to_gateway` finds the way out.
         self.route(packet, here, self.network[gateway].subnet)

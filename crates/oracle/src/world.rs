@@ -193,7 +193,7 @@ impl<'a> World<'a> {
 
     /// Carries `packet` from `start` to its end.
     ///
-    /// Ends: whatever can repeat passes an appliance, which lowers the time to live.
+    /// Ends: whatever can repeat passes an appliance, which lowers the time to live, or gateways, which are counted.
     fn carry(&mut self, packet: &mut Packet, start: Next) -> Outcome {
         let mut next = start;
         loop {

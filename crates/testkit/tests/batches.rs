@@ -52,11 +52,18 @@ struct Sent {
     frame: Vec<u8>,
 }
 
-/// Requests, answers and ends of connections, mixed as `order` says.
-fn frames(network: &Network, plans: &[TrafficPlan], order: &[(u8, u8)]) -> Vec<Sent> {
+/// Requests, answers and ends of connections, mixed as `order` says; several connections of each traffic.
+fn frames(network: &Network, plans: &[TrafficPlan], order: &[(u8, u8, u8)]) -> Vec<Sent> {
     let all: Vec<Traffic> = plans.iter().filter_map(|plan| plan.traffic(network)).collect();
-    let one = |(which, what): &(u8, u8)| {
-        let traffic = all.get(usize::from(*which) % all.len().max(1))?;
+    let one = |(which, what, other): &(u8, u8, u8)| {
+        let traffic = &mut all.get(usize::from(*which) % all.len().max(1))?.clone();
+        // The same connection half of the time, else another one to the same port, or to one that rules know.
+        traffic.source_port = traffic.source_port.wrapping_add(u16::from(other % 4));
+        traffic.protocol.port = match other / 4 % 4 {
+            0 => all[usize::from(*what) % all.len()].protocol.port,
+            1 => traffic.protocol.port.wrapping_add(1),
+            _ => traffic.protocol.port,
+        };
         let flags = match what % 8 {
             0 => TcpFlags::SYN,
             1 => TcpFlags::FIN | TcpFlags::ACK,
@@ -167,8 +174,8 @@ fn epochs(random: &RandomNetwork, plans: &[OperationPlan]) -> Vec<Tables> {
     all
 }
 
-fn order() -> impl Strategy<Value = Vec<(u8, u8)>> {
-    vec((0..12_u8, any::<u8>()), 1..80)
+fn order() -> impl Strategy<Value = Vec<(u8, u8, u8)>> {
+    vec((0..12_u8, any::<u8>(), any::<u8>()), 1..160)
 }
 
 proptest! {

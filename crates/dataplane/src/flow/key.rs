@@ -5,7 +5,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use vnetsim_types::{Direction, FlowKey};
+use vnetsim_types::{Direction, FlowKey, IpProtocol};
 
 /// Ends are numbered in 24 bits; the last number is nobody's.
 pub(crate) const OWNERS_MAX: u32 = (1 << 24) - 1;
@@ -70,6 +70,26 @@ impl End<Key4> {
         let (addresses, ports) = if higher { (turned, turned_ports) } else { (addresses, ports) };
         let rest = u64::from(ports) << 32 | u64::from(protocol) << 24;
         Self { key: Key4 { addresses, rest }, owner, side: usize::from(higher) }
+    }
+}
+
+impl Key4 {
+    /// What all connections between two addresses by one protocol have in common.
+    #[inline(always)]
+    pub(crate) fn without_ports(self) -> Self {
+        Self { rest: self.rest as u32 as u64 >> 24 << 24, ..self }
+    }
+
+    /// Source and destination port of packets from `side`.
+    #[inline(always)]
+    pub(crate) fn ports(&self, side: usize) -> (u16, u16) {
+        let turned = ((self.rest >> 32) as u32).swap_bytes();
+        let [low, high] = [(turned >> 16) as u16, turned as u16];
+        if side == 0 { (low, high) } else { (high, low) }
+    }
+
+    pub(crate) fn protocol(&self) -> IpProtocol {
+        IpProtocol((self.rest >> 24) as u8)
     }
 }
 
@@ -186,8 +206,6 @@ fn fold(a: u64, b: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use vnetsim_types::IpProtocol;
-
     use super::*;
 
     #[test]
@@ -208,6 +226,25 @@ mod tests {
                 (AnyEnd::V4(a), AnyEnd::V4(b)) => assert!(a.key == b.key && a.side + b.side == 1),
                 (AnyEnd::V6(a), AnyEnd::V6(b)) => assert!(a.key == b.key && a.side + b.side == 1),
                 _ => unreachable!("one family"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_knows_the_ports_of_both_sides() {
+        let key = |src: [u8; 4], dst: [u8; 4], src_port, dst_port| FlowKey {
+            protocol: IpProtocol::UDP,
+            src: src.into(),
+            dst: dst.into(),
+            src_port,
+            dst_port,
+        };
+        for (src, dst) in [([10, 0, 0, 4], [10, 1, 0, 4]), ([10, 1, 0, 4], [10, 0, 0, 4]), ([1; 4], [1; 4])] {
+            for ports in [(50_000, 443), (443, 50_000), (7, 7)] {
+                let key = key(src, dst, ports.0, ports.1);
+                let AnyEnd::V4(end) = AnyEnd::new(1, Direction::Outbound, &key) else { unreachable!("IPv4") };
+                assert_eq!((end.key.ports(end.side), end.key.protocol()), (ports, IpProtocol::UDP));
+                assert!(end.key.without_ports().ports(0) == (0, 0) && end.key.without_ports().note() == 0);
             }
         }
     }

@@ -150,6 +150,29 @@ impl FlowTable {
         Ok(())
     }
 
+    /// Adds the records of both ends of a new connection, from NIC `owners[0]`, which is on `side`, to `owners[1]`, with
+    /// the number of what is known about its packets. `idle_max` in steps, by end; `idle_of` by owner. False, with nothing
+    /// added, when an end has a record or no room.
+    #[inline]
+    pub(crate) fn open_both(
+        &mut self,
+        now: SimTime,
+        (owners, idle_max): ([u32; 2], [u32; 2]),
+        idle_of: impl Fn(u32) -> SimTime,
+        (key, hash, side): (Key4, u64, usize),
+    ) -> bool {
+        self.expire(now, 2 * VISITS, idle_of);
+        let room = |owner| self.v4.held(owner) + self.v6.held(owner) < FLOW_RECORDS_PER_NIC_MAX;
+        if !owners.into_iter().all(room) {
+            return false;
+        }
+        let ends = [End { key, owner: owners[0], side }, End { key, owner: owners[1], side: side ^ 1 }];
+        if ends.iter().any(|end| self.v4.find(hash, end).is_some()) {
+            return false;
+        }
+        self.v4.insert_both(hash, ends, now, idle_max, [0, flags::INBOUND])
+    }
+
     fn expire(&mut self, now: SimTime, visits: usize, idle_max: impl Fn(u32) -> SimTime) {
         let entered = &mut self.entered;
         self.v4.expire(now, visits, &idle_max, |end, flags| forget(entered, end, flags));

@@ -237,12 +237,55 @@ impl<K: Key> Store<K> {
         self.created[at] = now;
         self.wheel.file(at, now + idle_max);
         self.records += 1;
-        let owner = end.owner as usize;
+        self.count(end.owner);
+        Some(at)
+    }
+
+    /// Adds the records of both ends of a connection, which have none. False when there is no room.
+    #[inline]
+    pub(crate) fn insert_both(
+        &mut self,
+        hash: u64,
+        ends: [End<K>; 2],
+        now: SimTime,
+        idle_max: [u32; 2],
+        flags: [u8; 2],
+    ) -> bool {
+        if ends.iter().any(|end| end.owner >= OWNERS_MAX) || !self.make_room() {
+            return false;
+        }
+        let [sender, receiver] = [0, 1].map(|ix| Record {
+            owner_and_flags: ends[ix].owner << 8 | u32::from(flags[ix]),
+            seen: Moment::of(now),
+        });
+        let side = ends[0].side;
+        let records = if side == 0 { [sender, receiver] } else { [receiver, sender] };
+        let (mut line, mask) = (self.home(hash), self.lines.len() - 1);
+        let place = loop {
+            if let Some(place) = self.lines[line].0.iter().position(Cell::is_empty) {
+                self.lines[line].0[place] = Cell { key: ends[0].key, records };
+                break place;
+            }
+            self.passed_on[line] = self.passed_on[line].saturating_add(2);
+            line = (line + 1) & mask;
+        };
+        self.cells += 1;
+        self.records += 2;
+        for (end, idle_max) in ends.iter().zip(idle_max) {
+            let at = (line * 2 + place) * 2 + end.side;
+            self.created[at] = now;
+            self.wheel.file(at, SimTime(now.0 + (u64::from(idle_max) << Moment::SHIFT)));
+            self.count(end.owner);
+        }
+        true
+    }
+
+    fn count(&mut self, owner: u32) {
+        let owner = owner as usize;
         if self.held.len() <= owner {
             self.held.resize(owner + 1, 0);
         }
         self.held[owner] += 1;
-        Some(at)
     }
 
     /// Puts `record` in the connection's cell, or in the first empty one, of the first line from home on that has it.

@@ -12,7 +12,7 @@ use vnetsim_packet::{L4, TcpFlags, set_destination};
 use vnetsim_types::{DropReason, FlowKey, IpProtocol, LbId, NicId, Observer, SimTime, Step, VnetId};
 
 use super::mtu;
-use crate::{Balancer, BalancerRule, Context, Entered, HashInput, Owner, Packet};
+use crate::{Balancer, BalancerRule, Context, Entered, HashInput, Owner, Packet, packet::Alike};
 
 /// A pool member, and the address that it is reached by.
 type Backend = (NicId, IpAddr);
@@ -58,7 +58,7 @@ pub(crate) fn choose<O: Observer>(
     packet: &mut Packet,
 ) -> Result<(Backend, u32), DropReason> {
     let tables = cx.tables;
-    packet.repeats = false; // each packet keeps the connection at its backend
+    packet.only(Alike::None); // each packet keeps the connection at its backend
     let balancer = &tables.balancers[lb.ix()];
     if balancer.regional && global {
         return Err(DropReason::GlobalPeeringBasicLb);

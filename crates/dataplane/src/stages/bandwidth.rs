@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 
 use vnetsim_types::{DropReason, SimTime, VmId};
 
-use crate::{NicTable, Packet};
+use crate::{NicTable, Packet, packet::Alike};
 
 /// VM-02: how much a VM may send at once, as time at its full rate. Unpublished; a choice.
 const BURST: SimTime = SimTime::from_millis(50);
@@ -26,7 +26,7 @@ impl Buckets {
         packet: &mut Packet,
     ) -> Result<(), DropReason> {
         let (Some(vm), Some(rate)) = (port.vm, port.egress_bits_per_s) else { return Ok(()) };
-        packet.repeats = false;
+        packet.only(Alike::None);
         let bits = u64::from(packet.headers.ip_len) * 8;
         let takes = SimTime((u128::from(bits) * 1_000_000_000 / u128::from(rate.max(1))) as u64);
         let free_at = self.free_at.entry(vm).or_default();

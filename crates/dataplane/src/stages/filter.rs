@@ -47,6 +47,11 @@ pub(crate) fn check(tables: &Tables, port: &NicTable, packet: &Packet) -> Result
     Ok(())
 }
 
+/// Whether UDP ports may be the host's own, so that [`check`] is to be asked.
+pub(crate) fn may_be_reserved(src_port: u16, dst_port: u16) -> bool {
+    src_port == HOST_UDP_PORT || dst_port == DHCP_SERVER_PORT
+}
+
 /// FAB-05.
 fn is_group(dst: IpAddr) -> bool {
     match dst {

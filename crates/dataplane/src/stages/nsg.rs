@@ -10,7 +10,9 @@ use vnetsim_types::{
 };
 
 use crate::flow::AnyEnd;
-use crate::{Acl, Context, Entered, FlowTable, NicTable, Origin, Packet, Rule, Tables};
+use crate::{
+    Acl, Context, Entered, FlowTable, NicTable, Origin, Packet, Rule, RuleList, Tables, ports::PortSet,
+};
 
 /// NSG-13 first, then NSG-09. The answer is the translation that this packet, an answer, must undo.
 pub(crate) fn check<O: Observer>(
@@ -42,6 +44,42 @@ pub(crate) fn check<O: Observer>(
         .open_end(cx.now, idle_max, end, direction, &packet.headers.l4, packet.entered)
         .map_err(|_| DropReason::FlowTableFull)?;
     Ok(None)
+}
+
+/// Destination ports that all NSGs between two NICs let pass, from the source to the destination address of `key` and by
+/// its protocol. `None` when rules ask for source ports, so that nothing can be said about destination ports alone.
+pub(crate) fn open_ports(tables: &Tables, from: NicId, to: NicId, key: &FlowKey) -> Option<PortSet> {
+    let mut open = PortSet::all();
+    for (nic, direction) in [(from, Direction::Outbound), (to, Direction::Inbound)] {
+        let port = &tables.nics[nic.ix()];
+        let asked = as_filtered(port, direction, *key);
+        for acl in port.nic_acl.iter().chain(&port.subnet_acl) {
+            let acl = &tables.acls[acl.ix()];
+            let rules = if direction == Direction::Inbound { &acl.inbound } else { &acl.outbound };
+            open = open.and(&open_ports_of(rules, tables, &asked)?);
+        }
+    }
+    Some(open)
+}
+
+/// NSG-03 for all ports at once: the first rule that matches decides what no rule before it did.
+fn open_ports_of(rules: &RuleList, tables: &Tables, key: &FlowKey) -> Option<PortSet> {
+    let (mut undecided, mut open) = (PortSet::all(), PortSet::none());
+    for rule in rules.of_addresses(&tables.sets, key) {
+        if !rule.source_ports.is_empty() {
+            return None;
+        }
+        let mut decided = PortSet::none();
+        let into = if rule.allow && known(rule, key) { &mut open } else { &mut decided };
+        match &rule.destination_ports[..] {
+            [] => undecided.give((0, u16::MAX), into),
+            ranges => ranges.iter().for_each(|range| undecided.give(*range, into)),
+        }
+        if undecided.is_empty() {
+            break;
+        }
+    }
+    Some(open)
 }
 
 /// How long a record of a NIC lives without packets (NSG-32).

@@ -6,7 +6,7 @@ use super::{
     balance::{self, Backends},
     mtu, outbound,
 };
-use crate::{Appliance, Context, Entered, LegEnd, Lpm, NextHop, Owner, Packet};
+use crate::{Appliance, Context, Entered, LegEnd, Lpm, NextHop, Owner, Packet, packet::Alike};
 
 /// Who sends.
 #[derive(Clone, Copy, Debug)]
@@ -24,11 +24,14 @@ pub(crate) fn choose<O: Observer>(
     cx: &mut Context<'_, O>,
     subnet: SubnetId,
     lpm: &Lpm,
-    packet: &Packet,
+    packet: &mut Packet,
 ) -> Result<NextHop, DropReason> {
     let key = packet.headers.flow_key();
     let found = cx.tables.route_for(lpm, &key);
     let (route, ways) = (found.map(|(ix, ..)| ix), found.map_or(0, |(.., ways)| ways));
+    if ways > 1 {
+        packet.only(Alike::Connection); // FE-04: each connection has its way
+    }
     cx.report(packet, Step::Route { subnet, dst: key.dst, route, ways });
     found.map(|(_, next_hop, _)| next_hop).ok_or(DropReason::RouteNone)
 }

@@ -1,0 +1,59 @@
+//! `instructions`: how many instructions a packet costs, counted by callgrind, so that noise hides no regression. Each
+//! bench does its work [`COUNT`] times, so a figure divided by that is the price of one.
+//!
+//! Needs `valgrind`, and `gungraun-runner` of the same version as `gungraun`. Limits fail the run.
+#![allow(missing_docs, clippy::exit)] // of what the macros make
+
+use std::{
+    hint::black_box,
+    sync::atomic::{AtomicBool, AtomicU64},
+};
+
+use gungraun::{
+    Callgrind, EventKind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main,
+};
+use vnetsim_benches::{Ground, networks, networks::Size};
+use vnetsim_throughput::{Load, Worker};
+use vnetsim_types::SimTime;
+
+/// Packets of a bench.
+const COUNT: usize = 1_024;
+const SIZE: Size = Size { vms: 16, rules: 100, routes: 1_000 };
+
+/// A worker that has seen every connection of its load once; `after` later, here they come again.
+fn seen(ground: Ground, after: SimTime) -> (Worker<'static>, Load) {
+    let ground: &'static Ground = Box::leak(Box::new(ground));
+    let (load, mut worker) = (ground.load(COUNT), ground.worker(true));
+    worker.pass(&load, &AtomicBool::new(false), &AtomicU64::new(0));
+    worker.now = worker.now + after;
+    (worker, load)
+}
+
+fn known() -> (Worker<'static>, Load) {
+    seen(Ground::of(&networks::pair(SIZE), 1), SimTime::ZERO)
+}
+
+fn new() -> (Worker<'static>, Load) {
+    seen(Ground::of(&networks::pair(SIZE), 1), SimTime::from_secs(31 * 60))
+}
+
+fn chain() -> (Worker<'static>, Load) {
+    seen(Ground::of(&networks::chain(SIZE), 2), SimTime::ZERO)
+}
+
+#[library_benchmark]
+#[bench::known(known())]
+#[bench::new(new())]
+#[bench::chain(chain())]
+fn forward((mut worker, load): (Worker<'static>, Load)) -> Worker<'static> {
+    worker.pass(black_box(&load), &AtomicBool::new(false), &AtomicU64::new(0));
+    assert_eq!(worker.sum.delivered, 2 * COUNT as u64);
+    worker
+}
+
+library_benchmark_group!(name = all, benchmarks = forward);
+main!(
+    config = LibraryBenchmarkConfig::default()
+        .tool(Callgrind::default().hard_limits([(EventKind::Ir, 100_000_000)])),
+    library_benchmark_groups = all
+);
