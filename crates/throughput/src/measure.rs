@@ -17,7 +17,7 @@ use crossbeam_channel::bounded;
 use vnetsim_compile::compile;
 use vnetsim_dataplane::Tables;
 use vnetsim_model::Network;
-use vnetsim_types::{DropReason, SimTime};
+use vnetsim_types::DropReason;
 
 use crate::{
     Guests, Load, Path, Sum, Worker, find_paths,
@@ -324,9 +324,6 @@ fn warmed<'a>(mut worker: Worker<'a>, load: &Load, ready: &AtomicU64, go: &Atomi
     worker
 }
 
-/// Longer than any record lives without packets.
-const PAUSE: SimTime = SimTime::from_secs(31 * 60);
-
 fn run_phase(
     mut worker: Worker<'_>,
     phase: Phase,
@@ -334,10 +331,10 @@ fn run_phase(
     stop: &AtomicBool,
     seen: &AtomicU64,
 ) -> (Sum, usize) {
+    if phase == Phase::New {
+        worker.forget(load);
+    }
     while !stop.load(Relaxed) && !load.is_empty() {
-        if phase == Phase::New {
-            worker.now = worker.now + PAUSE;
-        }
         worker.pass(load, stop, seen);
     }
     let (sum, forwarder) = worker.finish();

@@ -11,6 +11,9 @@ use vnetsim_types::{DropReason, NoObserver, SimTime};
 
 use crate::{Guests, Load, load::TAG};
 
+/// Longer than any record lives without packets (NSG-32).
+const IDLE_MAX: SimTime = SimTime::from_secs(31 * 60);
+
 /// What became of packets.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Sum {
@@ -63,6 +66,8 @@ pub struct Worker<'a> {
     parcels: Vec<Parcel>,
     /// Virtual time.
     pub now: SimTime,
+    /// Virtual time from one batch to the next.
+    pub step: SimTime,
     /// What became of packets so far.
     pub sum: Sum,
 }
@@ -92,12 +97,19 @@ impl<'a> Worker<'a> {
         let (batch, next) = (Batch::default(), Batch::default());
         let parcels = vec![Parcel::new(); workers];
         let (meter, now, sum) = (Meter::default(), SimTime::ZERO, Sum::default());
-        Self { tables, guests, forwarder, meter, batch, next, links, parcels, now, sum }
+        Self { tables, guests, forwarder, meter, batch, next, links, parcels, now, step: SimTime::ZERO, sum }
     }
 
     /// Its switches.
     pub fn forwarder(&mut self) -> &mut Forwarder {
         &mut self.forwarder
+    }
+
+    /// From now on virtual time passes so that every connection of `load` is new when it comes again: its records, and
+    /// only they, expire while others come.
+    pub fn forget(&mut self, load: &Load) {
+        let batches = load.len().div_ceil(BATCH_MAX) as u64;
+        self.step = SimTime(IDLE_MAX.0.div_ceil((batches / 2).max(1)));
     }
 
     /// Sends every frame of `load` once, until `stop`. `seen` counts the packets for whoever shows progress.
@@ -106,6 +118,7 @@ impl<'a> Worker<'a> {
             if stop.load(Relaxed) {
                 return;
             }
+            self.now = self.now + self.step;
             self.batch.clear();
             for (nic, frame) in frames {
                 self.batch.push(nic, frame);
