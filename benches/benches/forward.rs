@@ -1,8 +1,7 @@
 //! `forward`: bytes in to bytes out from a spoke to a peered one, with 1,000 routes and NSGs of 100 rules on both NICs and
 //! subnets; connections known (1k, 100k, 1M of them) and new. `bare` is the same loop without any of Azure's rules:
 //! copy a frame, read its five-tuple, find it in a table of 32-byte entries, write two MAC addresses. `chain`: from a
-//! spoke through an appliance in the hub to another spoke, two legs for each packet. `growth`: the smallest and the largest
-//! tables side by side.
+//! spoke through an appliance in the hub to another spoke, two legs for each packet.
 
 use std::{
     hint::black_box,
@@ -121,15 +120,6 @@ fn benches(c: &mut Criterion) {
     known(&mut chain, "known", &through, 1_000);
     known(&mut chain, "known", &through, 100_000);
     chain.finish();
-
-    let mut growth = group(c, "growth");
-    let small = Ground::of(&networks::pair(Size { rules: 10, routes: 100, ..SIZE }), 1);
-    known(&mut growth, "100 routes, 10 rules", &small, 1_000);
-    new(&mut growth, "100 routes, 10 rules, new", &small, 1_000);
-    let large = Ground::of(&networks::pair(Size { rules: 990, routes: 1_000_000, ..SIZE }), 1);
-    known(&mut growth, "1M routes, 990 rules", &large, 1_000_000);
-    new(&mut growth, "1M routes, 990 rules, new", &large, 1_000_000);
-    growth.finish();
 }
 
 criterion_group!(all, benches);

@@ -4,7 +4,7 @@
 //! (GW-09). Then each virtual network gets the best of what its own or borrowed gateways and route servers
 //! know. Called by `rib`, `tags` and `tables`, once per compilation. Costs nothing per packet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use vnetsim_model::{
@@ -401,15 +401,8 @@ fn best(network: &Network, preference: HubRoutingPreference, offers: Vec<Learned
         Hop::Gateway(id) => Some(id),
         Hop::Appliance(..) => None,
     };
-    let mut seen: Vec<(IpNet, Option<GatewayId>, IpAddr)> = Vec::new();
+    let mut seen: BTreeSet<(IpNet, Option<GatewayId>, IpAddr)> = BTreeSet::new();
     let wins = |offer: &Learned| winners.get(&offer.prefix) == Some(&rank(offer));
-    let mut kept: Vec<Learned> = Vec::new();
-    for offer in offers.into_iter().filter(wins) {
-        let key = (offer.prefix, taught_by(&offer), offer.printed);
-        if !seen.contains(&key) {
-            seen.push(key);
-            kept.push(offer);
-        }
-    }
-    kept
+    let first = |offer: &Learned| seen.insert((offer.prefix, taught_by(offer), offer.printed));
+    offers.into_iter().filter(wins).filter(first).collect()
 }

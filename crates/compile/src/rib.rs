@@ -347,14 +347,22 @@ impl Rib<'_> {
     fn withhold(&mut self) {
         let no_learning = self.table.is_some_and(|t| self.network[t].disable_bgp_route_propagation.value);
         let system_wins = self.network.semantics().bgp_vs_peering == BgpVsPeering::SystemWins;
-        for ix in 0..self.rows.len() {
-            let row = &self.rows[ix];
-            let endpoint = self.endpoint_around(row.prefix);
-            self.rows[ix].state = match row.source {
+        let prefixes = |of: fn(&RouteOrigin) -> bool| -> Vec<IpNet> {
+            self.rows.iter().filter(|r| of(&r.origin)).map(|r| r.prefix).collect()
+        };
+        let near = prefixes(|o| matches!(o, RouteOrigin::AddressSpace(_) | RouteOrigin::Peering(_)));
+        let endpoints = prefixes(|o| matches!(o, RouteOrigin::ServiceEndpoint(..)));
+        for row in &mut self.rows {
+            // A wider one before an equal one.
+            let around = endpoints.iter().copied().filter(|outer| outer.contains(&row.prefix));
+            let endpoint = around.min_by_key(|p| p.prefix_len());
+            row.state = match row.source {
                 RouteSource::VirtualNetworkGateway if no_learning => {
                     RouteState::Withheld(Withheld::PropagationDisabled)
                 }
-                RouteSource::VirtualNetworkGateway if system_wins && self.inside_network(row.prefix) => {
+                RouteSource::VirtualNetworkGateway
+                    if system_wins && near.iter().any(|outer| outer.contains(&row.prefix)) =>
+                {
                     RouteState::Withheld(Withheld::InsideVnetOrPeer)
                 }
                 // RT-12 names endpoints too.
@@ -381,16 +389,6 @@ impl Rib<'_> {
 
     fn inside(&self, prefix: IpNet, outer: impl Fn(&RibRoute) -> bool) -> bool {
         self.rows.iter().any(|r| outer(r) && r.prefix.contains(&prefix))
-    }
-
-    fn inside_network(&self, prefix: IpNet) -> bool {
-        self.inside(prefix, |r| matches!(r.origin, RouteOrigin::AddressSpace(_) | RouteOrigin::Peering(_)))
-    }
-
-    /// The service endpoint's prefix that holds all of `prefix`; a wider one before an equal one.
-    fn endpoint_around(&self, prefix: IpNet) -> Option<IpNet> {
-        let endpoints = self.rows.iter().filter(|r| matches!(r.origin, RouteOrigin::ServiceEndpoint(..)));
-        endpoints.map(|r| r.prefix).filter(|outer| outer.contains(&prefix)).min_by_key(|p| p.prefix_len())
     }
 
     /// RT-03, RT-04, FE-01, FE-02, FE-28: None routes and the Default Internet route that vanish.

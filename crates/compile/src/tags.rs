@@ -1,5 +1,7 @@
 //! What `VirtualNetwork`, `Internet` and `AzureLoadBalancer` mean to the NICs of one subnet (NSG-15 to NSG-19).
 
+use std::collections::BTreeSet;
+
 use vnetsim_model::{Network, UserNextHop};
 use vnetsim_types::{AddrSet, IpNet, SubnetId};
 
@@ -41,12 +43,9 @@ impl Tags {
     pub(crate) fn of(network: &Network, propagation: &Propagation<'_>, subnet: SubnetId) -> Self {
         let near: Vec<IpNet> = own_and_peers(network, subnet);
         let on_premises = propagation.learned(network[subnet].vnet, false).into_iter().map(|l| l.prefix);
-        let mut members: Vec<IpNet> = Vec::new();
-        for prefix in near.iter().copied().chain(on_premises) {
-            if !members.contains(&prefix) {
-                members.push(prefix);
-            }
-        }
+        let mut seen: BTreeSet<IpNet> = BTreeSet::new();
+        let members: Vec<IpNet> =
+            near.iter().copied().chain(on_premises).filter(|prefix| seen.insert(*prefix)).collect();
         let public =
             AddrSet::from_iter([net("0.0.0.0/0")]).minus(&NOT_PUBLIC.iter().map(|t| net(t)).collect());
         let public: AddrSet = public.prefixes().into_iter().chain([net(PUBLIC_V6)]).collect();
