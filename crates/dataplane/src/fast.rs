@@ -49,6 +49,9 @@ type Note = [Action; 2];
 /// How many frames ahead records are asked for: enough to hide a miss, few enough to still be there.
 const AHEAD: usize = 32;
 
+/// How many frames ahead is asked for what the first frame of a connection writes.
+const SOON: usize = 8;
+
 /// What is read of a frame before its turn comes.
 #[derive(Clone, Copy, Debug)]
 struct Ahead {
@@ -198,10 +201,9 @@ impl Forwarder {
                 ahead[ix % AHEAD] = self.look_ahead(batch, ix);
             }
             let Some(ix) = ix.checked_sub(AHEAD) else { continue };
-            let done = present.common
-                && (self.repeat(cx.meter, now, batch, ix, present) || self.admit(cx, batch, ix, present));
-            if !done {
-                batch.verdicts[ix] = self.decide(cx, batch, ix, tag, traced);
+            if !(present.common && self.repeat(cx.meter, now, batch, ix, present)) {
+                let later = ahead[(ix + SOON) % AHEAD].hash;
+                self.first(cx, batch, ix, (present, later), (tag, traced));
             }
         }
         self.packets += batch.len() as u64;
@@ -292,8 +294,24 @@ impl Forwarder {
         true
     }
 
-    /// Does with the first frame of a connection what was done with others between its addresses.
+    /// A frame that repeats nothing. Where there is one there are more, so this asks for what a later one may write.
     #[inline(never)]
+    fn first<O: Observer>(
+        &mut self,
+        cx: &mut Context<'_, O>,
+        batch: &mut Batch,
+        ix: usize,
+        (present, later): (Ahead, u64),
+        (tag, traced): (PacketTag, bool),
+    ) {
+        self.switches.flows.v4.fetch_aside(later);
+        if !(present.common && self.admit(cx, batch, ix, present)) {
+            batch.verdicts[ix] = self.decide(cx, batch, ix, tag, traced);
+        }
+    }
+
+    /// Does with the first frame of a connection what was done with others between its addresses.
+    #[inline]
     fn admit<O: Observer>(
         &mut self,
         cx: &mut Context<'_, O>,

@@ -175,6 +175,17 @@ impl<K: Key> Store<K> {
         }
     }
 
+    /// Asks for what an insertion there writes apart from the line.
+    #[inline]
+    pub(crate) fn fetch_aside(&self, hash: u64) {
+        let home = self.home(hash);
+        if let (Some(passed_on), Some(created)) = (self.passed_on.get(home), self.created.get(home * 4)) {
+            prefetch(passed_on);
+            prefetch(created);
+            self.wheel.fetch(home * 4);
+        }
+    }
+
     /// The line where the search for `hash` starts.
     #[inline(always)]
     pub(crate) fn line_mut(&mut self, hash: u64) -> Option<&mut Line<K>> {
@@ -346,6 +357,7 @@ impl<K: Key> Store<K> {
             let Some(at) = self.wheel.due(now) else { return };
             if let Some(soon) = self.wheel.soon(SOON) {
                 prefetch(&self.lines[soon / 4]);
+                self.wheel.fetch(soon);
             }
             let (record, end) = (self.record(at), self.end(at));
             let idle = idle_max(end.owner);

@@ -7,7 +7,7 @@
 
 use vnetsim_types::SimTime;
 
-use crate::memory::filled;
+use crate::memory::{filled, prefetch};
 
 /// About two seconds.
 const TICK_NS: u64 = 1 << 31;
@@ -106,6 +106,14 @@ impl Wheel {
     pub(crate) fn soon(&self, turns: usize) -> Option<usize> {
         let list = self.lists.get((self.swept % TICKS) as usize)?;
         Some(*list.get(list.len().wrapping_sub(turns))? as usize)
+    }
+
+    /// Asks for the tick of `thing`.
+    #[inline]
+    pub(crate) fn fetch(&self, thing: usize) {
+        if let Some(tick) = self.ticks.get(thing) {
+            prefetch(tick);
+        }
     }
 
     /// What is filed in the tick of `now`.
