@@ -72,6 +72,15 @@ impl Batch {
             return false;
         }
         self.frames.push(Frame { cell: self.cells.len() as u32, len: frame.len() as u32, nic });
+        match <&[u8; CELL]>::try_from(frame) {
+            Ok(bytes) => self.cells.push(Cell(*bytes)),
+            Err(_) => self.push_cells(frame),
+        }
+        true
+    }
+
+    #[inline(never)]
+    fn push_cells(&mut self, frame: &[u8]) {
         let (whole, rest) = frame.as_chunks::<CELL>();
         self.cells.extend(whole.iter().map(|bytes| Cell(*bytes)));
         if !rest.is_empty() || whole.is_empty() {
@@ -79,7 +88,6 @@ impl Batch {
             cell.0[..rest.len()].copy_from_slice(rest);
             self.cells.push(cell);
         }
-        true
     }
 
     /// Frames held.

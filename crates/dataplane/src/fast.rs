@@ -8,6 +8,8 @@
 //! What differs from packet to packet of one connection is never repeated: balancers, translations, bandwidth limits,
 //! fragments, packets larger than the path carries whole, ends of connections, traced packets.
 
+use std::hint::select_unpredictable;
+
 use rustc_hash::FxHashMap;
 
 use vnetsim_packet::{L4, plain};
@@ -57,6 +59,8 @@ const SOON: usize = 8;
 struct Ahead {
     key: Key4,
     hash: u64,
+    /// That it leaves.
+    nic: NicId,
     ip_len: u16,
     /// Of the sender.
     side: u8,
@@ -65,7 +69,8 @@ struct Ahead {
 }
 
 impl Ahead {
-    const NOTHING: Self = Self { key: Key4::NONE, hash: 0, ip_len: 0, side: 0, common: false };
+    const NOTHING: Self =
+        Self { key: Key4::NONE, hash: 0, nic: NicId(u32::MAX), ip_len: 0, side: 0, common: false };
 }
 
 /// A packet whose translation made it a packet of another worker, on its way to the receiver.
@@ -194,16 +199,19 @@ impl Forwarder {
         batch.verdicts.resize(batch.len(), Verdict::Unreadable);
         let (now, repeats) = (Moment::of(cx.now), self.repeats && !traced);
         let mut ahead = [Ahead::NOTHING; AHEAD];
-        for ix in 0..batch.len() + AHEAD {
-            // The frame whose turn it is leaves its place to the one that is read.
-            let present = ahead[ix % AHEAD];
-            if repeats && ix < batch.len() {
-                ahead[ix % AHEAD] = self.look_ahead(batch, ix);
-            }
-            let Some(ix) = ix.checked_sub(AHEAD) else { continue };
+        let readable = if repeats { batch.len() } else { 0 };
+        for (ix, place) in ahead.iter_mut().enumerate().take(readable) {
+            *place = self.look_ahead(batch, ix);
+        }
+        for ix in 0..batch.len() {
+            let present = &ahead[ix % AHEAD];
             if !(present.common && self.repeat(cx.meter, now, batch, ix, present)) {
                 let later = ahead[(ix + SOON) % AHEAD].hash;
                 self.first(cx, batch, ix, (present, later), (tag, traced));
+            }
+            // The frame that had its turn leaves its place to one that is read.
+            if ix + AHEAD < readable {
+                ahead[ix % AHEAD] = self.look_ahead(batch, ix + AHEAD);
             }
         }
         self.packets += batch.len() as u64;
@@ -231,22 +239,30 @@ impl Forwarder {
         let End { key, side, .. } = End::of_sender(0, plain.protocol, plain.addresses, plain.ports);
         let hash = key.hash();
         self.switches.flows.v4.fetch(hash);
-        Ahead { key, hash, ip_len: plain.ip_len, side: side as u8, common: true }
+        Ahead { key, hash, nic: batch.nic(ix), ip_len: plain.ip_len, side: side as u8, common: true }
     }
 
     /// Does with a frame what was done with the last one of its connection, if that is known and both ends of it have
     /// their records in one cell, as nearly always.
     #[inline(always)]
-    fn repeat(&mut self, meter: &mut Meter, now: Moment, batch: &mut Batch, ix: usize, ahead: Ahead) -> bool {
+    fn repeat(
+        &mut self,
+        meter: &mut Meter,
+        now: Moment,
+        batch: &mut Batch,
+        ix: usize,
+        ahead: &Ahead,
+    ) -> bool {
         let side = usize::from(ahead.side & 1);
-        let end = End { key: ahead.key, owner: batch.nic(ix).0, side };
+        let end = End { key: ahead.key, owner: ahead.nic.0, side };
         let Some(Line(cells)) = self.switches.flows.v4.line_mut(ahead.hash) else { return false };
         // Which of the two it is cannot be foretold; that it is one of them nearly always can.
-        let second = cells[1].holds(&end);
-        if !(second | cells[0].holds(&end)) {
+        let [first, second] = cells;
+        let (is_first, is_second) = (first.holds(&end), second.holds(&end));
+        if u8::from(is_first) | u8::from(is_second) == 0 {
             return self.repeat_elsewhere(meter, now, batch, ix, ahead);
         }
-        let cell = &mut cells[usize::from(second)];
+        let cell = select_unpredictable(is_second, second, first);
         let Some(note) = self.notes.get(cell.key.note()) else { return false };
         let (action, sender, receiver) = (&note[side], cell.records[side], cell.records[side ^ 1]);
         if receiver.owner() != action.nic.0 {
@@ -272,10 +288,10 @@ impl Forwarder {
         now: Moment,
         batch: &mut Batch,
         ix: usize,
-        ahead: Ahead,
+        ahead: &Ahead,
     ) -> bool {
         let side = usize::from(ahead.side);
-        let end = End { key: ahead.key, owner: batch.nic(ix).0, side };
+        let end = End { key: ahead.key, owner: ahead.nic.0, side };
         let records = &mut self.switches.flows.v4;
         let Some(sender) = records.find(ahead.hash, &end) else { return false };
         let Some(note) = self.notes.get(records.cell(sender).key.note()) else { return false };
@@ -301,7 +317,7 @@ impl Forwarder {
         cx: &mut Context<'_, O>,
         batch: &mut Batch,
         ix: usize,
-        (present, later): (Ahead, u64),
+        (present, later): (&Ahead, u64),
         (tag, traced): (PacketTag, bool),
     ) {
         self.switches.flows.v4.fetch_aside(later);
@@ -317,9 +333,9 @@ impl Forwarder {
         cx: &mut Context<'_, O>,
         batch: &mut Batch,
         ix: usize,
-        ahead: Ahead,
+        ahead: &Ahead,
     ) -> bool {
-        let (nic, side) = (batch.nic(ix), usize::from(ahead.side & 1));
+        let (nic, side) = (ahead.nic, usize::from(ahead.side & 1));
         let (src_port, dst_port) = ahead.key.ports(side);
         let Some(number) = self.pairs.note(&Pair::of(ahead.key, nic.0, side), dst_port) else { return false };
         let Some(note) = self.notes.get(number) else { return false };

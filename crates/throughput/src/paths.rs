@@ -35,6 +35,8 @@ pub struct Path {
 pub struct Guests {
     /// By NIC: nothing for one of an ordinary machine.
     forwarding: Vec<Option<Forwarding>>,
+    /// Whether there is something, small enough to stay near.
+    forwards: Vec<bool>,
 }
 
 #[derive(Clone, Debug)]
@@ -68,7 +70,14 @@ impl Guests {
             let macs = macs.collect();
             vm.guest.ip_forwarding.value.then(|| Forwarding { own: own.collect(), links, primary, macs })
         });
-        Self { forwarding: forwarding.collect() }
+        let forwarding: Vec<Option<Forwarding>> = forwarding.collect();
+        Self { forwards: forwarding.iter().map(Option::is_some).collect(), forwarding }
+    }
+
+    /// Whether the guest behind `nic` forwards what is not for itself.
+    #[inline]
+    pub fn forwards(&self, nic: NicId) -> bool {
+        self.forwards.get(nic.ix()) == Some(&true)
     }
 
     /// What the guest behind `nic` does with a frame that begins with `head`: the NIC that it leaves by, if it is not for

@@ -30,6 +30,16 @@ pub struct Sum {
 }
 
 impl Sum {
+    /// Counts a packet that ended elsewhere than at a guest.
+    #[inline(never)]
+    fn count(&mut self, verdict: Verdict) {
+        match verdict {
+            Verdict::Dropped(reason) => *self.dropped.entry(reason).or_default() += 1,
+            Verdict::Leaves | Verdict::Unreadable => self.left += 1,
+            Verdict::HandedOver | Verdict::Delivered(_) => {}
+        }
+    }
+
     /// Adds what became of others.
     pub fn add(&mut self, other: &Self) {
         self.sent += other.sent;
@@ -140,21 +150,23 @@ impl<'a> Worker<'a> {
             let mut cx = Context { now: self.now, tables, observer: &mut NoObserver, meter };
             forwarder.forward(&mut cx, batch, TAG, false);
             next.clear();
+            let mut hops = 0;
             for ix in 0..batch.len() {
                 match batch.verdicts()[ix] {
                     Verdict::Delivered(nic) => {
-                        sum.hops += 1;
-                        match guests.forward(nic, batch.head_mut(ix)) {
+                        hops += 1;
+                        if guests.forwards(nic)
+                            && let Some(out) = guests.forward(nic, batch.head_mut(ix))
+                        {
                             // As large as this batch, the next one has room.
-                            Some(out) => drop(batch.pass_on(ix, out, next)),
-                            None => sum.delivered += 1,
+                            batch.pass_on(ix, out, next);
                         }
                     }
-                    Verdict::Dropped(reason) => *sum.dropped.entry(reason).or_default() += 1,
-                    Verdict::Leaves | Verdict::Unreadable => sum.left += 1,
-                    Verdict::HandedOver => {}
+                    other => sum.count(other),
                 }
             }
+            sum.hops += hops;
+            sum.delivered += hops - next.len() as u64;
             if self.links.is_some() {
                 self.hand_over();
             }
