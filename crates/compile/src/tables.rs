@@ -7,8 +7,8 @@ use std::{
 
 use vnetsim_data::Data;
 use vnetsim_dataplane::{
-    Beyond, EndpointTable, GatewayTable, LinkTable, Lpm, NextHop, NicTable, Owner, PublicOwner, Settings,
-    SiteTable, SubnetTable, Tables, VnetTable,
+    Beyond, EndpointTable, GatewayTable, LinkTable, LiveFlows, Lpm, NextHop, NicTable, Owner, PublicOwner,
+    Settings, SiteTable, SubnetTable, Tables, VnetTable,
 };
 use vnetsim_model::{
     AddressOwner, ConnectionEnd, Era, FabricFragment, ForwardedModel, Network, NsgLiveFlows, PeeringScope,
@@ -72,7 +72,11 @@ fn settings(network: &Network) -> Settings {
         strict_access: semantics.vnet_access_model == VnetAccessModel::Strict,
         forwarded_field: semantics.forwarded_model == ForwardedModel::Field,
         gateway_lowers_ttl: semantics.ttl_gateway == TtlGateway::Decrement,
-        flush_flows: semantics.nsg_live_flows == NsgLiveFlows::Flush,
+        live_flows: match semantics.nsg_live_flows {
+            NsgLiveFlows::Keep => LiveFlows::Keep,
+            NsgLiveFlows::Resimulate => LiveFlows::Resimulate,
+            NsgLiveFlows::Flush => LiveFlows::Flush,
+        },
         fragment_at_1400: semantics.fabric_fragment == FabricFragment::At1400,
         nat_connections_max: nat_connections_max(semantics.era),
     }

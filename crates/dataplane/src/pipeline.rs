@@ -12,7 +12,7 @@ use vnetsim_types::{
 };
 
 use crate::{
-    Backends, Entered, FlowTable, Leg, LegEnd, Meter, Origin, Packet, Tables,
+    Backends, Entered, FlowTable, Leg, LegEnd, LiveFlows, Meter, Origin, Packet, Tables,
     packet::Alike,
     stages::{
         antispoof,
@@ -79,7 +79,7 @@ impl Switches {
         nic: NicId,
         packet: &mut Packet,
     ) -> Result<Leg, DropReason> {
-        self.refresh(cx.tables);
+        self.refresh(cx.now, cx.tables);
         let verdict = self.egress_stages(cx, nic, packet);
         cx.report_drop(packet, Place::Nic(nic), &verdict);
         verdict
@@ -124,7 +124,7 @@ impl Switches {
         nic: NicId,
         packet: &mut Packet,
     ) -> Result<(), DropReason> {
-        self.refresh(cx.tables);
+        self.refresh(cx.now, cx.tables);
         let verdict = self.ingress_stages(cx, origin, nic, packet);
         cx.report_drop(packet, Place::Nic(nic), &verdict);
         verdict
@@ -155,7 +155,7 @@ impl Switches {
         id: PrivateEndpointId,
         packet: &mut Packet,
     ) -> Result<(), DropReason> {
-        self.refresh(cx.tables);
+        self.refresh(cx.now, cx.tables);
         let subnet = cx.tables.endpoints[id.ix()].subnet;
         let verdict = peering::cross(cx, origin, subnet, packet)
             .and_then(|()| nsg::check_endpoint(cx, &mut self.endpoint_flows, id, packet));
@@ -192,13 +192,16 @@ impl Switches {
         verdict.map(|end| Leg { origin: Origin::Subnet(table.subnet), end })
     }
 
-    /// Takes note of a new set of tables. NSG-14: open flows stay unless the switch says `flush`.
-    fn refresh(&mut self, tables: &Tables) {
+    /// Takes note of a new set of tables (NSG-14).
+    fn refresh(&mut self, now: SimTime, tables: &Tables) {
         if self.epoch != tables.epoch {
             self.epoch = tables.epoch;
-            if tables.settings.flush_flows {
-                self.flows.clear();
-                self.endpoint_flows.clear();
+            for flows in [&mut self.flows, &mut self.endpoint_flows] {
+                match tables.settings.live_flows {
+                    LiveFlows::Keep => {}
+                    LiveFlows::Resimulate => flows.doubt(now),
+                    LiveFlows::Flush => flows.clear(),
+                }
             }
         }
     }

@@ -63,12 +63,24 @@ pub struct Settings {
     pub forwarded_field: bool,
     /// U-08 `decrement`: gateways lower the time to live.
     pub gateway_lowers_ttl: bool,
-    /// NSG-14 `flush`: a new set of tables ends every flow record.
-    pub flush_flows: bool,
+    /// NSG-14: what a new set of tables does to flow records.
+    pub live_flows: LiveFlows,
     /// U-09 `at_1400`: the fabric fragments whatever is larger.
     pub fragment_at_1400: bool,
     /// OUT-05: connections of one address of a NAT gateway to one address and port.
     pub nat_connections_max: u32,
+}
+
+/// NSG-14: what a new set of tables does to flow records of earlier ones.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum LiveFlows {
+    /// They stay.
+    #[default]
+    Keep,
+    /// Each stays if the present rules would let its connection begin; asked when its next packet comes.
+    Resimulate,
+    /// They end.
+    Flush,
 }
 
 /// A virtual network.

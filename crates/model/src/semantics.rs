@@ -83,7 +83,9 @@ named_enum! {
     NsgLiveFlows {
         /// They stay.
         Keep = "keep",
-        /// They are decided again.
+        /// They end where the present rules would not let them begin.
+        Resimulate = "resimulate",
+        /// They all end: every packet is decided again.
         Flush = "flush",
     }
 }

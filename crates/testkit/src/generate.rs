@@ -109,6 +109,6 @@ fn semantics(switches: Switches) -> Semantics {
         ][none % 3],
         ttl_gateway: [TtlGateway::Decrement, TtlGateway::Transparent][ttl % 2],
         fabric_fragment: [FabricFragment::Off, FabricFragment::At1400][fragment % 2],
-        nsg_live_flows: [NsgLiveFlows::Keep, NsgLiveFlows::Flush][flows % 2],
+        nsg_live_flows: NsgLiveFlows::ALL[flows % NsgLiveFlows::ALL.len()].1,
     }
 }

@@ -43,6 +43,8 @@ pub struct FlowTable {
     v6: Store<key::Key6>,
     /// The translations of the few records that have one.
     entered: FxHashMap<AnyEnd, Entered>,
+    /// Records that were there by then are to be asked about (NSG-14 `resimulate`).
+    doubtful_to: Option<SimTime>,
 }
 
 /// What a live record says about a packet.
@@ -173,6 +175,24 @@ impl FlowTable {
         self.v4.insert_both(hash, ends, now, idle_max, [0, flags::INBOUND])
     }
 
+    /// The rules may have changed: records made so far are doubtful.
+    pub(crate) fn doubt(&mut self, now: SimTime) {
+        self.doubtful_to = Some(now);
+    }
+
+    /// If the record of `any` is doubtful: stays it, where `passes` says whether a connection that a packet in the
+    /// direction opened would still begin? Else it ends.
+    pub(crate) fn settle(&mut self, now: SimTime, any: AnyEnd, passes: impl FnOnce(Direction) -> bool) {
+        let Some(doubtful_to) = self.doubtful_to else { return };
+        let ended = match any {
+            AnyEnd::V4(end) => settle(&mut self.v4, (now, doubtful_to), &end, passes),
+            AnyEnd::V6(end) => settle(&mut self.v6, (now, doubtful_to), &end, passes),
+        };
+        if ended {
+            self.entered.remove(&any);
+        }
+    }
+
     fn expire(&mut self, now: SimTime, visits: usize, idle_max: impl Fn(u32) -> SimTime) {
         let entered = &mut self.entered;
         self.v4.expire(now, visits, &idle_max, |end, flags| forget(entered, end, flags));
@@ -243,6 +263,25 @@ fn hit<K: Key>(
         store.remove(at);
     }
     Some(Found { created, flags, live, gone })
+}
+
+/// True when the record ended.
+fn settle<K: Key>(
+    store: &mut Store<K>,
+    (now, doubtful_to): (SimTime, SimTime),
+    end: &End<K>,
+    passes: impl FnOnce(Direction) -> bool,
+) -> bool {
+    let Some(at) = store.find(end.key.hash(), end).filter(|at| store.created(*at) <= doubtful_to) else {
+        return false;
+    };
+    let inbound = store.record(at).flags() & flags::INBOUND != 0;
+    let stays = passes(if inbound { Direction::Inbound } else { Direction::Outbound });
+    match stays {
+        true => store.renew(at, now),
+        false => store.remove(at),
+    }
+    !stays
 }
 
 /// False when the packet that opens the record ends it as well.

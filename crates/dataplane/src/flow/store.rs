@@ -179,9 +179,9 @@ impl<K: Key> Store<K> {
     #[inline]
     pub(crate) fn fetch_aside(&self, hash: u64) {
         let home = self.home(hash);
-        if let (Some(passed_on), Some(created)) = (self.passed_on.get(home), self.created.get(home * 4)) {
+        if let Some(passed_on) = self.passed_on.get(home) {
             prefetch(passed_on);
-            prefetch(created);
+            prefetch(&self.created[home * 4]);
             self.wheel.fetch(home * 4);
         }
     }
@@ -238,6 +238,11 @@ impl<K: Key> Store<K> {
     /// When the record at `at` was made.
     pub(crate) fn created(&self, at: At) -> SimTime {
         self.created[at]
+    }
+
+    /// The record at `at` counts as made now.
+    pub(crate) fn renew(&mut self, at: At, now: SimTime) {
+        self.created[at] = now;
     }
 
     /// Adds the record of an end that has none. `None` when there is no room.

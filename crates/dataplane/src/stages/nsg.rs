@@ -27,6 +27,12 @@ pub(crate) fn check<O: Observer>(
     let idle_max = tables.vnets[port.vnet.ix()].flow_timeout;
     let key = packet.headers.flow_key();
     let end = AnyEnd::new(nic.0, direction, &key);
+    flows.settle(cx.now, end, |opened| {
+        let key = if opened == direction { key } else { key.reversed() };
+        let asked = as_filtered(port, opened, key);
+        let groups = || port.nic_acl.iter().chain(&port.subnet_acl);
+        groups().all(|acl| decide(tables, &tables.acls[acl.ix()], opened, &asked).allowed)
+    });
     if let Some(hit) = flows.hit_end(cx.now, idle_max, end, direction, &packet.headers.l4) {
         cx.report(packet, Step::FlowHit { nic, direction, record: hit.state });
         return Ok(hit.entered);
@@ -128,6 +134,9 @@ pub(crate) fn check_endpoint<O: Observer>(
     let idle_max = |id: u32| tables.vnets[tables.endpoints[id as usize].vnet.ix()].flow_timeout;
     let (direction, level) = (Direction::Inbound, NsgLevel::Subnet);
     let (key, l4) = (packet.headers.flow_key(), &packet.headers.l4);
+    flows.settle(cx.now, AnyEnd::new(id.0, direction, &key), |_| {
+        endpoint.acl.is_none_or(|acl| decide(tables, &tables.acls[acl.ix()], direction, &key).allowed)
+    });
     if flows.hit(cx.now, idle_max(id.0), id.0, direction, &key, l4).is_some() {
         return Ok(());
     }
