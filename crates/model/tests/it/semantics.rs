@@ -15,6 +15,7 @@ fn every_other_value_of_every_switch_once() {
         ("none_routes_on_default_override", "U-04", "keep"),
         ("ttl_gateway", "U-08", "transparent"),
         ("fabric_fragment", "U-09", "at_1400"),
+        ("nsg_live_flows", "NSG-14", "resimulate"),
         ("nsg_live_flows", "NSG-14", "flush"),
     ];
     assert_eq!(names, expected);
