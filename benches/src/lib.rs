@@ -5,10 +5,12 @@ use std::path::Path;
 use vnetsim_scenario::{Scenario, load};
 use vnetsim_types::FileId;
 
+mod baby_hero;
 mod ground;
 pub mod networks;
 mod random;
 
+pub use baby_hero::baby_hero;
 pub use ground::{FRAME_LEN, Ground};
 pub use random::Random;
 
