@@ -39,6 +39,15 @@ fn new() -> (Worker<'static>, Load) {
     (worker, load)
 }
 
+/// The same without notes: every packet goes through all stages.
+fn staged() -> (Worker<'static>, Load) {
+    let ground: &'static Ground = Box::leak(Box::new(Ground::of(&networks::pair(SIZE), 1)));
+    let (load, mut worker) = (ground.load(COUNT), ground.worker(false));
+    worker.forget(&load);
+    worker.pass(&load, &AtomicBool::new(false), &AtomicU64::new(0));
+    (worker, load)
+}
+
 fn chain() -> (Worker<'static>, Load) {
     seen(Ground::of(&networks::chain(SIZE), 2))
 }
@@ -46,6 +55,7 @@ fn chain() -> (Worker<'static>, Load) {
 #[library_benchmark]
 #[bench::known(known())]
 #[bench::new(new())]
+#[bench::staged(staged())]
 #[bench::chain(chain())]
 fn forward((mut worker, load): (Worker<'static>, Load)) -> Worker<'static> {
     worker.pass(black_box(&load), &AtomicBool::new(false), &AtomicU64::new(0));

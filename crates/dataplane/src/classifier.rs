@@ -13,7 +13,7 @@ use std::{net::IpAddr, sync::Arc};
 use rustc_hash::FxHashMap;
 use vnetsim_types::{AddrSet, FlowKey, IpProtocol};
 
-use crate::{Addresses, Rule, lpm::Ranges};
+use crate::{Addresses, Rule, lpm::Ranges, ports::PortTable};
 
 /// So many rules are asked one by one: the default ones, and one more.
 const SCAN_MAX: usize = 4;
@@ -130,9 +130,9 @@ struct Classifier {
     source: Sides,
     destination: Sides,
     /// Vectors of destination ports, for TCP and UDP; rules of other protocols have no bit there.
-    ports: [Ranges; 2],
+    ports: [PortTable; 2],
     /// Of source ports, when any rule asks for them.
-    source_ports: Option<Ranges>,
+    source_ports: Option<PortTable>,
     /// Vector of each other protocol.
     others: FxHashMap<u8, u32>,
     /// Of all protocols that no rule names.
@@ -173,8 +173,8 @@ impl Classifier {
     #[inline]
     fn first(&self, key: &FlowKey) -> Option<usize> {
         let ports = match key.protocol {
-            IpProtocol::TCP => self.ports[0].lookup_v4(key.dst_port.into()),
-            IpProtocol::UDP => self.ports[1].lookup_v4(key.dst_port.into()),
+            IpProtocol::TCP => self.ports[0].lookup(key.dst_port),
+            IpProtocol::UDP => self.ports[1].lookup(key.dst_port),
             IpProtocol(other) => self.others.get(&other).copied().unwrap_or(self.unnamed),
         };
         let (source, destination) = (self.source.of(key.src), self.destination.of(key.dst));
@@ -182,7 +182,7 @@ impl Classifier {
         let common = source.iter().zip(destination).zip(ports).map(|((a, b), c)| a & b & c);
         match &self.source_ports {
             Some(table) if key.protocol.has_ports() => {
-                let sources = self.vector(table.lookup_v4(key.src_port.into()));
+                let sources = self.vector(table.lookup(key.src_port));
                 first_bit(common.zip(sources).map(|(word, sources)| word & sources))
             }
             _ => first_bit(common),
@@ -210,9 +210,10 @@ impl Classifier {
     }
 
     fn memory_bytes(&self) -> usize {
-        let tables =
-            self.ports.iter().chain(&self.source_ports).chain([&self.source.table, &self.destination.table]);
-        size_of::<Self>() + size_of_val(&*self.vectors) + tables.map(Ranges::memory_bytes).sum::<usize>()
+        let ports = self.ports.iter().chain(&self.source_ports).map(PortTable::memory_bytes);
+        let addresses = [&self.source.table, &self.destination.table].map(Ranges::memory_bytes);
+        let tables: usize = ports.chain(addresses).sum();
+        size_of::<Self>() + size_of_val(&*self.vectors) + tables
     }
 }
 
@@ -266,7 +267,7 @@ impl Sides {
 }
 
 /// Vectors by port, of the rules that `of` says the ranges of; empty ranges are any port.
-fn ports(rules: &[Rule], of: impl Fn(&Rule) -> Option<Vec<(u16, u16)>>, vectors: &mut Vectors) -> Ranges {
+fn ports(rules: &[Rule], of: impl Fn(&Rule) -> Option<Vec<(u16, u16)>>, vectors: &mut Vectors) -> PortTable {
     let mut sweep = Sweep::new(rules.len(), u16::MAX.into());
     for (ix, rule) in rules.iter().enumerate() {
         match of(rule) {
@@ -275,10 +276,10 @@ fn ports(rules: &[Rule], of: impl Fn(&Rule) -> Option<Vec<(u16, u16)>>, vectors:
             Some(ranges) => sweep.add(ix, ranges.iter().map(|(a, b)| (u128::from(*a), u128::from(*b)))),
         }
     }
-    Ranges::build(sweep.classes(vectors), Vec::new())
+    PortTable::build(&sweep.classes(vectors))
 }
 
-fn ports_of_sources(rules: &[Rule], vectors: &mut Vectors) -> Ranges {
+fn ports_of_sources(rules: &[Rule], vectors: &mut Vectors) -> PortTable {
     ports(rules, |rule| Some(rule.source_ports.clone()), vectors)
 }
 

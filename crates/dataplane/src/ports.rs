@@ -1,6 +1,55 @@
-//! Sets of ports, as sorted ranges that do not touch.
+//! Ports: a number for each of them, and sets of them.
 //!
-//! Used when the NSGs of a pair of addresses are summed up; never per packet.
+//! [`PortTable`] is asked for every packet that NSGs see, at the cost of three loads from little memory; [`PortSet`] only
+//! when the NSGs of a pair of addresses are summed up.
+
+use rustc_hash::FxHashMap;
+
+/// Ports that share the upper byte.
+const PAGE: usize = 256;
+
+/// A number for every port. Ports of equal pages share memory.
+#[derive(Clone, Debug)]
+pub(crate) struct PortTable {
+    /// By upper byte.
+    pages: Box<[u8; PAGE]>,
+    /// By page and lower byte: position in `numbers`.
+    places: Vec<u16>,
+    numbers: Vec<u32>,
+}
+
+impl PortTable {
+    /// Where each range begins, and its number; ascending, the first one at 0.
+    pub(crate) fn build(starts: &[(u128, u32)]) -> Self {
+        let mut numbers: Vec<u32> = starts.iter().map(|(_, number)| *number).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        let mut all = vec![0_u16; 1 << 16];
+        for (ix, (first, number)) in starts.iter().enumerate() {
+            let end = starts.get(ix + 1).map_or(1 << 16, |(next, _)| *next as usize);
+            let place = numbers.binary_search(number).unwrap_or_default();
+            all[*first as usize..end].fill(place as u16);
+        }
+        let (mut pages, mut places, mut known) = (Box::new([0; PAGE]), Vec::new(), FxHashMap::default());
+        for (page, own) in pages.iter_mut().zip(all.chunks_exact(PAGE)) {
+            *page = *known.entry(own).or_insert_with(|| {
+                places.extend_from_slice(own);
+                (places.len() / PAGE - 1) as u8
+            });
+        }
+        Self { pages, places, numbers }
+    }
+
+    #[inline(always)]
+    pub(crate) fn lookup(&self, port: u16) -> u32 {
+        let page = usize::from(self.pages[usize::from(port >> 8)]);
+        self.numbers[usize::from(self.places[page * PAGE + usize::from(port as u8)])]
+    }
+
+    pub(crate) fn memory_bytes(&self) -> usize {
+        size_of_val(&*self.pages) + size_of_val(&*self.places) + size_of_val(&*self.numbers)
+    }
+}
 
 /// Inclusive.
 pub(crate) type PortRange = (u16, u16);
@@ -76,6 +125,16 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn every_port_has_the_number_of_its_range(starts in prop::collection::btree_map(any::<u16>(), 0..9_u32, 0..40)) {
+            let all: std::collections::BTreeMap<u16, u32> = [(0, 7)].into_iter().chain(starts).collect();
+            let starts: Vec<(u128, u32)> = all.iter().map(|(first, number)| (u128::from(*first), *number)).collect();
+            let table = PortTable::build(&starts);
+            for port in 0..=u16::MAX {
+                prop_assert_eq!(Some(table.lookup(port)), all.range(..=port).next_back().map(|(_, number)| *number));
+            }
+        }
+
         #[test]
         fn gives_each_port_once(ranges in prop::collection::vec((any::<u16>(), any::<u16>()), 0..8)) {
             let (mut left, mut given) = (PortSet::all(), PortSet::none());
