@@ -25,7 +25,8 @@ fn benches(c: &mut Criterion) {
     let mut group = c.benchmark_group("growth");
     group.warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(3)).sample_size(20);
     const MANY: usize = 1_000_000;
-    let sizes: [(&str, fn() -> Network, usize); 4] = [
+    type Made = fn() -> Network;
+    let sizes: [(&str, Made, usize); 4] = [
         ("small", || networks::pair(SMALL), 1_000),
         ("eni", || networks::pair(ENI), MANY),
         ("baby_hero", baby_hero, MANY),

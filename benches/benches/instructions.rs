@@ -1,7 +1,8 @@
 //! `instructions`: how many instructions a packet costs, counted by callgrind, so that noise hides no regression. Each
 //! bench does its work [`COUNT`] times, so a figure divided by that is the price of one.
 //!
-//! Needs `valgrind`, and `gungraun-runner` of the same version as `gungraun`. Limits fail the run.
+//! Needs `valgrind` and `cargo install gungraun-runner --version 0.20.0`, so `cargo bench` leaves it out:
+//! `cargo bench --bench instructions --features callgrind`. Fails when a packet costs more than its limit.
 #![allow(missing_docs, clippy::exit)] // of what the macros make
 
 use std::{
@@ -53,19 +54,21 @@ fn chain() -> (Worker<'static>, Load) {
 }
 
 #[library_benchmark]
-#[bench::known(known())]
-#[bench::new(new())]
-#[bench::staged(staged())]
-#[bench::chain(chain())]
+#[bench::known(args = (known()), config = limit(400))]
+#[bench::new(args = (new()), config = limit(1_500))]
+#[bench::staged(args = (staged()), config = limit(5_000))]
+#[bench::chain(args = (chain()), config = limit(900))]
 fn forward((mut worker, load): (Worker<'static>, Load)) -> Worker<'static> {
     worker.pass(black_box(&load), &AtomicBool::new(false), &AtomicU64::new(0));
     assert_eq!(worker.sum.delivered, 2 * COUNT as u64);
     worker
 }
 
+/// So many instructions for a packet, and no more.
+fn limit(instructions: u64) -> LibraryBenchmarkConfig {
+    let limits = [(EventKind::Ir, instructions * COUNT as u64)];
+    LibraryBenchmarkConfig::default().tool(Callgrind::default().hard_limits(limits)).clone()
+}
+
 library_benchmark_group!(name = all, benchmarks = forward);
-main!(
-    config = LibraryBenchmarkConfig::default()
-        .tool(Callgrind::default().hard_limits([(EventKind::Ir, 100_000_000)])),
-    library_benchmark_groups = all
-);
+main!(library_benchmark_groups = all);
