@@ -22,8 +22,8 @@ fn benches(c: &mut Criterion) {
         let network = networks::pair(size);
         group.bench_function(name, |b| b.iter(|| compile(&network, 0)));
     }
-    let network = baby_hero();
-    group.bench_function("baby_hero", |b| b.iter(|| compile(&network, 0)));
+    let hero = baby_hero();
+    group.bench_function("baby_hero", |b| b.iter(|| compile(&hero, 0)));
     group.finish();
 
     let timeline: Vec<Change> = scenario
