@@ -297,8 +297,13 @@ impl Forwarder {
         let Some(sender) = records.find(ahead.hash, &end) else { return false };
         let Some(note) = self.notes.get(records.cell(sender).key.note()) else { return false };
         let action = &note[side];
-        let other_end = End { owner: action.nic.0, side: side ^ 1, ..end };
-        let Some(receiver) = records.find(ahead.hash, &other_end) else { return false };
+        // Usually on the other side of the same cell.
+        let mut receiver = sender ^ 1;
+        if records.record(receiver).owner() != action.nic.0 {
+            let other_end = End { owner: action.nic.0, side: side ^ 1, ..end };
+            let Some(found) = records.find(ahead.hash, &other_end) else { return false };
+            receiver = found;
+        }
         if records.record(sender).is_idle(now, action.idle_max[0])
             || records.record(receiver).is_idle(now, action.idle_max[1])
             || ahead.ip_len > action.ip_len_max

@@ -241,8 +241,10 @@ impl Case<'_> {
         let mut finding = self.route_object();
         if let Place::Gateway(_) = self.at {
             let (place, dst) = (self.explainer.place(self.at), self.key.dst);
-            finding.because = vec![format!("{place} and the gateways around it send it to each other for ever")];
-            finding.fix = vec![format!("give one of them a connection whose prefixes hold {dst} and are longer")];
+            finding.because =
+                vec![format!("{place} and the gateways around it send it to each other for ever")];
+            finding.fix =
+                vec![format!("give one of them a connection whose prefixes hold {dst} and are longer")];
             return finding;
         }
         let Some((subnet, _)) = self.last_route() else { return finding };
