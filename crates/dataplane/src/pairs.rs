@@ -2,7 +2,8 @@
 //!
 //! Owns, for pairs of addresses, which note of `fast` their packets follow and which destination ports all NSGs on the
 //! way let pass, summed up from the same rules that the NSG stage asks. Like a note it holds for one epoch and decides
-//! nothing: a port that is not among them goes through the stages, which find the reason. Costs one slot read.
+//! nothing: a port that is not among them goes through the stages, which find the reason. Costs one slot read; 2.6 MB for each
+//! forwarder from its first pair on.
 
 use crate::{
     flow::{Key, Key4},
