@@ -22,6 +22,8 @@ fn benches(c: &mut Criterion) {
         let network = networks::pair(size);
         group.bench_function(name, |b| b.iter(|| compile(&network, 0)));
     }
+    let large = networks::pair(Size { vms: 16, rules: 998, routes: 1_000_000 });
+    group.bench_function("a million routes", |b| b.iter(|| compile(&large, 0)));
     let hero = baby_hero();
     group.bench_function("baby_hero", |b| b.iter(|| compile(&hero, 0)));
     group.finish();

@@ -1,8 +1,8 @@
 //! Stages 4, 5 and 10: flow records and network security groups.
 //!
 //! A packet of a known connection passes; otherwise the NSGs of NIC and subnet decide in the order
-//! of the direction (NSG-09), and a packet that passes opens a record. Rules are scanned in
-//! priority order.
+//! of the direction (NSG-09), and a packet that passes opens a record. Which rule comes
+//! first, `classifier.rs` finds.
 
 use vnetsim_types::{
     AclIx, Direction, DropReason, FlowKey, IpProtocol, NicId, NsgLevel, Observer, Place, PrivateEndpointId,
