@@ -10,6 +10,7 @@
 mod check;
 pub mod draft;
 mod edge;
+mod fault;
 mod filter;
 mod limits;
 mod machine;
@@ -22,6 +23,7 @@ mod traffic;
 
 pub use check::{Checked, check};
 pub use edge::*;
+pub use fault::{LinkCondition, LinkEnd, LinkFault};
 pub use filter::*;
 pub use machine::*;
 pub use names::did_you_mean;
@@ -30,4 +32,4 @@ pub use operation::{NsgTarget, Operation, OperationKind, Refusal};
 pub(crate) use rights::{BUILT_IN_ROLES, authorize};
 pub use rights::{Cloud, RoleAssignment, RoleDefinition, Subscription};
 pub use semantics::*;
-pub use traffic::{Endpoint, SOURCE_PORT_DEFAULT, TTL_DEFAULT, Traffic};
+pub use traffic::{Application, Endpoint, GIVE_UP_DEFAULT, SOURCE_PORT_DEFAULT, TTL_DEFAULT, Traffic};

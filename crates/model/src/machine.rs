@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use vnetsim_types::{AsgId, At, IpNet, NicId, NsgId, ProtoPort, SubnetId, VmId, VnetId, named_enum};
+use vnetsim_types::{AsgId, At, IpNet, NicId, NsgId, ProtoPort, SimTime, SubnetId, VmId, VnetId, named_enum};
 
 use crate::Access;
 
@@ -80,6 +80,46 @@ pub struct Guest {
     pub policy: Option<Vec<PolicyRule>>,
     /// Largest IP packet that it sends, in bytes (FAB-18).
     pub mtu: u16,
+    /// How a firewall takes TCP packets of connections that it does not know.
+    pub tcp: TcpTracking,
+    /// How long a firewall keeps a session without packets (FLOW-05).
+    pub session_timeout: SimTime,
+    /// Destinations that an appliance translates, in order; the first that matches decides.
+    pub dnat: Vec<DestinationNat>,
+    /// From the receipt of a packet to its leaving, when an appliance is idle.
+    pub processing_delay: SimTime,
+    /// Packets that an appliance forwards a second at most.
+    pub packets_per_s: Option<u64>,
+    /// Bits of IP packets that an appliance forwards a second at most.
+    pub bits_per_s: Option<u64>,
+    /// How long a packet waits for an appliance that is busy, at most; beyond that it is dropped.
+    pub queue: SimTime,
+    /// Whether it works.
+    pub state: GuestState,
+}
+
+impl Guest {
+    /// From the receipt of a packet to its leaving, when nothing is said: an ordinary software appliance.
+    pub const PROCESSING_DELAY_DEFAULT: SimTime = SimTime::from_micros(20);
+    /// FLOW-05: Azure Firewall's TCP idle timeout.
+    pub const SESSION_TIMEOUT_DEFAULT: SimTime = SimTime::from_secs(240);
+    /// A choice: what routers usually hold.
+    pub const QUEUE_DEFAULT: SimTime = SimTime::from_millis(50);
+}
+
+/// A translation of destinations at an appliance (simulator extension).
+#[derive(Clone, Debug)]
+pub struct DestinationNat {
+    /// `name`.
+    pub name: At<String>,
+    /// Destination before translation; the appliance's own addresses when `None`.
+    pub address: Option<IpAddr>,
+    /// Protocol and destination port before translation; port 0 stands for every port of the protocol.
+    pub port: ProtoPort,
+    /// Destination after translation.
+    pub to: IpAddr,
+    /// Port after translation; the same when `None`.
+    pub to_port: Option<u16>,
 }
 
 /// One rule of an appliance's own policy (simulator extension). Empty lists match everything.
@@ -106,6 +146,28 @@ named_enum! {
         Router = "router",
         /// Forwards, with a session table (FLOW-05).
         Firewall = "firewall",
+    }
+}
+
+named_enum! {
+    /// How a firewall takes a TCP packet without a session (FLOW-05, FAIL-03).
+    TcpTracking {
+        /// Only a SYN opens a session, and nothing passes before its answer did.
+        Strict = "strict",
+        /// Any packet that the policy allows opens one.
+        Loose = "loose",
+    }
+}
+
+named_enum! {
+    /// Whether a guest works; the VM runs all the same.
+    GuestState {
+        /// It does what it is there for.
+        Working = "working",
+        /// It answers for itself, probes included, and forwards nothing.
+        NotForwarding = "notForwarding",
+        /// It neither answers nor forwards.
+        Dead = "dead",
     }
 }
 

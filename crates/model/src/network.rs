@@ -3,7 +3,7 @@
 //! Owns virtual networks, subnets and peering links, and the questions that others ask of all objects.
 //! Must never decide the fate of a packet.
 
-use std::{net::IpAddr, ops::Index};
+use std::{collections::BTreeMap, net::IpAddr, ops::Index};
 
 use vnetsim_data::Data;
 use vnetsim_types::{
@@ -12,7 +12,7 @@ use vnetsim_types::{
 };
 
 use crate::{
-    Asg, Connection, ConnectionEnd, Gateway, LoadBalancer, Nic, Nsg, PrivateEndpoint,
+    Asg, Connection, ConnectionEnd, Gateway, LinkFault, LoadBalancer, Nic, Nsg, PrivateEndpoint,
     PrivateEndpointPolicies, RoleAssignment, RoleDefinition, RouteServer, RouteTable, Semantics, Site,
     SiteKind, Subscription, Vm,
 };
@@ -185,6 +185,8 @@ pub struct Network {
     pub(crate) subscriptions: Vec<Subscription>,
     pub(crate) role_definitions: Vec<RoleDefinition>,
     pub(crate) role_assignments: Vec<RoleAssignment>,
+    pub(crate) link_faults: Vec<LinkFault>,
+    pub(crate) probe_results: BTreeMap<(LbId, usize, NicId), bool>,
     /// Tag in its usual spelling, and its prefixes, as far as the input says them.
     pub(crate) service_tags: Vec<(String, Vec<IpNet>)>,
 }
@@ -235,6 +237,17 @@ impl Network {
     pub fn with_semantics(&self, semantics: Semantics) -> Self {
         debug_assert_eq!(self.semantics.era, semantics.era, "another era needs another check");
         Self { semantics, ..self.clone() }
+    }
+
+    /// Legs in bad condition, in the order in which they were named.
+    pub fn link_faults(&self) -> &[LinkFault] {
+        &self.link_faults
+    }
+
+    /// What probe number `probe` of a balancer last made of `nic` (LB-07); `None` while no probe was played, so that the
+    /// machine's state decides.
+    pub fn probe_result(&self, lb: LbId, probe: usize, nic: NicId) -> Option<bool> {
+        self.probe_results.get(&(lb, probe, nic)).copied()
     }
 
     /// Subscriptions; virtual networks name theirs by position.

@@ -15,8 +15,47 @@ pub struct Endpoint {
     pub address: IpAddr,
 }
 
-/// A stream of conversations between two ends. A conversation is one exchange: a TCP handshake (SYN,
-/// SYN-ACK, ACK), or a UDP datagram or ICMP echo and its reply.
+/// What one conversation of a traffic entry consists of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Application {
+    /// One exchange: a TCP handshake (SYN, SYN-ACK, ACK) without data, or a UDP datagram, an ICMP echo or a raw packet
+    /// and its reply.
+    #[default]
+    Exchange,
+    /// A TCP connection between real stacks: `requests` times the client sends `request_bytes` and the server answers
+    /// with `response_bytes`; then the client closes. An upload is one request without response.
+    Requests {
+        /// How often, one after the other.
+        requests: u32,
+        /// What the client sends each time, in bytes.
+        request_bytes: u64,
+        /// What the server answers each time, in bytes.
+        response_bytes: u64,
+    },
+    /// A TCP connection whose client sends as much as gets through for that long, then closes.
+    Bulk {
+        /// How long it sends.
+        lasts: SimTime,
+    },
+    /// UDP datagrams of one connection, one every `interval`; the receiver counts them, and answers each unless
+    /// `one_way`.
+    Stream {
+        /// How long it sends.
+        lasts: SimTime,
+        /// Between two datagrams; at least 1 ns.
+        interval: SimTime,
+    },
+    /// Packets with a time to live of 1, 2, 3 and so on, until one arrives (FAB-15): UDP to ports from 33434 up, or
+    /// ICMP echoes, as the traffic's protocol says.
+    Traceroute {
+        /// Largest time to live.
+        hops_max: u8,
+    },
+    /// Packets of a capture, sent at their times by whom the capture's addresses are mapped to; nobody answers.
+    Replay,
+}
+
+/// A stream of conversations between two ends.
 #[derive(Clone, Debug)]
 pub struct Traffic {
     /// Unique in the scenario.
@@ -43,7 +82,14 @@ pub struct Traffic {
     pub dont_fragment: bool,
     /// First time to live of the packets of both directions.
     pub ttl: u8,
+    /// What a conversation consists of.
+    pub application: Application,
+    /// How long a TCP stack waits for an answer before it gives a connection up.
+    pub give_up: SimTime,
 }
+
+/// How long TCP waits when a scenario says nothing: short of Linux's two minutes, long enough for a failover.
+pub const GIVE_UP_DEFAULT: SimTime = SimTime::from_secs(60);
 
 /// First time to live when a scenario names none: the Linux default (FAB-15).
 pub const TTL_DEFAULT: u8 = 64;
@@ -143,6 +189,8 @@ impl Traffic {
             one_way: false,
             dont_fragment: false,
             ttl: TTL_DEFAULT,
+            application: Application::Exchange,
+            give_up: GIVE_UP_DEFAULT,
         }
     }
 }

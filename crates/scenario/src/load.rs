@@ -6,7 +6,9 @@
 use std::{collections::HashMap, net::IpAddr};
 
 use serde_json::{Value, json};
-use vnetsim_model::{Endpoint, Network, Operation, SOURCE_PORT_DEFAULT, Traffic, check, draft};
+use vnetsim_model::{
+    Application, Endpoint, GIVE_UP_DEFAULT, Network, Operation, SOURCE_PORT_DEFAULT, Traffic, check, draft,
+};
 use vnetsim_types::{At, FileId, IpProtocol, Problem, ProtoPort, Severity, SimTime, Span};
 
 use crate::{
@@ -210,6 +212,8 @@ fn resolve_traffic(network: &Network, sent: Sent, source_port: u16, cx: &mut Cx)
         one_way: sent.one_way,
         dont_fragment: sent.dont_fragment,
         ttl: sent.ttl,
+        application: Application::Exchange,
+        give_up: GIVE_UP_DEFAULT,
     })
 }
 

@@ -5,7 +5,7 @@ use vnetsim_types::{At, IpNet, NicId, Problem, VmId};
 
 use super::Checker;
 use crate::{
-    Guest, PolicyRule, Role, Snat, Vm, did_you_mean,
+    Guest, GuestState, PolicyRule, Role, Snat, TcpTracking, Vm, did_you_mean,
     draft::{self, Draft, Ref},
     limits,
 };
@@ -107,6 +107,14 @@ impl Checker {
             policy: (!said.rules.is_empty())
                 .then(|| said.rules.iter().map(|r| self.policy_rule(r)).collect()),
             mtu: self.mtu(vm, &said),
+            tcp: TcpTracking::Strict,
+            session_timeout: Guest::SESSION_TIMEOUT_DEFAULT,
+            dnat: Vec::new(),
+            processing_delay: Guest::PROCESSING_DELAY_DEFAULT,
+            packets_per_s: None,
+            bits_per_s: None,
+            queue: Guest::QUEUE_DEFAULT,
+            state: GuestState::Working,
         }
     }
 

@@ -10,10 +10,10 @@ mod resolve;
 mod tables;
 mod vnets;
 
-use vnetsim_types::{At, IpNet, NicId, NsgId, Problem, RouteTableId, Severity, SubnetId, VmId, VnetId};
+use vnetsim_types::{At, IpNet, LbId, NicId, NsgId, Problem, RouteTableId, Severity, SubnetId, VmId, VnetId};
 
 use crate::{
-    Network, authorize,
+    GuestState, LinkFault, Network, authorize,
     check::{Checker, GatewaySubnetFault, PeeringRefusal},
     draft::{self, Ref},
 };
@@ -77,6 +77,12 @@ pub enum OperationKind {
     SetRouteTable(SubnetId, Option<At<RouteTableId>>),
     /// Associate a subnet or a NIC with an NSG or with none.
     SetNsg(NsgTarget, Option<At<NsgId>>),
+    /// A guest begins or ceases to work; the VM goes on running (FAIL-06).
+    SetGuest(VmId, GuestState),
+    /// Puts the legs between two ends in another condition; a good one ends the fault.
+    SetLink(LinkFault),
+    /// A health probe changed its mind about a member (LB-07).
+    SetProbeResult(LbId, usize, NicId, bool),
 }
 
 /// What an NSG is associated with (NSG-01).
@@ -170,6 +176,22 @@ impl Network {
             }
             OperationKind::SetRouteTable(subnet, table) => self.set_route_table(*subnet, table),
             OperationKind::SetNsg(target, nsg) => self.set_nsg(*target, nsg),
+            OperationKind::SetGuest(vm, state) => {
+                self.vms[vm.ix()].guest.state = *state;
+                Ok(())
+            }
+            OperationKind::SetLink(fault) => {
+                let same = |old: &LinkFault| {
+                    (old.from, old.to, old.both_ways) == (fault.from, fault.to, fault.both_ways)
+                };
+                self.link_faults.retain(|old| !same(old));
+                self.link_faults.extend(Some(*fault).filter(|fault| !fault.condition.is_good()));
+                Ok(())
+            }
+            OperationKind::SetProbeResult(lb, probe, nic, up) => {
+                self.probe_results.insert((*lb, *probe, *nic), *up);
+                Ok(())
+            }
         }
     }
 
