@@ -4,28 +4,33 @@ use std::net::IpAddr;
 
 use vnetsim_data::Data;
 use vnetsim_dataplane::{Balancer, BalancerRule, HashInput, SharedOut, Tables, probe_passes};
-use vnetsim_model::{Era, LbProtocol, LbRule, LbSku, LbTarget, LoadBalancer, LoadDistribution, Network};
-use vnetsim_types::{IpProtocol, NicId, ProtoPort};
+use vnetsim_model::{
+    Era, GuestState, LbProtocol, LbRule, LbSku, LbTarget, LoadBalancer, LoadDistribution, Network,
+};
+use vnetsim_types::{IpProtocol, LbId, NicId, ProtoPort};
 
 /// First port that a share begins at (OUT-04: ports below are not given out).
 const FIRST_PORT: usize = 1_024;
 
 /// Every balancer. `tables` has everything but these: probes are judged by its rules.
 pub(crate) fn balancers(network: &Network, tables: &Tables) -> Vec<Balancer> {
-    let all = network.load_balancers().iter();
-    all.map(|lb| Balancer {
+    let all = network.load_balancers().iter().enumerate();
+    all.map(|(ix, lb)| Balancer {
         basic: lb.sku == LbSku::Basic,
         regional: lb.sku == LbSku::Basic || network.semantics().era == Era::Y2017,
         frontends: lb.frontends.iter().map(|f| (f.address, f.vnet)).collect(),
-        rules: lb.rules.iter().map(|r| rule(network, tables, lb, r)).collect(),
+        rules: lb.rules.iter().map(|r| rule(network, tables, (LbId::new(ix), lb), r)).collect(),
     })
     .collect()
 }
 
-fn rule(network: &Network, tables: &Tables, lb: &LoadBalancer, rule: &LbRule) -> BalancerRule {
+fn rule(network: &Network, tables: &Tables, (id, lb): (LbId, &LoadBalancer), rule: &LbRule) -> BalancerRule {
+    // LB-07: what the last probes said, where a run plays them; else what they would say.
+    let said = |nic: NicId| network.probe_result(id, rule.probe?, nic);
     let probe = rule.probe.map(|ix| &lb.probes[ix]);
-    let healthy =
+    let would_say =
         |nic: NicId| tables.nics[nic.ix()].up && probe.is_none_or(|p| answers(network, tables, nic, p.port));
+    let healthy = |nic: NicId| said(nic).unwrap_or_else(|| would_say(nic));
     BalancerRule {
         frontend: rule.frontend as u32,
         protocol: match rule.protocol {
@@ -64,8 +69,9 @@ fn members(network: &Network, lb: &LoadBalancer, rule: &LbRule) -> impl Iterator
 fn answers(network: &Network, tables: &Tables, nic: NicId, port: Option<u16>) -> bool {
     let (Some(port), Some(vm)) = (port, network[nic].vm) else { return true };
     let asked = ProtoPort { protocol: IpProtocol::TCP, port };
-    let listens = network[vm].guest.listen.as_ref().is_none_or(|open| open.contains(&asked));
-    listens && probe_passes(tables, &tables.nics[nic.ix()], port)
+    let guest = &network[vm].guest;
+    let listens = guest.listen.as_ref().is_none_or(|open| open.contains(&asked));
+    guest.state != GuestState::Dead && listens && probe_passes(tables, &tables.nics[nic.ix()], port)
 }
 
 fn serves(lb: &LoadBalancer, nic: NicId) -> bool {

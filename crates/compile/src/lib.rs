@@ -17,7 +17,7 @@ mod route_source;
 mod tables;
 mod tags;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use vnetsim_dataplane::Tables;
 // What a row of `tables.acls` is, for those that list rules.
@@ -49,31 +49,46 @@ pub struct Compiled {
 }
 
 /// The network and its tables from one moment of a run to the next change.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Epoch {
     /// When it begins.
     pub from: SimTime,
     /// The network.
     pub network: Network,
     number: u32,
-    compiled: OnceLock<Compiled>,
+    compiled: OnceLock<Arc<Compiled>>,
+    lent: Mutex<Weak<Compiled>>,
+}
+
+impl Clone for Epoch {
+    fn clone(&self) -> Self {
+        Self { compiled: self.compiled.clone(), ..Self::new(self.number, self.from, self.network.clone()) }
+    }
 }
 
 impl Epoch {
     /// Epoch `number` of a run.
     pub fn new(number: u32, from: SimTime, network: Network) -> Self {
-        Self { from, network, number, compiled: OnceLock::new() }
+        Self { from, network, number, compiled: OnceLock::new(), lent: Mutex::default() }
     }
 
-    /// What the network compiles to, made when it is first asked for: on a long timeline no packet meets most epochs,
-    /// and tables are far larger than their network.
+    /// What the network compiles to, made when it is first asked for and kept.
     pub fn compiled(&self) -> &Compiled {
-        self.compiled.get_or_init(|| compile(&self.network, self.number))
+        self.compiled.get_or_init(|| self.lend())
     }
 
-    /// Frees the tables. Explanations look at few epochs of a long timeline, and make those again.
-    pub fn forget_tables(&mut self) {
-        self.compiled = OnceLock::new();
+    /// The same for as long as somebody holds it: on a long timeline no packet meets most epochs, and tables are far
+    /// larger than their network. Several threads that ask get the same one.
+    pub fn lend(&self) -> Arc<Compiled> {
+        if let Some(kept) = self.compiled.get() {
+            return kept.clone();
+        }
+        let mut lent = self.lent.lock().unwrap_or_else(PoisonError::into_inner);
+        lent.upgrade().unwrap_or_else(|| {
+            let made = Arc::new(compile(&self.network, self.number));
+            *lent = Arc::downgrade(&made);
+            made
+        })
     }
 }
 

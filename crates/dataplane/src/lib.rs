@@ -36,6 +36,7 @@ pub use packet::{Entered, Leg, LegEnd, Origin, Packet, WayOut};
 pub use pipeline::{Context, FABRIC_MAC, Switches};
 pub use stages::{
     balance::{Backends, flow_hash},
+    filter::WIRE_SERVER,
     mtu::{PATH_MTU, cut},
     nsg::probe_passes,
     outbound::is_public,

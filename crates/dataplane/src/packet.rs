@@ -2,8 +2,11 @@
 
 use std::net::IpAddr;
 
-use vnetsim_packet::{Headers, ParseError};
-use vnetsim_types::{GatewayId, NicId, PacketId, PacketTag, PrivateEndpointId, SimTime, SiteId, SubnetId};
+use vnetsim_packet::{Headers, L4, ParseError};
+use vnetsim_types::{
+    GatewayId, IpProtocol, NicId, PacketId, PacketTag, Part, PrivateEndpointId, SimTime, SiteId, SubnetId,
+    TrafficId,
+};
 
 /// A frame in flight.
 #[derive(Clone, Debug)]
@@ -28,6 +31,10 @@ pub struct Packet {
     pub(crate) gateways: u8,
     /// The appliance or gateway that handed it on, when a private endpoint answers by way of it (FE-33).
     pub handed_by: Option<LegEnd>,
+    /// When it was made.
+    pub sent_at: SimTime,
+    /// How long it waits for the sending VM's turn before its leg begins (VM-02).
+    pub wait: SimTime,
     /// Which later packets, unless larger, will fare as this one did so far, at the same tables.
     pub(crate) alike: Alike,
 }
@@ -58,8 +65,44 @@ impl Packet {
             passed: Vec::new(),
             gateways: 0,
             handed_by: None,
+            sent_at: SimTime::ZERO,
+            wait: SimTime::ZERO,
             alike: Alike::Pair,
         })
+    }
+
+    /// Room for a packet, which [`renew`](Self::renew) makes of it: without bytes, for nobody.
+    pub fn empty() -> Self {
+        let nowhere = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
+        let headers = Headers {
+            eth_src: [0; 6],
+            eth_dst: [0; 6],
+            l3_offset: 0,
+            l4_offset: 0,
+            src: nowhere,
+            dst: nowhere,
+            protocol: IpProtocol(0),
+            ttl: 0,
+            ip_len: 0,
+            dont_fragment: false,
+            fragment: None,
+            l4: L4::Other,
+        };
+        Self {
+            id: PacketId(0),
+            tag: PacketTag { traffic: TrafficId(0), conversation: 0, part: Part::Request },
+            traced: false,
+            frame: Vec::new(),
+            headers,
+            fragmented: false,
+            entered: None,
+            passed: Vec::new(),
+            gateways: 0,
+            handed_by: None,
+            sent_at: SimTime::ZERO,
+            wait: SimTime::ZERO,
+            alike: Alike::Pair,
+        }
     }
 
     /// Becomes another packet, in the memory of this one; `read` puts its frame there.
@@ -70,6 +113,16 @@ impl Packet {
         self.gateways = 0;
         (self.fragmented, self.entered, self.handed_by, self.alike) = (false, None, None, Alike::Pair);
         Ok(())
+    }
+
+    /// Becomes another packet, in the memory of this one: that of the bytes which stand in `frame` by now, whose digest
+    /// is `headers`.
+    #[inline]
+    pub fn renew(&mut self, id: PacketId, tag: PacketTag, traced: bool, headers: Headers) {
+        (self.id, self.tag, self.traced, self.headers) = (id, tag, traced, headers);
+        self.passed.clear();
+        (self.sent_at, self.wait, self.gateways) = (SimTime::ZERO, SimTime::ZERO, 0);
+        (self.fragmented, self.entered, self.handed_by, self.alike) = (false, None, None, Alike::Pair);
     }
 
     /// No more than `alike` will fare as this packet.

@@ -79,6 +79,15 @@ pub struct Probe {
     pub protocol: ProbeProtocol,
     /// `port`; `None` asks only whether the machine runs.
     pub port: Option<u16>,
+    /// Between two probes of a member.
+    pub interval: SimTime,
+    /// Equal results, one after the other, that change a member's state (U-29).
+    pub threshold: u32,
+}
+
+impl Probe {
+    /// Seconds between two probes when nothing is said: the portal's default (LB-07).
+    pub const INTERVAL_DEFAULT_S: u64 = 5;
 }
 
 /// An outbound rule: members of a pool share the addresses of frontends (OUT-04).

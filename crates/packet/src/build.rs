@@ -171,6 +171,18 @@ pub fn icmp_fragmentation_needed(
     icmp(ends, v4, v6, quote(ends, original_frame)?)
 }
 
+/// The error that a host sends when nothing listens on a datagram's port: ICMP type 3 code 3, ICMPv6 type 1 code 4.
+/// Quotes like [`icmp_time_exceeded`].
+///
+/// # Errors
+///
+/// Mixed families, or an original that cannot be read.
+pub fn icmp_port_unreachable(ends: &Endpoints, original_frame: &[u8]) -> Result<Vec<u8>, BuildError> {
+    let v4 = Icmpv4Type::DestinationUnreachable(icmpv4::DestUnreachableHeader::Port);
+    let v6 = Icmpv6Type::DestinationUnreachable(icmpv6::DestUnreachableCode::Port);
+    icmp(ends, v4, v6, quote(ends, original_frame)?)
+}
+
 /// Receive window of every segment; vnetsim does not model TCP's flow control.
 const WINDOW: u16 = 64_240;
 /// Bytes of the original that an ICMP error quotes: 576 less an IPv4 and an ICMP header.

@@ -22,7 +22,8 @@ mod plain;
 mod tcp_flags;
 
 pub use build::{
-    BuildError, Endpoints, icmp_echo, icmp_fragmentation_needed, icmp_time_exceeded, raw, tcp, udp,
+    BuildError, Endpoints, icmp_echo, icmp_fragmentation_needed, icmp_port_unreachable, icmp_time_exceeded,
+    raw, tcp, udp,
 };
 pub use edit::{EditError, set_destination, set_macs, set_source, set_ttl};
 pub use headers::{Fragment, Headers, IcmpErrorKind, L4};

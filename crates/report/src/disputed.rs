@@ -63,13 +63,13 @@ fn outcomes_words(outcomes: &[(Outcome, u64)], explainer: &Explainer<'_>) -> Str
 /// `delivered`, or `NSG_DENY at vm2`.
 fn outcome_words(outcome: Outcome, explainer: &Explainer<'_>) -> String {
     match outcome {
-        Outcome::Completed => "delivered".to_owned(),
         Outcome::Dropped { reason, at, part } if part.is_forward() => {
             format!("{reason} at {}", explainer.place(at))
         }
         Outcome::Dropped { reason, at, .. } => {
             format!("{reason} at {}, on the way back", explainer.place(at))
         }
+        other => other.words().unwrap_or_default().to_owned(),
     }
 }
 

@@ -135,15 +135,18 @@ fn verdict(group: &OutcomeGroup, entry: &Traffic) -> String {
         Outcome::Dropped { reason, part, .. } => {
             format!("{reason} ({})", packet_name(part, entry.protocol.protocol))
         }
+        Outcome::TimedOut => "Timed out".to_owned(),
+        Outcome::Reset => "Reset".to_owned(),
+        Outcome::Unfinished => "Unfinished".to_owned(),
     }
 }
 
 fn place(group: &OutcomeGroup, explainer: &Explainer<'_>, entry: &Traffic) -> String {
     match group.outcome {
-        Outcome::Completed => String::new(),
         Outcome::Dropped { part, at, .. } => {
             format!("{} dies at {}", packet_name(part, entry.protocol.protocol), explainer.place(at))
         }
+        _ => String::new(),
     }
 }
 
@@ -172,7 +175,7 @@ fn path(explainer: &Explainer<'_>, trace: &ConversationTrace, outcome: Outcome) 
 fn mean_time(group: &OutcomeGroup) -> String {
     match group.outcome {
         Outcome::Completed => SimTime(group.total_ns / group.count.max(1)).to_string(),
-        Outcome::Dropped { .. } => String::new(),
+        _ => String::new(),
     }
 }
 

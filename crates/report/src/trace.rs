@@ -62,12 +62,13 @@ fn verdict_line(
             let what = packet_name(part, explainer_protocol(trace));
             format!("DROP  {reason}  {what} dies at {}  {key}  {from} -> {to}  {ways}", explainer.place(at))
         }
+        other => format!("FAIL  {}  {key}  {from} -> {to}  {ways}", other.words().unwrap_or_default()),
     };
     let time = match outcome {
         Outcome::Completed => {
             format!("  {} packets in {}", trace.packets.len(), vnetsim_types::SimTime(lasted_ns))
         }
-        Outcome::Dropped { .. } => String::new(),
+        _ => String::new(),
     };
     wrap("", &format!("{head}{time}"), 6)
 }
@@ -93,6 +94,10 @@ pub(crate) fn packet_name(part: Part, protocol: IpProtocol) -> &'static str {
         (Part::Reply, false) => "reply",
         (Part::Ack, _) => "ACK",
         (Part::IcmpError, _) => "ICMP error",
+        (Part::Forward, true) => "segment",
+        (Part::Backward, true) => "answering segment",
+        (Part::Forward, false) => "later packet",
+        (Part::Backward, false) => "later answer",
     }
 }
 
@@ -121,8 +126,8 @@ pub(crate) fn diagnosis_text(diagnosis: &Diagnosis, sources: &Sources) -> String
 /// One packet's hops; a third packet that went the way of the first is told in one line.
 fn packet_text(packet: &PacketExplanation, all: &[PacketExplanation], sources: &Sources) -> String {
     let direction = match packet.part {
-        Part::Request | Part::Ack => "forward",
-        Part::Reply => "return",
+        Part::Request | Part::Ack | Part::Forward => "forward",
+        Part::Reply | Part::Backward => "return",
         Part::IcmpError => "error",
     };
     let name = packet_name(packet.part, packet.key.protocol);

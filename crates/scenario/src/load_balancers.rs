@@ -80,12 +80,12 @@ record! {
     req name: At<String> = "name", "Unique in the balancer.";
     opt protocol: At<ProbeProtocol> = "protocol", "Tcp, Http or Https.";
     opt port: At<u64> = "port", "Asked for; without it a backend is healthy while it runs.";
-    opt _interval: Ignored = "intervalInSeconds", "Not simulated.";
-    opt _number: Ignored = "numberOfProbes", "Not simulated.";
-    opt _threshold: Ignored = "probeThreshold", "Not simulated.";
+    opt interval_s: At<u64> = "intervalInSeconds", "Seconds between two probes, 5 to 120; 5 when absent.";
+    opt number: At<u64> = "numberOfProbes", "Equal results that change a backend's state; probeThreshold counts if given.";
+    opt threshold: At<u64> = "probeThreshold", "Equal results that change a backend's state; 1 when absent.";
     opt _path: Ignored = "requestPath", "Not simulated.";
     opt _rules: Ignored = "loadBalancingRules", "Read-only; the rules say it.";
-    => |_span, _place, _cx| Some(draft::Probe { name, protocol, port })
+    => |_span, _place, _cx| Some(draft::Probe { name, protocol, port, interval_s, threshold: threshold.or(number) })
 }
 
 record! {

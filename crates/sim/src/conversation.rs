@@ -1,8 +1,14 @@
-//! Bookkeeping: what became of each conversation, and that no packet is lost to the books.
+//! Bookkeeping: what became of each conversation.
+//!
+//! [`Books`] follow exchanges packet by packet, in the total order of events; conversations that last (TCP connections,
+//! streams) are judged by their ends and by the sums of `tally.rs`, in `report.rs`. Costs a map access for each packet of
+//! an exchange.
 
 use std::collections::BTreeMap;
 
 use vnetsim_types::{DropReason, Observer, PacketTag, Part, Place, SimTime, TrafficId};
+
+use crate::{PacketCounts, report::Achieved};
 
 /// How a conversation ended.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -18,6 +24,25 @@ pub enum Outcome {
         /// Why.
         reason: DropReason,
     },
+    /// A TCP connection waited in vain, and none of its packets died.
+    TimedOut,
+    /// The other side broke a TCP connection off.
+    Reset,
+    /// The run ended first.
+    Unfinished,
+}
+
+impl Outcome {
+    /// How it ended, where no packet's death says it.
+    pub fn words(&self) -> Option<&'static str> {
+        match self {
+            Self::Completed => Some("delivered"),
+            Self::Dropped { .. } => None,
+            Self::TimedOut => Some("timed out"),
+            Self::Reset => Some("reset by the other side"),
+            Self::Unfinished => Some("unfinished when the run ended"),
+        }
+    }
 }
 
 /// Conversations of one traffic entry that ended in the same way over the same path.
@@ -46,6 +71,10 @@ pub struct TrafficReport {
     pub outcomes: Vec<OutcomeGroup>,
     /// Who received the first packets, and how many: more than one behind a load balancer.
     pub receivers: BTreeMap<Place, u64>,
+    /// Its packets.
+    pub packets: PacketCounts,
+    /// What the applications achieved; `None` for exchanges.
+    pub achieved: Option<Achieved>,
 }
 
 impl TrafficReport {
@@ -68,9 +97,6 @@ struct Open {
 pub(crate) struct Books {
     open: BTreeMap<(TrafficId, u32), Open>,
     pub(crate) reports: Vec<TrafficReport>,
-    pub(crate) sent: u64,
-    pub(crate) delivered: u64,
-    pub(crate) dropped: BTreeMap<DropReason, u64>,
 }
 
 impl Books {
@@ -78,10 +104,9 @@ impl Books {
         Self { reports: vec![TrafficReport::default(); traffic], ..Self::default() }
     }
 
-    /// A packet exists.
-    pub(crate) fn sent(&mut self, now: SimTime, tag: PacketTag) {
-        self.sent += 1;
-        if tag.part == Part::Request {
+    /// A packet exists; a fault made it if it is a `copy`.
+    pub(crate) fn sent(&mut self, now: SimTime, tag: PacketTag, copy: bool) {
+        if tag.part == Part::Request && !copy {
             self.reports[tag.traffic.ix()].started += 1;
         }
         let fresh = || Open { started: now, in_flight: 0, drop: None, path: 0 };
@@ -113,7 +138,6 @@ impl Books {
         place: Place,
         observer: &mut O,
     ) {
-        self.delivered += 1;
         if tag.part == Part::Request {
             *self.reports[tag.traffic.ix()].receivers.entry(place).or_default() += 1;
         }
@@ -129,7 +153,6 @@ impl Books {
         reason: DropReason,
         observer: &mut O,
     ) {
-        *self.dropped.entry(reason).or_default() += 1;
         if let Some(open) = self.open.get_mut(&(tag.traffic, tag.conversation))
             && tag.part != Part::IcmpError
         {

@@ -72,7 +72,7 @@ pub(crate) fn expected_answer(traffic: &Traffic, conversation: u32) -> FlowKey {
 
 /// Conversations count up from the first source port and stay out of the well-known ports and of the one that the
 /// host keeps for itself (FAB-07); the first takes what the scenario says.
-fn source_port(first: u16, conversation: u32) -> u16 {
+pub(crate) fn source_port(first: u16, conversation: u32) -> u16 {
     const LOWEST: u32 = 1_024;
     const HOST: u32 = 65_330;
     const USABLE: u32 = u16::MAX as u32 - LOWEST; // 1,024 to 65,535 without one

@@ -1,156 +1,231 @@
-//! Stage 12: what happens inside a VM. Hosts answer; appliances forward, with or without state.
+//! Stage 12: what happens inside a VM to packets that are not for it. Appliances forward, with or without state.
 //!
-//! A guest is an ordinary machine: it knows nothing of Azure. It lowers the time to live, keeps
-//! sessions if it is a firewall (FLOW-05), and translates sources if told to. Azure's own checks
-//! around it are the switch's.
+//! A guest is an ordinary machine: it knows nothing of Azure. It lowers the time to live, keeps sessions if it is a firewall
+//! (FLOW-05), translates sources and destinations if told to, and forwards no more than it can. Azure's own checks around it
+//! are the switch's; what a packet for the machine itself leads to is `ends.rs`. Called by the shard that has the VM. Costs
+//! a few comparisons for a packet that a router forwards, one to three map accesses at a firewall.
 
-use std::{
-    collections::{HashMap, HashSet},
-    net::IpAddr,
-};
+use std::net::IpAddr;
 
+use rustc_hash::{FxHashMap, FxHashSet};
 use vnetsim_dataplane::{Context, FABRIC_MAC, Packet, Tables};
-use vnetsim_model::{Access, Network, PolicyRule, Role, Snat, Vm};
+use vnetsim_model::{
+    Access, DestinationNat, Guest as Settings, GuestState, Network, PolicyRule, Role, Snat, TcpTracking, Vm,
+};
 use vnetsim_packet::{L4, TcpFlags, set_destination, set_macs, set_source, set_ttl};
 use vnetsim_types::{
-    ApplianceAction, DropReason, FlowKey, IpProtocol, NicId, Observer, Part, Place, ProtoPort, Step, VmId,
+    ApplianceAction, DropReason, FlowKey, IpProtocol, NicId, Observer, Part, ProtoPort, SimTime, Step,
 };
 
 use crate::frames;
 
-/// What a guest did with a packet.
+/// Most sessions of a firewall, and most translations.
+const SESSIONS_MAX: usize = 1 << 20;
+
+/// What a guest does with a packet.
 pub(crate) enum Reaction {
-    /// It was for this machine, which perhaps answers: by which NIC, what part, what frame.
-    Delivered(Option<(NicId, Part, Vec<u8>)>),
-    /// It leaves by this NIC.
-    Forwarded(NicId),
+    /// It is for this machine.
+    Own,
+    /// It leaves by this NIC, that much later.
+    Forwarded(NicId, SimTime),
     /// It died here; a router may send an ICMP error.
     Dropped(DropReason, Option<Vec<u8>>),
-}
-
-/// What the simulation knows of the conversation that a packet belongs to.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Exchange {
-    /// How its packets are made.
-    pub(crate) style: frames::Style,
-    /// Who opened it.
-    pub(crate) opener: Place,
-    /// What its answer must look like.
-    pub(crate) answer: FlowKey,
 }
 
 /// State of one machine.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Guest {
     /// Connections that a firewall knows, by the key with the smaller end first.
-    sessions: HashMap<FlowKey, Session>,
+    sessions: FxHashMap<FlowKey, Session>,
     /// From the key of a packet that comes back to a translated source, to that source.
-    translated_back: HashMap<FlowKey, (IpAddr, u16)>,
+    translated_back: FxHashMap<FlowKey, (IpAddr, u16)>,
     /// From the key before translation, to the port in use.
-    translated_port: HashMap<FlowKey, u16>,
+    translated_port: FxHashMap<FlowKey, u16>,
     /// Connections whose first packet was not translated; their answers are not either. Keys of both directions.
-    untranslated: HashSet<FlowKey>,
+    untranslated: FxHashSet<FlowKey>,
+    /// From the key of an answer of a translated destination, to the destination that was asked.
+    asked: FxHashMap<FlowKey, (IpAddr, u16)>,
+    /// When what it has to forward so far is forwarded.
+    busy_until: SimTime,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Session {
     /// The answer to the first packet came through here as well.
     answered: bool,
+    last_seen: SimTime,
+}
+
+/// The machine that a packet reached, and by which NIC.
+#[derive(Clone, Copy)]
+pub(crate) struct At<'a> {
+    pub(crate) network: &'a Network,
+    pub(crate) machine: &'a Vm,
+    pub(crate) nic: NicId,
 }
 
 impl Guest {
-    /// `packet` passed every check of the fabric and reaches machine `vm` by `nic`.
+    /// `packet` passed every check of the fabric and reaches the machine.
     pub(crate) fn receive<O: Observer>(
         &mut self,
         cx: &mut Context<'_, O>,
-        network: &Network,
-        vm: VmId,
-        nic: NicId,
-        exchange: Exchange,
+        at: At<'_>,
         packet: &mut Packet,
     ) -> Reaction {
-        let machine = &network[vm];
-        let back = self.translate_back(packet);
-        let own = |ip: IpAddr| machine.nics.iter().any(|nic| cx.tables.nics[nic.ix()].serves(ip));
-        let reaction = if !back && own(packet.headers.dst) {
-            host(cx, network, machine, nic, exchange, packet)
-        } else {
-            self.forward(cx, network, machine, nic, back, packet)
-        };
-        if let Reaction::Dropped(reason, _) = &reaction {
-            cx.report(packet, Step::Dropped { at: Place::Nic(nic), reason: *reason });
+        let guest = &at.machine.guest;
+        if guest.state == GuestState::Dead {
+            return Reaction::Dropped(DropReason::GuestDead, None);
         }
-        reaction
+        let mut translated = self.translate_back(packet);
+        let own = |ip: IpAddr| at.machine.nics.iter().any(|nic| cx.tables.nics[nic.ix()].serves(ip));
+        if !translated && !guest.dnat.is_empty() && forwards(guest) {
+            let rule = guest.dnat.iter().find(|rule| destination_matches(rule, packet, own));
+            translated |= rule.is_some_and(|rule| self.translate_destination(rule, packet));
+        }
+        if !translated && own(packet.headers.dst) {
+            return Reaction::Own;
+        }
+        self.forward(cx, at, translated, packet)
     }
 
     fn forward<O: Observer>(
         &mut self,
         cx: &mut Context<'_, O>,
-        network: &Network,
-        machine: &Vm,
-        nic_in: NicId,
-        back: bool,
+        at: At<'_>,
+        translated: bool,
         packet: &mut Packet,
     ) -> Reaction {
-        let guest = &machine.guest;
-        if !guest.ip_forwarding.value {
+        let guest = &at.machine.guest;
+        if !forwards(guest) {
             return Reaction::Dropped(DropReason::GuestNotForwarding, None);
         }
-        let looped = packet.passed.contains(&nic_in);
+        let looped = packet.passed.contains(&at.nic);
         let ttl = packet.headers.ttl.saturating_sub(1);
         if ttl == 0 {
             let reason = if looped { DropReason::RoutingLoop } else { DropReason::TtlExpired };
-            return Reaction::Dropped(reason, time_exceeded(cx.tables, network, nic_in, packet));
+            return Reaction::Dropped(reason, time_exceeded(cx.tables, at, packet));
         }
         if guest.role == Role::Firewall
-            && let Err(reason) = self.session(guest.policy.as_deref(), packet)
+            && let Err(reason) = self.session(cx.now, guest, packet)
         {
             return Reaction::Dropped(reason, None);
         }
-        let nic_out = leaving_nic(network, machine, packet.headers.dst);
+        let after = match self.serve(cx.now, guest, packet) {
+            Some(after) => after,
+            None => return Reaction::Dropped(DropReason::ApplianceOverloaded, None),
+        };
+        let nic_out = leaving_nic(at.network, at.machine, packet.headers.dst);
         set_ttl(&mut packet.frame, &mut packet.headers, ttl);
-        let translate = !back && guest.snat != Snat::Never && self.wants_snat(network, guest.snat, packet);
-        if translate && let Err(reason) = self.translate(network, nic_out, packet) {
-            return Reaction::Dropped(reason, None);
-        }
-        packet.passed.push(nic_in);
+        let translated = match self.translate_source(at.network, guest, nic_out, translated, packet) {
+            Ok(translated) => translated,
+            Err(reason) => return Reaction::Dropped(reason, None),
+        };
+        packet.passed.push(at.nic);
         let mac = cx.tables.nics[nic_out.ix()].mac;
         set_macs(&mut packet.frame, &mut packet.headers, mac, FABRIC_MAC);
-        let action = if translate || back {
-            ApplianceAction::Translated { ttl, key: packet.headers.flow_key() }
-        } else {
-            ApplianceAction::Forwarded { ttl }
+        let action = match translated {
+            true => ApplianceAction::Translated { ttl, key: packet.headers.flow_key() },
+            false => ApplianceAction::Forwarded { ttl },
         };
-        cx.report(packet, Step::Appliance { nic_in, nic_out, action });
-        Reaction::Forwarded(nic_out)
+        cx.report(packet, Step::Appliance { nic_in: at.nic, nic_out, action });
+        Reaction::Forwarded(nic_out, after)
+    }
+
+    /// When the packet leaves, from now; `None` when it would wait longer than the appliance's queue holds.
+    fn serve(&mut self, now: SimTime, guest: &Settings, packet: &Packet) -> Option<SimTime> {
+        if guest.packets_per_s.is_none() && guest.bits_per_s.is_none() {
+            return Some(guest.processing_delay);
+        }
+        let per = |rate: Option<u64>, units: u64| rate.map_or(0, |rate| units * 1_000_000_000 / rate.max(1));
+        let bits = u64::from(packet.headers.ip_len) * 8;
+        let takes = SimTime(per(guest.packets_per_s, 1).max(per(guest.bits_per_s, bits)));
+        let begins = now.max(self.busy_until);
+        let waits = begins.since(now);
+        if waits > guest.queue {
+            return None;
+        }
+        self.busy_until = begins + takes;
+        Some(waits + guest.processing_delay)
     }
 
     /// FLOW-05: a SYN, or the first packet of another protocol, opens a session if the policy allows it.
-    /// Everything else of TCP needs one, and nothing but the answer passes before the answer did.
-    fn session(&mut self, policy: Option<&[PolicyRule]>, packet: &Packet) -> Result<(), DropReason> {
+    /// Everything else of TCP needs one, and nothing but the answer passes before the answer did; a loose firewall takes
+    /// any packet for a first one.
+    fn session(&mut self, now: SimTime, guest: &Settings, packet: &Packet) -> Result<(), DropReason> {
         let key = packet.headers.flow_key();
         let slot = canonical(key);
-        let opens = match packet.headers.l4 {
-            L4::Tcp { flags, .. } => flags.contains(TcpFlags::SYN) && !flags.contains(TcpFlags::ACK),
-            // ICMP errors belong to the session of the packet they are about.
-            L4::IcmpError { about: Some(about), .. } => {
-                let known = self.sessions.contains_key(&canonical(about));
-                return if known { Ok(()) } else { Err(DropReason::NvaNoSession) };
-            }
-            _ => !self.sessions.contains_key(&slot),
-        };
-        if opens {
-            if !policy.is_none_or(|rules| policy_allows(rules, &key)) {
-                return Err(DropReason::NvaPolicyDeny);
-            }
-            let answered = key.protocol != IpProtocol::TCP;
-            self.sessions.insert(slot, Session { answered });
-            return Ok(());
+        let l4 = packet.headers.l4;
+        // ICMP errors belong to the session of the packet they are about.
+        if let L4::IcmpError { about: Some(about), .. } = l4 {
+            let known = self.known(now, guest, canonical(about)).is_some();
+            return if known { Ok(()) } else { Err(DropReason::NvaNoSession) };
         }
-        let session = self.sessions.get_mut(&slot).ok_or(DropReason::NvaNoSession)?;
-        let L4::Tcp { flags, .. } = packet.headers.l4 else { return Ok(()) };
-        session.answered |= flags.contains(TcpFlags::SYN);
-        if session.answered || flags.contains(TcpFlags::RST) { Ok(()) } else { Err(DropReason::NvaNoSession) }
+        let begins = match l4 {
+            L4::Tcp { flags, .. } => flags.contains(TcpFlags::SYN) && !flags.contains(TcpFlags::ACK),
+            _ => false,
+        };
+        let tcp = key.protocol == IpProtocol::TCP;
+        let strict = tcp && guest.tcp == TcpTracking::Strict;
+        if let Some(session) = self.known(now, guest, slot).filter(|_| !begins) {
+            let L4::Tcp { flags, .. } = l4 else { return Ok(()) };
+            session.answered |= flags.contains(TcpFlags::SYN);
+            let passes = session.answered || flags.contains(TcpFlags::RST) || !strict;
+            return if passes { Ok(()) } else { Err(DropReason::NvaNoSession) };
+        }
+        if strict && !begins {
+            return Err(DropReason::NvaNoSession);
+        }
+        if !guest.policy.as_deref().is_none_or(|rules| policy_allows(rules, &key)) {
+            return Err(DropReason::NvaPolicyDeny);
+        }
+        if self.sessions.len() >= SESSIONS_MAX && !self.sessions.contains_key(&slot) {
+            self.sessions.retain(|_, session| now.since(session.last_seen) <= guest.session_timeout);
+            if self.sessions.len() >= SESSIONS_MAX {
+                return Err(DropReason::ApplianceOverloaded);
+            }
+        }
+        self.sessions.insert(slot, Session { answered: !strict, last_seen: now });
+        Ok(())
+    }
+
+    /// The session of a connection, if it is not idle for too long; it is in use now.
+    fn known(&mut self, now: SimTime, guest: &Settings, slot: FlowKey) -> Option<&mut Session> {
+        let session = self.sessions.get_mut(&slot)?;
+        if now.since(session.last_seen) > guest.session_timeout {
+            return None; // replaced by the packet that opens another one
+        }
+        session.last_seen = now;
+        Some(session)
+    }
+
+    /// Translates the source where that is wanted, by SNAT or because the answer of a translated destination shall come
+    /// from where the request went. True when the packet is translated, now or before.
+    fn translate_source(
+        &mut self,
+        network: &Network,
+        guest: &Settings,
+        nic_out: NicId,
+        translated: bool,
+        packet: &mut Packet,
+    ) -> Result<bool, DropReason> {
+        if !self.asked.is_empty()
+            && let Some((ip, port)) = self.asked.get(&packet.headers.flow_key()).copied()
+        {
+            let port = ported(packet.headers.flow_key()).then_some(port);
+            let done = set_source(&mut packet.frame, &mut packet.headers, ip, port);
+            return done.map(|()| true).map_err(|_| DropReason::InsufficientInput);
+        }
+        let back = translated && self.is_answer(packet);
+        if guest.snat == Snat::Never || back || !self.wants_snat(network, guest.snat, packet) {
+            return Ok(translated);
+        }
+        self.translate(network, nic_out, packet).map(|()| true)
+    }
+
+    /// True when the packet goes to one whose source was translated.
+    fn is_answer(&self, packet: &Packet) -> bool {
+        let key = packet.headers.flow_key().reversed();
+        self.translated_port.contains_key(&key) || !ported(key)
     }
 
     /// Gives `packet` the address of `nic_out` as source; the port stays where it is free.
@@ -186,7 +261,7 @@ impl Guest {
             Snat::Always => true,
             Snat::Internet => vnetsim_dataplane::is_public(dst) && !network.vnets().iter().any(inside),
         };
-        if !wanted {
+        if !wanted && self.untranslated.len() < 2 * SESSIONS_MAX {
             self.untranslated.extend([key, key.reversed()]);
         }
         wanted
@@ -224,11 +299,39 @@ impl Guest {
 
     /// An answer to a translated source gets its old destination back.
     fn translate_back(&self, packet: &mut Packet) -> bool {
+        if self.translated_back.is_empty() {
+            return false;
+        }
         let key = packet.headers.flow_key();
         let Some((ip, port)) = self.translated_back.get(&key) else { return false };
         let port = ported(key).then_some(*port);
         set_destination(&mut packet.frame, &mut packet.headers, *ip, port).is_ok()
     }
+
+    /// The packet gets another destination; its answers will come from the one that it asked.
+    fn translate_destination(&mut self, rule: &DestinationNat, packet: &mut Packet) -> bool {
+        let before = packet.headers.flow_key();
+        let port = rule.to_port.filter(|_| before.protocol.has_ports());
+        if set_destination(&mut packet.frame, &mut packet.headers, rule.to, port).is_err() {
+            return false;
+        }
+        let answer = packet.headers.flow_key().reversed();
+        if self.asked.len() < SESSIONS_MAX || self.asked.contains_key(&answer) {
+            self.asked.insert(answer, (before.dst, before.dst_port));
+        }
+        true
+    }
+}
+
+/// FAB-14, and that it works.
+fn forwards(guest: &Settings) -> bool {
+    guest.ip_forwarding.value && guest.state == GuestState::Working
+}
+
+fn destination_matches(rule: &DestinationNat, packet: &Packet, own: impl Fn(IpAddr) -> bool) -> bool {
+    let key = packet.headers.flow_key();
+    let fits = |p: ProtoPort| p.protocol == key.protocol && (p.port == 0 || p.port == key.dst_port);
+    fits(rule.port) && rule.address.map_or_else(|| own(key.dst), |address| address == key.dst)
 }
 
 /// True where connections differ by port or identifier.
@@ -251,53 +354,22 @@ fn policy_allows(rules: &[PolicyRule], key: &FlowKey) -> bool {
     rules.iter().find(matches).is_some_and(|rule| rule.access == Access::Allow)
 }
 
-/// A packet for the machine itself.
-fn host<O: Observer>(
-    cx: &mut Context<'_, O>,
-    network: &Network,
-    machine: &Vm,
-    nic: NicId,
-    exchange: Exchange,
-    packet: &Packet,
-) -> Reaction {
-    let headers = &packet.headers;
-    let port = match headers.l4 {
-        L4::Tcp { dst_port, .. } => Some(ProtoPort { protocol: IpProtocol::TCP, port: dst_port }),
-        L4::Udp { dst_port, .. } => Some(ProtoPort { protocol: IpProtocol::UDP, port: dst_port }),
-        _ => None,
-    };
-    let closed = |port| machine.guest.listen.as_ref().is_some_and(|open| !open.contains(&port));
-    if packet.tag.part == Part::Request && port.is_some_and(closed) {
-        return Reaction::Dropped(DropReason::GuestPortClosed, None);
-    }
-    let opens = |nic: &NicId| exchange.opener == Place::Nic(*nic);
-    let opener = machine.nics.iter().find(|nic| opens(nic)).copied();
-    // A machine that asked nothing, or asked somebody else, does not take it for an answer (RT-15).
-    if packet.tag.part == Part::Reply && (opener.is_none() || headers.flow_key() != exchange.answer) {
-        return Reaction::Dropped(DropReason::AnswerMismatch, None);
-    }
-    cx.report(packet, Step::Delivered { to: Place::Nic(nic), key: headers.flow_key(), ttl: headers.ttl });
-    // The one who opened goes on by the NIC that it opened with; who answers asks its own routes.
-    let out = opener.filter(|_| packet.tag.part == Part::Reply);
-    let out = out.unwrap_or_else(|| leaving_nic(network, machine, headers.src));
-    let mac = cx.tables.nics[out.ix()].mac;
-    let answer = frames::answer(headers, packet.tag.part, exchange.style, mac);
-    Reaction::Delivered(answer.map(|(part, frame)| (out, part, frame)))
-}
-
-/// RT-22: the router at `nic` tells the sender, except about another ICMP error.
-fn time_exceeded(tables: &Tables, network: &Network, nic: NicId, packet: &Packet) -> Option<Vec<u8>> {
+/// RT-22: the router tells the sender, except about another ICMP error.
+fn time_exceeded(tables: &Tables, at: At<'_>, packet: &Packet) -> Option<Vec<u8>> {
     if packet.tag.part == Part::IcmpError {
         return None;
     }
-    let own = network[nic].address_like(packet.headers.src)?;
-    frames::time_exceeded(own, tables.nics[nic.ix()].mac, &packet.headers, &packet.frame)
+    let own = at.network[at.nic].address_like(packet.headers.src)?;
+    frames::time_exceeded(own, tables.nics[at.nic.ix()].mac, &packet.headers, &packet.frame)
 }
 
 /// The guest's own routing: the NIC in the destination's subnet, else the primary one (ADDR-16).
-fn leaving_nic(network: &Network, machine: &Vm, dst: IpAddr) -> NicId {
-    let on_link = |nic: &&NicId| network[network[**nic].subnet].prefixes.iter().any(|p| p.contains(&dst));
+pub(crate) fn leaving_nic(network: &Network, machine: &Vm, dst: IpAddr) -> NicId {
     let primary = machine.nics.first().expect("a machine that received a packet has a NIC");
+    if machine.nics.len() == 1 {
+        return *primary;
+    }
+    let on_link = |nic: &&NicId| network[network[**nic].subnet].prefixes.iter().any(|p| p.contains(&dst));
     *machine.nics.iter().find(on_link).unwrap_or(primary)
 }
 

@@ -9,14 +9,11 @@ use vnetsim_dataplane::{LegEnd, Origin, Tables};
 use vnetsim_types::{SimTime, VnetId};
 
 /// One way between two NICs, or a NIC and a gateway, of one region.
-const SAME_REGION: SimTime = SimTime::from_micros(400);
+pub(crate) const SAME_REGION: SimTime = SimTime::from_micros(400);
 /// One way through a tunnel between a gateway and a site.
 const SITE: SimTime = SimTime::from_millis(5);
 /// One way between Azure's edge and an internet host.
 const INTERNET: SimTime = SimTime::from_millis(10);
-/// From a guest's receipt of a packet to what it sends because of it.
-pub(crate) const GUEST_DELAY: SimTime = SimTime::from_micros(20);
-
 /// Latency of a leg.
 pub(crate) fn latency(tables: &Tables, origin: Origin, end: LegEnd) -> SimTime {
     let region = |vnet: VnetId| tables.vnets[vnet.ix()].region;
@@ -37,4 +34,22 @@ pub(crate) fn latency(tables: &Tables, origin: Origin, end: LegEnd) -> SimTime {
             SAME_REGION + SimTime(tables.region_latency_ns[usize::from(from)][usize::from(region(to))])
         }
     }
+}
+
+/// The shortest time in which one shard can reach another, where `homes` says which one has which network; sites and the
+/// internet are the first one's. What a `probe` finds out reaches everybody in the time of a leg inside a region.
+pub(crate) fn lookahead(tables: &Tables, homes: &[usize], probes: bool) -> SimTime {
+    if homes.iter().all(|home| *home == 0) {
+        return SimTime(u64::MAX);
+    }
+    let mut regions: Vec<(usize, u16)> =
+        tables.vnets.iter().zip(homes).map(|(vnet, home)| (*home, vnet.region)).collect();
+    regions.sort_unstable();
+    regions.dedup();
+    let between = |(a, from): &(usize, u16), (b, to): &(usize, u16)| {
+        (a != b).then(|| SimTime(tables.region_latency_ns[usize::from(*from)][usize::from(*to)]))
+    };
+    let apart = regions.iter().flat_map(|a| regions.iter().filter_map(move |b| between(a, b))).min();
+    let fabric = SAME_REGION + if probes { SimTime::ZERO } else { apart.unwrap_or_default() };
+    fabric.min(SITE).min(INTERNET)
 }

@@ -113,9 +113,7 @@ struct Verdict {
 struct Steps(Vec<Step>);
 
 impl Observer for Steps {
-    fn packet(&mut self, _: PacketId, _: PacketTag) -> bool {
-        true
-    }
+    fn packet(&mut self, _: PacketId, _: PacketTag) {}
     fn step(&mut self, _: PacketId, _: SimTime, step: Step) {
         self.0.push(step);
     }

@@ -193,9 +193,7 @@ struct Senders {
 }
 
 impl Observer for Senders {
-    fn packet(&mut self, _: PacketId, _: PacketTag) -> bool {
-        true
-    }
+    fn packet(&mut self, _: PacketId, _: PacketTag) {}
 
     fn step(&mut self, packet: PacketId, now: SimTime, step: Step) {
         match step {

@@ -490,5 +490,9 @@ fn part_word(packet: &PacketTrace) -> &'static str {
         (Part::Reply, false) => "reply",
         (Part::Ack, _) => "ACK",
         (Part::IcmpError, _) => "ICMP error",
+        (Part::Forward, true) => "segment",
+        (Part::Backward, true) => "answering segment",
+        (Part::Forward, false) => "later packet",
+        (Part::Backward, false) => "later answer",
     }
 }

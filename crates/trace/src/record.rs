@@ -102,11 +102,10 @@ impl TraceObserver {
 }
 
 impl Observer for TraceObserver {
-    fn packet(&mut self, packet: PacketId, tag: PacketTag) -> bool {
+    fn packet(&mut self, packet: PacketId, tag: PacketTag) {
         self.tags.insert(packet, tag);
         let conversation = self.conversations.entry((tag.traffic, tag.conversation)).or_default();
         conversation.packets.push(PacketTrace { id: packet, part: tag.part, steps: Vec::new() });
-        true
     }
 
     fn step(&mut self, packet: PacketId, now: SimTime, step: Step) {

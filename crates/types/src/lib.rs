@@ -20,7 +20,7 @@ pub use flow_key::{FlowKey, IpProtocol, ProtoPort};
 pub use ids::*;
 pub use observer::{
     ApplianceAction, Direction, FlowState, NoObserver, NsgLevel, Observer, PacketId, PacketTag, Part, Place,
-    Step,
+    Step, Tap,
 };
 pub use problem::{Problem, Severity};
 pub use span::{At, FileId, Span};

@@ -25,12 +25,16 @@ pub enum Part {
     Ack,
     /// An ICMP error that a router sent about one of them.
     IcmpError,
+    /// A later packet of a longer conversation, from the one who opened it.
+    Forward,
+    /// A later packet of a longer conversation, to the one who opened it.
+    Backward,
 }
 
 impl Part {
     /// True for packets from the one who opened the conversation to the one addressed.
     pub fn is_forward(self) -> bool {
-        matches!(self, Self::Request | Self::Ack)
+        matches!(self, Self::Request | Self::Ack | Self::Forward)
     }
 }
 
@@ -232,13 +236,42 @@ pub enum Step {
     },
 }
 
+/// A place where frames can be watched.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Tap {
+    /// Between a guest and its NIC: before the filters on the way out, behind them on the way in.
+    Guest(NicId, Direction),
+    /// Between a NIC and the fabric: behind the filters on the way out, before them on the way in.
+    Fabric(NicId, Direction),
+    /// Where the receiving network's link takes a packet in.
+    Peering(PeeringId),
+    /// Inside an appliance that forwards by this NIC.
+    Appliance(NicId),
+    /// At a gateway, a site, the internet edge, a private endpoint or the host.
+    Other(Place),
+}
+
 /// Receives the steps of the packets of a run, in the order in which they happen.
 pub trait Observer {
     /// False lets the compiler remove every report.
     const ENABLED: bool = true;
 
-    /// A packet was made. True asks for its steps.
-    fn packet(&mut self, packet: PacketId, tag: PacketTag) -> bool;
+    /// Every packet is wanted. Else those of exchanges, and of a longer conversation the first few in each direction, at
+    /// its start and after each change of the network.
+    fn wants_all(&self) -> bool {
+        false
+    }
+
+    /// Frames are wanted as well as steps.
+    fn wants_frames(&self) -> bool {
+        false
+    }
+
+    /// A packet was made whose steps follow.
+    fn packet(&mut self, packet: PacketId, tag: PacketTag);
+
+    /// The frame of `packet` as it is at `tap`.
+    fn frame(&mut self, _packet: PacketId, _now: SimTime, _tap: Tap, _frame: &[u8]) {}
 
     /// `packet` met `step` at `now`.
     fn step(&mut self, packet: PacketId, now: SimTime, step: Step);
@@ -254,8 +287,6 @@ pub struct NoObserver;
 
 impl Observer for NoObserver {
     const ENABLED: bool = false;
-    fn packet(&mut self, _: PacketId, _: PacketTag) -> bool {
-        false
-    }
+    fn packet(&mut self, _: PacketId, _: PacketTag) {}
     fn step(&mut self, _: PacketId, _: SimTime, _: Step) {}
 }

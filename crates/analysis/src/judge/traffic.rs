@@ -132,6 +132,7 @@ fn outcome_words(explainer: &Explainer<'_>, group: &OutcomeGroup) -> String {
             let leg = if part.is_forward() { "forward" } else { "reply" };
             format!("{} dropped: {reason} at {} ({leg})", group.count, explainer.place(at))
         }
+        other => format!("{} {}", group.count, other.words().unwrap_or_default()),
     }
 }
 

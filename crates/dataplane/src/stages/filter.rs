@@ -8,7 +8,7 @@ use vnetsim_types::{DropReason, IpProtocol};
 use crate::{NicTable, Packet, Tables};
 
 /// FAB-08: DHCP, DNS, agent and probe address of the host.
-pub(crate) const WIRE_SERVER: IpAddr = IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16));
+pub const WIRE_SERVER: IpAddr = IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16));
 /// FAB-09: instance metadata service.
 const METADATA: IpAddr = IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254));
 /// FAB-07: reserved for the host.

@@ -16,6 +16,14 @@ impl Meter {
         self.received.get(link.ix()).copied().unwrap_or_default()
     }
 
+    /// Adds what another one counted.
+    pub fn add(&mut self, other: &Self) {
+        self.fit(other.received.len());
+        for (own, theirs) in self.received.iter_mut().zip(&other.received) {
+            *own += theirs;
+        }
+    }
+
     /// Room for `links` links.
     #[inline]
     pub(crate) fn fit(&mut self, links: usize) {

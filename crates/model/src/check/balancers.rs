@@ -123,11 +123,28 @@ impl Checker {
     /// LB-07.
     fn probe(&mut self, lb: &draft::LoadBalancer, probe: &draft::Probe) -> Probe {
         let what = format!("probe `{}` of `{}`", probe.name.value, lb.name.value);
+        let (interval_s, threshold) = self.probe_time(&what, probe);
         Probe {
             name: probe.name.clone(),
             protocol: probe.protocol.as_ref().map_or(ProbeProtocol::Tcp, |p| p.value),
             port: probe.port.as_ref().and_then(|port| self.real_port(&what, "port", port)),
+            interval: SimTime::from_secs(interval_s),
+            threshold: threshold as u32,
         }
+    }
+
+    /// LB-07: every 5 s at most, and a verdict within 120 s.
+    fn probe_time(&mut self, what: &str, probe: &draft::Probe) -> (u64, u64) {
+        let (interval, threshold) = (probe.interval_s.as_ref(), probe.threshold.as_ref());
+        let interval_s = interval.map_or(Probe::INTERVAL_DEFAULT_S, |s| s.value);
+        let times = threshold.map_or(1, |t| t.value);
+        let fits = (5..=120).contains(&interval_s) && (1..=24).contains(&times) && interval_s * times <= 120;
+        if let Some(said) = interval.or(threshold).filter(|_| !fits) {
+            let found = format!("{what} asks {times} times every {interval_s} s before it decides");
+            let help = "intervalInSeconds is 5 or more, and times probeThreshold 120 at most (LB-07)";
+            self.problem(Problem::error("BAD_VALUE", said.span, found).help(help));
+        }
+        (interval_s.min(120), times.clamp(1, 24))
     }
 
     /// OUT-04.

@@ -57,6 +57,10 @@ pub struct Probe {
     pub protocol: Option<At<crate::ProbeProtocol>>,
     /// `port`; not given, a probe asks only whether the machine runs.
     pub port: Option<At<u64>>,
+    /// `intervalInSeconds`.
+    pub interval_s: Option<At<u64>>,
+    /// `probeThreshold`, else `numberOfProbes` (U-29).
+    pub threshold: Option<At<u64>>,
 }
 
 /// One `inboundNatRules` entry (LB-16).

@@ -92,7 +92,13 @@ impl Lab {
 
     /// Gives the balancer's rule a TCP probe.
     pub(crate) fn probe(&mut self, lb: &str, port: u64) {
-        let probe = draft::Probe { name: name("probe"), protocol: None, port: Some(port.into()) };
+        let probe = draft::Probe {
+            name: name("probe"),
+            protocol: None,
+            port: Some(port.into()),
+            interval_s: None,
+            threshold: None,
+        };
         self.the_balancer(lb).probes.push(probe);
         self.the_rule(lb).probe = Some(name("probe"));
     }

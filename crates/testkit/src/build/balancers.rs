@@ -138,6 +138,8 @@ impl Build {
                 protocol: pick(&kinds, *port).copied().map(At::from),
                 port: [None, Some(443), Some(80), Some(22), Some(8_080)][usize::from(*port) % 5]
                     .map(At::from),
+                interval_s: None,
+                threshold: None,
             };
             let probes: Vec<_> = said.probes.iter().enumerate().map(probe).collect();
             let rules = self.rules(ix, said, probes.len(), &mut internal);
