@@ -1,0 +1,278 @@
+//! Loss, silence, refusal and nonsense.
+
+mod common;
+
+use common::*;
+use proptest::prelude::*;
+use vnetsim_host::{Connect, Failure, Host, HostConfig, Incoming, Wire, Work};
+use vnetsim_packet::{Endpoints, L4, TcpFlags};
+use vnetsim_types::SimTime;
+
+#[test]
+fn a_closed_port_refuses() {
+    for ends in [(CLIENT, SERVER), (CLIENT_V6, SERVER_V6)] {
+        let mut net = Net::new(ms(10), ONE_REQUEST);
+        net.serve = None;
+        net.connect_from(0, 10_000, ONE_REQUEST, ends);
+        net.run();
+        assert_eq!(net.result(0), Err(Failure::Refused));
+        assert_eq!((net.end(0, true).at, net.now, net.frames), (ms(20), ms(20), 2));
+    }
+}
+
+/// SYN, and again after 1, 3, 7 and 15 s; then the client gives up, in silence.
+#[test]
+fn a_silent_peer_times_out() {
+    let mut net = Net::new(ms(10), ONE_REQUEST);
+    net.lose = Box::new(|_, _| true);
+    net.connect(0, ONE_REQUEST);
+    net.run();
+    let client = net.end(0, true);
+    assert_eq!((client.result, client.at), (Err(Failure::TimedOut), SimTime::from_secs(20)));
+    assert_eq!((client.stats.segments_sent, client.stats.retransmissions), (5, 4));
+    assert_eq!(client.stats.established, None);
+}
+
+/// The network breaks in the middle: the client gives up 20 s after it last heard anything, the server later.
+#[test]
+fn a_network_that_breaks_times_out() {
+    let work = download(10_000_000);
+    let mut net = Net::new(ms(10), work);
+    net.lose = Box::new(|n, _| n > 1_000);
+    net.connect(0, work);
+    net.run();
+    let (client, server) = (net.end(0, true), net.end(0, false));
+    assert_eq!((client.result, server.result), (Err(Failure::TimedOut), Err(Failure::TimedOut)));
+    assert!(client.at >= client.stats.last_progress + SimTime::from_secs(20));
+    assert!(client.at < client.stats.last_progress + ms(20_100));
+    assert!(client.stats.bytes_received > 0 && client.stats.bytes_received < 10_000_000);
+    assert!(server.stats.retransmissions > 0);
+}
+
+/// Every n-th frame is lost, in both directions; all bytes arrive all the same.
+#[test]
+fn loss_costs_time_but_no_bytes() {
+    for every in [10, 33, 100, 1_000] {
+        for work in [download(2_000_000), upload(2_000_000)] {
+            let mut net = Net::new(ms(2), work);
+            net.lose = Box::new(move |n, _| n % every == 0);
+            net.connect(0, work);
+            net.run();
+            let (client, server) = (net.end(0, true), net.end(0, false));
+            assert_eq!((client.result, server.result), (Ok(()), Ok(())), "every {every}th");
+            assert_eq!(client.stats.bytes_sent, server.stats.bytes_received);
+            assert_eq!(server.stats.bytes_sent, client.stats.bytes_received);
+            let retransmissions = client.stats.retransmissions + server.stats.retransmissions;
+            assert!(retransmissions > 0 && net.lost > 0);
+        }
+    }
+}
+
+/// One lost segment in the middle of much data is sent again after three duplicate ACKs, not after a timeout.
+#[test]
+fn one_loss_is_repaired_fast() {
+    let work = download(3_000_000);
+    let play = |lost: u64| {
+        let mut net = Net::new(ms(5), work);
+        let mut data = 0;
+        net.lose = Box::new(move |_, outgoing| {
+            data += u64::from(outgoing.frame.len() == 1_514);
+            data == lost && outgoing.frame.len() == 1_514
+        });
+        net.connect(0, work);
+        net.run();
+        assert_eq!(net.result(0), Ok(()));
+        (net.end(0, true).at, net.end(0, false).stats.retransmissions)
+    };
+    let (clean, none) = play(u64::MAX);
+    let (repaired, once) = play(700);
+    assert_eq!((none, once), (0, 1));
+    assert!(repaired < clean + ms(300), "{repaired} instead of {clean}");
+}
+
+/// The last ACK is lost: the server's FIN comes again, and is answered although the client's socket is gone.
+#[test]
+fn a_fin_that_comes_again_is_answered() {
+    let mut net = Net::new(ms(10), ONE_REQUEST);
+    net.lose = Box::new(|n, _| n == 7);
+    net.connect(0, ONE_REQUEST);
+    net.run();
+    assert_eq!(net.lost, 1);
+    let (client, server) = (net.end(0, true), net.end(0, false));
+    assert_eq!((client.result, server.result), (Ok(()), Ok(())));
+    assert_eq!(server.stats.retransmissions, 1);
+    assert_eq!(server.at, ms(1_000 + 70)); // one retransmission timeout later
+}
+
+/// The server's machine starts anew in the middle of a transfer and knows nothing of the connection.
+#[test]
+fn a_machine_that_restarts_resets() {
+    let work = upload(10_000_000);
+    let mut net = Net::new(ms(1), work);
+    net.connect(0, work);
+    net.run_until(ms(20));
+    net.hosts[1] = Host::new(&[SERVER], HostConfig::default());
+    net.run();
+    let client = net.end(0, true);
+    assert_eq!(client.result, Err(Failure::Reset));
+    assert!(client.at < ms(25) && client.stats.bytes_sent > 0);
+}
+
+/// The client's machine starts anew: its RST ends the server's side.
+#[test]
+fn a_client_that_restarts_resets_the_server() {
+    let work = download(10_000_000);
+    let mut net = Net::new(ms(1), work);
+    net.connect(0, work);
+    net.run_until(ms(20));
+    net.hosts[0] = Host::new(&[CLIENT], HostConfig::default());
+    net.run();
+    assert_eq!(net.end(0, false).result, Err(Failure::Reset));
+}
+
+#[test]
+fn what_cannot_be_opened_fails_at_once() {
+    let mut net = Net::new(ms(1), ONE_REQUEST);
+    net.connect_from(0, 5_000, ONE_REQUEST, (CLIENT, SERVER));
+    net.connect_from(1, 5_000, ONE_REQUEST, (CLIENT, SERVER));
+    net.connect_from(2, 5_000, ONE_REQUEST, (SERVER, SERVER)); // not the client's address
+    net.connect_from(3, 5_000, ONE_REQUEST, (CLIENT, SERVER_V6));
+    net.connect_from(4, 0, ONE_REQUEST, (CLIENT, SERVER));
+    assert_eq!(net.result(1), Err(Failure::PortInUse));
+    for n in 2..5 {
+        assert_eq!(net.result(n), Err(Failure::BadEndpoint), "{n}");
+    }
+    net.run();
+    assert_eq!(net.result(0), Ok(()));
+}
+
+/// Time is counted in nanoseconds outside and in microseconds inside; odd times neither stall nor spin.
+#[test]
+fn odd_nanoseconds_are_no_busy_loop() {
+    let work = download(500_000);
+    let mut net = Net::new(SimTime(1_234_567), work);
+    net.lose = Box::new(|n, _| n % 20 == 0);
+    net.connect(0, work);
+    net.run();
+    assert_eq!(net.result(0), Ok(()));
+    assert!(net.frames < 2_000);
+}
+
+#[test]
+fn echo_requests_are_answered() {
+    for (src, dst) in [(CLIENT, SERVER), (CLIENT_V6, SERVER_V6)] {
+        let ends = Endpoints { src_mac: [2; 6], dst_mac: [4; 6], src, dst, ttl: 9, dont_fragment: true };
+        let request = vnetsim_packet::icmp_echo(&ends, true, 77, 5, 300).unwrap();
+        let mut server = Host::new(&[SERVER, SERVER_V6], HostConfig::default());
+        let mut wire = Wire::new();
+        let incoming = Incoming { id: id(3), forward: true, serve: None };
+        server.receive(ms(1), &request, incoming, &mut wire);
+        let answers: Vec<_> = wire.drain().collect();
+        assert_eq!(answers.len(), 1);
+        check(&answers[0].frame);
+        assert_eq!((answers[0].id, answers[0].forward), (id(3), false));
+        let parsed = vnetsim_packet::parse(&answers[0].frame).unwrap();
+        assert_eq!((parsed.src, parsed.dst, parsed.ttl), (dst, src, 64));
+        assert_eq!(parsed.l4, L4::IcmpEcho { request: false, id: 77, seq: 5 });
+        assert_eq!(answers[0].frame.len(), request.len());
+    }
+}
+
+#[test]
+fn what_is_for_others_is_ignored() {
+    let mut host = Host::new(&[SERVER], HostConfig::default());
+    let mut wire = Wire::new();
+    let ends =
+        Endpoints { src_mac: [2; 6], dst_mac: [4; 6], src: SERVER, dst: CLIENT, ttl: 9, dont_fragment: true };
+    let incoming = Incoming { id: id(0), forward: true, serve: Some(ONE_REQUEST) };
+    for frame in [
+        vnetsim_packet::tcp(&ends, 1, 2, TcpFlags::SYN, 0, 0, 0),
+        vnetsim_packet::icmp_echo(&ends, true, 1, 1, 0),
+        vnetsim_packet::udp(&Endpoints { src: CLIENT, dst: SERVER, ..ends }, 1, 2, 0),
+    ] {
+        host.receive(ms(1), &frame.unwrap(), incoming, &mut wire);
+        assert_eq!((wire.drain().count(), host.open().count()), (0, 0));
+    }
+}
+
+/// A machine that 1,000 connections came and went on is small again.
+#[test]
+fn machines_are_small() {
+    assert!(size_of::<Host>() <= 1_024, "{} bytes", size_of::<Host>());
+}
+
+/// A connection in the middle of a transfer, and a valid segment of it.
+fn in_the_middle() -> (Host, Vec<u8>) {
+    let work = Work::Requests { requests: 100, request_bytes: 2_000, response_bytes: 2_000 };
+    let mut wire = Wire::new();
+    let mut hosts = [CLIENT, SERVER].map(|ip| Host::new(&[ip], HostConfig::default()));
+    let (local, remote, timeout) = ((CLIENT, 4_000), (SERVER, 80), SimTime::from_secs(5));
+    hosts[0].connect(ms(0), Connect { id: id(0), local, remote, work, timeout, ttl: 64 }, &mut wire);
+    for _ in 0..20 {
+        for outgoing in wire.drain().collect::<Vec<_>>() {
+            let incoming = Incoming { id: id(0), forward: outgoing.forward, serve: Some(work) };
+            hosts[usize::from(outgoing.forward)].receive(ms(1), &outgoing.frame, incoming, &mut wire);
+        }
+    }
+    let last = wire.drain().find(|outgoing| outgoing.forward);
+    let last = last.unwrap_or_else(|| {
+        hosts[0].poll(ms(2_000), &mut wire);
+        wire.drain().next().expect("the client has something to say")
+    });
+    let [_, server] = hosts;
+    (server, last.frame)
+}
+
+proptest! {
+    /// Segments that are nearly right, each with a few fields changed, in any number and order.
+    #[test]
+    fn nearly_right_segments_do_no_harm(
+        changes in prop::collection::vec(
+            (prop::collection::vec((14..74_usize, any::<u8>()), 0..3), -3_000..3_000_i32, -3_000..3_000_i32, any::<u8>(),
+             0..2_000_usize, 0..3_000_u64),
+            1..60,
+        ),
+    ) {
+        let (mut host, frame) = in_the_middle();
+        let (mut wire, mut now) = (Wire::new(), ms(5_000));
+        let serve = Some(Work::Requests { requests: 9, request_bytes: 10, response_bytes: 100_000 });
+        for (bytes, seq, ack, flags, len, wait) in changes {
+            let mut frame = frame.clone();
+            for (at, by) in [(38, seq), (42, ack)] {
+                let old = u32::from_be_bytes(*frame[at..].first_chunk().unwrap());
+                frame[at..at + 4].copy_from_slice(&old.wrapping_add_signed(by).to_be_bytes());
+            }
+            if flags < 64 {
+                frame[47] = flags;
+            }
+            frame.resize(54 + len, 0);
+            frame[16..18].copy_from_slice(&(40 + len as u16).to_be_bytes());
+            for (at, byte) in bytes {
+                if let Some(old) = frame.get_mut(at) {
+                    *old = byte;
+                }
+            }
+            now = now + ms(wait);
+            host.receive(now, &frame, Incoming { id: id(0), forward: true, serve }, &mut wire);
+            host.poll(now, &mut wire);
+            prop_assert!(host.poll_at().is_none_or(|at| at > now));
+            wire.drain().for_each(|outgoing| check(&outgoing.frame));
+        }
+    }
+
+    #[test]
+    fn any_bytes_do_no_harm(kind in 0..3_u8, body in prop::collection::vec(any::<u8>(), 0..200)) {
+        let mut host = Host::new(&[SERVER, SERVER_V6], HostConfig::default());
+        let mut wire = Wire::new();
+        let mut frame = vec![0; 12];
+        match kind {
+            0 => {}
+            1 => frame.extend([0x08, 0x00, 0x45]),
+            _ => frame.extend([0x86, 0xdd, 0x60]),
+        }
+        frame.extend(body);
+        host.receive(ms(1), &frame, Incoming { id: id(0), forward: true, serve: Some(ONE_REQUEST) }, &mut wire);
+        host.poll(ms(9), &mut wire);
+        prop_assert_eq!(wire.drain().count(), 0);
+    }
+}
