@@ -28,7 +28,7 @@ const ACK_DELAY: Duration = Duration::from_millis(40);
 /// Segments sent in one event at most; the rest follows a microsecond later.
 const BURST_MAX: usize = 16_384;
 /// The least bytes of a socket's buffer.
-const BUFFER_MIN: u64 = 4_096;
+const BUFFER_MIN: u64 = 2_048;
 
 /// What an event of a connection needs from its host.
 pub(crate) struct Cx<'a> {
@@ -87,15 +87,16 @@ impl Connection {
     pub(crate) fn new(now: SimTime, start: Start, buffer_bytes: u32) -> Self {
         let Start { id, tuple, share, opener, timeout, ttl, mss } = start;
         // Zeros, and nothing is ever written into the one for sending.
-        let buffer = |all: Option<u64>, most: u32| {
-            let wanted = all.unwrap_or(u64::MAX).max(BUFFER_MIN);
+        let buffer = |at_once: Option<u64>, most: u32| {
+            let wanted = at_once.unwrap_or(u64::MAX).max(BUFFER_MIN);
             SocketBuffer::new(vec![0; wanted.min(u64::from(most)) as usize])
         };
         // A receiver that fills a gap says at first that its window is closed. A sender that then has nothing left in
         // its buffer would ask for the window at once (smoltcp); one with more than the window in it waits. And a
         // segment does not go over the end of the buffer, so the buffer ends where a segment does.
         let most = buffer_bytes.saturating_add(buffer_bytes / 4).next_multiple_of(mss.into());
-        let mut socket = Socket::new(buffer(share.receives(), buffer_bytes), buffer(share.sends(), most));
+        let mut socket =
+            Socket::new(buffer(share.other().at_once(), buffer_bytes), buffer(share.at_once(), most));
         socket.set_ack_delay(None);
         let mut sockets = SocketSet::new(Vec::with_capacity(1));
         let handle = sockets.add(socket);
