@@ -6,7 +6,7 @@
 //! Costs, per event, one pass of smoltcp over the socket for each segment sent, and one to learn the next time.
 
 use smoltcp::{
-    iface::{Interface, SocketHandle, SocketSet},
+    iface::{SocketHandle, SocketSet},
     socket::tcp::{Socket, SocketBuffer, State},
     time::Duration,
 };
@@ -17,6 +17,7 @@ use crate::{
     ConversationId, Failure, Finished, Open, Stats, Wire,
     peek::{FIN, RST, Segment, Tuple},
     port::{Label, Port, Sent, from_instant, to_instant},
+    stacks::Stack,
     time_wait::Rest,
     work::Share,
 };
@@ -28,13 +29,12 @@ const ACK_DELAY: Duration = Duration::from_millis(40);
 /// Segments sent in one event at most; the rest follows a microsecond later.
 const BURST_MAX: usize = 16_384;
 /// The least bytes of a socket's buffer.
-const BUFFER_MIN: u64 = 4_096;
+const BUFFER_MIN: u64 = 2_048;
 
 /// What an event of a connection needs from its host.
 pub(crate) struct Cx<'a> {
     pub(crate) now: SimTime,
-    pub(crate) mtu: u16,
-    pub(crate) stack: &'a mut Interface,
+    pub(crate) stack: &'a mut Stack,
     pub(crate) wire: &'a mut Wire,
 }
 
@@ -46,6 +46,8 @@ pub(crate) struct Start {
     pub(crate) opener: bool,
     pub(crate) timeout: SimTime,
     pub(crate) ttl: u8,
+    /// Which of its host's interfaces it uses.
+    pub(crate) stack: u8,
     /// Bytes of data in a whole segment.
     pub(crate) mss: u16,
 }
@@ -62,6 +64,8 @@ pub(crate) enum Next {
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) tuple: Tuple,
+    /// Which of its host's interfaces it uses.
+    pub(crate) stack: u8,
     id: ConversationId,
     opener: bool,
     ttl: u8,
@@ -85,23 +89,25 @@ pub(crate) struct Connection {
 impl Connection {
     /// A connection whose socket neither listens nor connects yet, with buffers of `buffer_bytes` at most.
     pub(crate) fn new(now: SimTime, start: Start, buffer_bytes: u32) -> Self {
-        let Start { id, tuple, share, opener, timeout, ttl, mss } = start;
+        let Start { id, tuple, share, opener, timeout, ttl, stack, mss } = start;
         // Zeros, and nothing is ever written into the one for sending.
-        let buffer = |all: Option<u64>, most: u32| {
-            let wanted = all.unwrap_or(u64::MAX).max(BUFFER_MIN);
+        let buffer = |at_once: Option<u64>, most: u32| {
+            let wanted = at_once.unwrap_or(u64::MAX).max(BUFFER_MIN);
             SocketBuffer::new(vec![0; wanted.min(u64::from(most)) as usize])
         };
         // A receiver that fills a gap says at first that its window is closed. A sender that then has nothing left in
         // its buffer would ask for the window at once (smoltcp); one with more than the window in it waits. And a
         // segment does not go over the end of the buffer, so the buffer ends where a segment does.
         let most = buffer_bytes.saturating_add(buffer_bytes / 4).next_multiple_of(mss.into());
-        let mut socket = Socket::new(buffer(share.receives(), buffer_bytes), buffer(share.sends(), most));
+        let mut socket =
+            Socket::new(buffer(share.other().at_once(), buffer_bytes), buffer(share.at_once(), most));
         socket.set_ack_delay(None);
         let mut sockets = SocketSet::new(Vec::with_capacity(1));
         let handle = sockets.add(socket);
         let stats = Stats { started: now, last_progress: now, ..Stats::default() };
         Self {
             tuple,
+            stack,
             id,
             opener,
             ttl,
@@ -123,6 +129,16 @@ impl Connection {
         self.sockets.get_mut(self.handle)
     }
 
+    /// Segments are smaller from now on: the next ones, and those that are sent again.
+    pub(crate) fn use_stack(&mut self, stack: u8, mss: u16) {
+        (self.stack, self.mss) = (stack, mss);
+    }
+
+    /// True while it waits for the answer to its SYN.
+    pub(crate) fn connects(&mut self) -> bool {
+        self.socket().state() == State::SynSent
+    }
+
     /// A segment for this connection arrived.
     pub(crate) fn receive(&mut self, cx: &mut Cx<'_>, frame: &[u8], segment: &Segment) -> Next {
         self.stats.segments_received += 1;
@@ -134,9 +150,14 @@ impl Connection {
             self.fin = Some(segment.next_seq);
         }
         let label = self.label(cx.now);
-        let mut port =
-            Port { mtu: cx.mtu, arriving: Some(frame), label, sent: &mut self.sent, wire: &mut *cx.wire };
-        cx.stack.poll_ingress_single(to_instant(cx.now), &mut port, &mut self.sockets);
+        let mut port = Port {
+            mtu: cx.stack.mtu,
+            arriving: Some(frame),
+            label,
+            sent: &mut self.sent,
+            wire: &mut *cx.wire,
+        };
+        cx.stack.interface.poll_ingress_single(to_instant(cx.now), &mut port, &mut self.sockets);
         self.settle(cx, segment.flags & RST != 0)
     }
 
@@ -243,16 +264,16 @@ impl Connection {
             let tail = self.written.saturating_sub(self.sent.bytes) < u64::from(self.mss);
             let nagle = self.more || !tail;
             self.socket().set_nagle_enabled(nagle);
-            let wakes = cx.stack.poll_at(now, &self.sockets)?;
+            let wakes = cx.stack.interface.poll_at(now, &self.sockets)?;
             if wakes > now {
                 return Some(from_instant(wakes));
             }
             let before = self.sent.segments;
             let mut port =
-                Port { mtu: cx.mtu, arriving: None, label, sent: &mut self.sent, wire: &mut *cx.wire };
-            cx.stack.poll_egress(now, &mut port, &mut self.sockets);
+                Port { mtu: cx.stack.mtu, arriving: None, label, sent: &mut self.sent, wire: &mut *cx.wire };
+            cx.stack.interface.poll_egress(now, &mut port, &mut self.sockets);
             if self.sent.segments == before
-                && cx.stack.poll_at(now, &self.sockets).is_some_and(|at| at <= now)
+                && cx.stack.interface.poll_at(now, &self.sockets).is_some_and(|at| at <= now)
             {
                 break; // it wants to, but cannot
             }

@@ -8,17 +8,19 @@ use std::net::IpAddr;
 
 use rustc_hash::FxHashMap;
 use smoltcp::{
-    iface::{Config, Interface, SocketSet},
-    wire::{HardwareAddress, IpEndpoint, IpListenEndpoint},
+    iface::SocketSet,
+    wire::{IpEndpoint, IpListenEndpoint},
 };
 
-use vnetsim_types::SimTime;
+use vnetsim_packet::{Headers, IcmpErrorKind, L4};
+use vnetsim_types::{IpProtocol, SimTime};
 
 use crate::{
     ConversationId, Failure, Finished, Open, Stats, Wire, Work,
     connection::{Connection, Cx, Next, Start},
     peek::{ACK, Peek, RST, SYN, Segment, Tuple, peek},
     port::{Label, Port, Sent, to_instant},
+    stacks::{MTU_MIN, Stacks},
     time_wait::{Rest, TimeWait},
     timers::Timers,
     work::Share,
@@ -28,6 +30,7 @@ use crate::{
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct HostConfig {
     /// The largest IP packet the machine sends, in bytes, at least 576; its segments carry 40 bytes less (IPv6: 60).
+    /// Less on a path whose router says so.
     pub mtu: u16,
     /// Where initial sequence numbers come from.
     pub seed: u64,
@@ -80,7 +83,7 @@ pub struct Incoming {
 pub struct Host {
     config: HostConfig,
     addresses: Box<[IpAddr]>,
-    stack: Interface,
+    stacks: Stacks,
     connections: Vec<Option<Box<Connection>>>,
     free: Vec<u32>,
     by_tuple: FxHashMap<Tuple, u32>,
@@ -92,21 +95,13 @@ pub struct Host {
 impl Host {
     /// A machine with the addresses of all its IP configurations. Figures out of range are brought into it.
     pub fn new(addresses: &[IpAddr], mut config: HostConfig) -> Self {
-        config.mtu = config.mtu.max(576);
+        config.mtu = config.mtu.max(MTU_MIN);
         config.buffer_bytes = config.buffer_bytes.clamp(4_096, 1 << 30);
         config.ttl = config.ttl.max(1);
-        let mut stack = Config::new(HardwareAddress::Ip);
-        stack.random_seed = config.seed;
-        let nobody = ConversationId { traffic: vnetsim_types::TrafficId(0), conversation: 0 };
-        let label = Label { id: nobody, forward: false, ttl: config.ttl, now: SimTime::ZERO };
-        let (mut wire, mut sent) = (Wire::new(), Sent::default());
-        let mut port = Port { mtu: config.mtu, arriving: None, label, sent: &mut sent, wire: &mut wire };
-        let mut stack = Interface::new(stack, &mut port, to_instant(SimTime::ZERO));
-        stack.set_any_ip(true); // which addresses are the machine's is decided here, however many there are
         Self {
             config,
             addresses: addresses.into(),
-            stack,
+            stacks: Stacks::new(config.mtu, config.seed),
             connections: Vec::new(),
             free: Vec::new(),
             by_tuple: FxHashMap::default(),
@@ -132,7 +127,7 @@ impl Host {
     /// An Ethernet frame with an IP packet arrives. What is not for this machine's addresses is ignored.
     pub fn receive(&mut self, now: SimTime, frame: &[u8], incoming: Incoming, wire: &mut Wire) {
         let Some(peek) = peek(frame).filter(|peek| self.addresses.contains(&peek.to)) else { return };
-        let Some(segment) = peek.segment else { return self.answer(now, frame, incoming, wire) };
+        let Some(segment) = peek.segment else { return self.icmp(now, frame, incoming, wire) };
         let tuple = Tuple::new((peek.to, segment.to_port), (peek.from, segment.from_port));
         let ix = match self.by_tuple.get(&tuple) {
             Some(ix) => *ix,
@@ -180,12 +175,14 @@ impl Host {
         if !self.addresses.contains(&local.0) || remote.0.is_multicast() {
             return Err(Failure::BadEndpoint);
         }
-        let (share, mss) = (Share::new(work, true), self.mss(remote.0));
-        let start =
-            Start { id, tuple, share, opener: true, timeout: timeout.max(SimTime(1)), ttl: ttl.max(1), mss };
+        let stack = self.stacks.towards(remote.0);
+        let mss = self.stacks.get(stack).mss(remote.0);
+        let (share, timeout, ttl) = (Share::new(work, true), timeout.max(SimTime(1)), ttl.max(1));
+        let start = Start { id, tuple, share, opener: true, timeout, ttl, stack, mss };
         let mut connection = Connection::new(now, start, self.config.buffer_bytes);
         let to = IpEndpoint::new(remote.0.into(), remote.1);
-        connection.socket().connect(self.stack.context(), to, local).map_err(|_| Failure::BadEndpoint)?;
+        let context = self.stacks.get(stack).interface.context();
+        connection.socket().connect(context, to, local).map_err(|_| Failure::BadEndpoint)?;
         self.time_wait.remove(&tuple);
         Ok(self.insert(connection))
     }
@@ -201,8 +198,9 @@ impl Host {
         let work = incoming.serve.filter(|_| segment.flags & (SYN | ACK | RST) == SYN)?;
         let (timeout, ttl) = (self.config.server_timeout, self.config.ttl);
         let share = Share::new(work, false);
-        let start =
-            Start { id: incoming.id, tuple, share, opener: false, timeout, ttl, mss: self.mss(peek.from) };
+        let stack = self.stacks.towards(peek.from);
+        let mss = self.stacks.get(stack).mss(peek.from);
+        let start = Start { id: incoming.id, tuple, share, opener: false, timeout, ttl, stack, mss };
         let mut connection = Connection::new(now, start, self.config.buffer_bytes);
         let at = IpListenEndpoint { addr: Some(peek.to.into()), port: segment.to_port };
         connection.socket().listen(at).ok()?;
@@ -224,17 +222,36 @@ impl Host {
         }
     }
 
+    /// An echo request is answered. An error tells the connection that it is about.
+    fn icmp(&mut self, now: SimTime, frame: &[u8], incoming: Incoming, wire: &mut Wire) {
+        let Ok(Headers { l4: L4::IcmpError { kind, about: Some(key) }, .. }) = vnetsim_packet::parse(frame)
+        else {
+            return self.answer(now, frame, incoming, wire);
+        };
+        let tuple = Tuple::new((key.src, key.src_port), (key.dst, key.dst_port));
+        let Some(&ix) = self.by_tuple.get(&tuple).filter(|_| key.protocol == IpProtocol::TCP) else { return };
+        let Some(connection) = self.connections.get_mut(ix as usize).and_then(Option::as_mut) else { return };
+        match kind {
+            IcmpErrorKind::FragmentationNeeded { mtu } => {
+                if let Some(stack) = self.stacks.narrow(connection.stack, key.dst, mtu) {
+                    connection.use_stack(stack, self.stacks.get(stack).mss(key.dst));
+                }
+            }
+            _ if connection.connects() => {
+                self.timers.set(ix, None);
+                self.end(ix, now, Err(Failure::Unreachable), None);
+            }
+            _ => {} // an established connection goes on, as on Linux
+        }
+    }
+
     /// smoltcp answers without a socket: echo replies and RST.
     fn answer(&mut self, now: SimTime, frame: &[u8], incoming: Incoming, wire: &mut Wire) {
         let label = Label { id: incoming.id, forward: !incoming.forward, ttl: self.config.ttl, now };
         let mut sent = Sent::default();
-        let mut port = Port { mtu: self.config.mtu, arriving: Some(frame), label, sent: &mut sent, wire };
-        self.stack.poll_ingress_single(to_instant(now), &mut port, &mut SocketSet::new(Vec::new()));
-    }
-
-    /// Bytes of data in a whole segment to `remote`: what both headers leave.
-    fn mss(&self, remote: IpAddr) -> u16 {
-        self.config.mtu - if remote.is_ipv4() { 40 } else { 60 }
+        let stack = self.stacks.get(0);
+        let mut port = Port { mtu: stack.mtu, arriving: Some(frame), label, sent: &mut sent, wire };
+        stack.interface.poll_ingress_single(to_instant(now), &mut port, &mut SocketSet::new(Vec::new()));
     }
 
     fn insert(&mut self, connection: Connection) -> u32 {
@@ -263,7 +280,7 @@ impl Host {
         happens: impl FnOnce(&mut Connection, &mut Cx<'_>) -> Next,
     ) {
         let Some(connection) = self.connections.get_mut(ix as usize).and_then(Option::as_mut) else { return };
-        let mut cx = Cx { now, mtu: self.config.mtu, stack: &mut self.stack, wire };
+        let mut cx = Cx { now, stack: self.stacks.get(connection.stack), wire };
         let next = happens(connection, &mut cx);
         let due = match next {
             Next::At(time) => Some(time),
@@ -288,6 +305,48 @@ impl Host {
         if self.by_tuple.is_empty() {
             // An idle machine is small.
             (self.connections, self.free, self.by_tuple, self.timers) = Default::default();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use vnetsim_types::TrafficId;
+
+    use super::*;
+    use crate::stacks::Stack;
+
+    /// All that a machine allocates without connections: its interface and its addresses.
+    const IDLE_BYTES: usize = size_of::<Host>() + size_of::<Stack>() + 8 * size_of::<IpAddr>();
+
+    #[test]
+    fn an_idle_machine_is_small() {
+        const { assert!(IDLE_BYTES < 1_536) }
+        let (client, server) = (IpAddr::from([10, 0, 0, 4]), IpAddr::from([10, 0, 0, 5]));
+        let mut hosts = [client, server].map(|ip| Host::new(&[ip], HostConfig::default()));
+        let mut wire = Wire::new();
+        let work = Work::Requests { requests: 2, request_bytes: 10, response_bytes: 10 };
+        for conversation in 0..1_000 {
+            let id = ConversationId { traffic: TrafficId(0), conversation };
+            let (local, remote) = ((client, 1_024 + conversation as u16), (server, 80));
+            let timeout = SimTime::from_secs(9);
+            hosts[0].connect(SimTime(1), Connect { id, local, remote, work, timeout, ttl: 64 }, &mut wire);
+        }
+        loop {
+            let sent: Vec<_> = wire.drain().collect();
+            for out in &sent {
+                let incoming = Incoming { id: out.id, forward: out.forward, serve: Some(work) };
+                hosts[usize::from(out.forward)].receive(SimTime(1), &out.frame, incoming, &mut wire);
+            }
+            if sent.is_empty() {
+                break;
+            }
+        }
+        assert_eq!(hosts.each_mut().map(|host| host.finished().count()), [1_000; 2]);
+        for host in &hosts {
+            assert_eq!((host.poll_at(), host.open().count()), (None, 0));
+            let capacities = [host.connections.capacity(), host.free.capacity(), host.by_tuple.capacity()];
+            assert_eq!((capacities, host.timers.first(), host.stacks.paths()), ([0; 3], None, 0));
         }
     }
 }

@@ -27,8 +27,10 @@
 //! - **Checksums** of every frame sent are valid. None is verified on receipt: frames are made by this program, and
 //!   what edits them keeps them valid.
 //! - **Payload** is zeros, as is what a checksum adds up of it; nothing reads it.
-//! - **ICMP**: echo requests are answered. Errors are ignored by smoltcp, so that there is no path MTU discovery: a
-//!   segment too large for the path is sent again until the timeout, as in a network that swallows ICMP.
+//! - **ICMP**: echo requests are answered. Of errors smoltcp takes no notice, so this crate does: "fragmentation needed"
+//!   makes the segments of the connection and of later ones to the same address smaller (what was lost is sent again
+//!   after the retransmission timeout; Linux does it at once), and any other fails a connection that waits for the
+//!   answer to its SYN. Without ICMP, a segment too large for the path is sent again until the timeout.
 //! - **Fragments**, IPv6 extension headers, UDP and other protocols are ignored.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
@@ -38,6 +40,7 @@ mod host;
 mod peek;
 mod port;
 mod report;
+mod stacks;
 mod time_wait;
 mod timers;
 mod wire;

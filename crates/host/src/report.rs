@@ -20,6 +20,8 @@ pub struct ConversationId {
 pub enum Failure {
     /// The SYN was answered with RST.
     Refused,
+    /// The SYN was answered with an ICMP error: unreachable, or time exceeded.
+    Unreachable,
     /// RST on an established connection.
     Reset,
     /// Nothing was heard from the other end for the connection's timeout.
@@ -36,6 +38,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Refused => "connection refused",
+            Self::Unreachable => "destination unreachable",
             Self::Reset => "connection reset",
             Self::TimedOut => "timed out",
             Self::ClosedEarly => "closed early by the other end",

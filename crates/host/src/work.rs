@@ -49,7 +49,22 @@ impl Share {
 
     /// Bytes that the other end sends in all.
     pub(crate) fn receives(self) -> Option<u64> {
-        Self { client: !self.client, ..self }.sends()
+        self.other().sends()
+    }
+
+    /// The most bytes of this end that are ever on their way; `None` when there is no limit.
+    pub(crate) fn at_once(self) -> Option<u64> {
+        match (self.work, self.client) {
+            // Only where the other end has something to send does this one wait for it.
+            (Work::Requests { request_bytes, response_bytes: 1.., .. }, true) => Some(request_bytes),
+            (Work::Requests { request_bytes: 1.., response_bytes, .. }, false) => Some(response_bytes),
+            _ => self.sends(),
+        }
+    }
+
+    /// The other end's share.
+    pub(crate) fn other(self) -> Self {
+        Self { client: !self.client, ..self }
     }
 
     /// When time ends the writing, for a connection that stands since `established`.
@@ -100,6 +115,7 @@ mod tests {
         assert_eq!(goals, [10, 10, 20, 20, 30, 30]);
         assert!(!client.done(30, 299));
         assert!(client.done(30, 300));
+        assert_eq!((client.at_once(), client.other().at_once()), (Some(10), Some(100)));
         let server = Share::new(work, false);
         assert_eq!(
             [0, 9, 10, 29, 30, 1_000].map(|received| server.goal(received)),
@@ -114,6 +130,7 @@ mod tests {
         assert_eq!(Share::new(work, false).goal(0), u64::MAX);
         let upload = Work::Requests { requests: 2, request_bytes: 7, response_bytes: 0 };
         assert_eq!(Share::new(upload, true).goal(0), 14);
+        assert_eq!([true, false].map(|client| Share::new(upload, client).at_once()), [Some(14), Some(0)]);
         assert!(Share::new(upload, false).done(0, 14));
     }
 }

