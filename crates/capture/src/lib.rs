@@ -4,7 +4,7 @@
 //! sent again. Called by whoever replays or records traffic; reads a slice, writes to an [`std::io::Write`]. Must never
 //! open a file, panic on any bytes, invent a packet, or decide what becomes of one.
 //!
-//! Cost: [`read`] is one pass that copies no packet (40 bytes each); `rehome` allocates one frame and reads it once
+//! Cost: [`read`] is one pass that copies no packet (40 bytes each); [`rehome`] allocates one frame and reads it once
 //! for its checksum; the writer copies a frame once, into a block that it reuses.
 //!
 //! Limits: [`MAX_PACKETS`] packets of at most [`MAX_PACKET_BYTES`]; compressed files are named, not unpacked; comments,
@@ -13,9 +13,14 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod capture;
+mod checksum;
+mod link;
 mod pcap;
 mod pcapng;
+mod quote;
+mod rehome;
 
 pub use capture::{
     Capture, CapturedPacket, Link, MAX_PACKET_BYTES, MAX_PACKETS, MAX_PROBLEMS, NotACapture, read, read_up_to,
 };
+pub use rehome::{NoHome, Rehomed, rehome};
