@@ -19,8 +19,10 @@ mod pcap;
 mod pcapng;
 mod quote;
 mod rehome;
+mod write;
 
 pub use capture::{
     Capture, CapturedPacket, Link, MAX_PACKET_BYTES, MAX_PACKETS, MAX_PROBLEMS, NotACapture, read, read_up_to,
 };
 pub use rehome::{NoHome, Rehomed, rehome};
+pub use write::{Direction, Interface, PcapngWriter, Record, Verdict};
