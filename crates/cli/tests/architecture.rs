@@ -8,6 +8,7 @@ use serde_json::Value;
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("vnetsim-types", &[]),
     ("vnetsim-packet", &["types"]),
+    ("vnetsim-capture", &["types", "packet"]),
     ("vnetsim-data", &["types"]),
     ("vnetsim-model", &["types", "data"]),
     ("vnetsim-scenario", &["model", "types", "data"]),
@@ -44,6 +45,7 @@ const TESTS_ONLY: &[&str] = &["vnetsim-testkit", "vnetsim-benches"];
 const MAY_USE: &[(&str, &[&str])] = &[
     ("vnetsim-types", &["ipnet"]),
     ("vnetsim-packet", &["etherparse"]),
+    ("vnetsim-capture", &["etherparse", "pcap-parser"]),
     ("vnetsim-dataplane", &["libc", "rustc-hash"]),
     ("vnetsim-host", &["rustc-hash", "smoltcp"]),
     ("vnetsim-throughput", &["crossbeam-channel"]),
