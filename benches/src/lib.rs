@@ -9,6 +9,7 @@ mod baby_hero;
 mod ground;
 pub mod networks;
 mod random;
+pub mod star;
 
 pub use baby_hero::baby_hero;
 pub use ground::{FRAME_LEN, Ground};

@@ -1,0 +1,68 @@
+//! The simulation: packets, segments and events a second, spoke to hub to spoke, time-accurate.
+
+use std::{hint::black_box, ops::ControlFlow};
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use vnetsim_benches::star::{star, streams, uploads};
+use vnetsim_model::{Network, Traffic};
+use vnetsim_sim::{Play, Report};
+use vnetsim_types::NoObserver;
+
+fn play(network: &Network, traffic: &[Traffic], workers: usize) -> Report {
+    let play =
+        Play { network: network.clone(), traffic, timeline: &[], injections: &[], seed: 1, workers };
+    play.run(&mut NoObserver, &mut |_| ControlFlow::Continue(()))
+}
+
+/// Datagrams that are delivered, each after two legs and a router.
+fn udp(c: &mut Criterion) {
+    let mut group = c.benchmark_group("sim/udp");
+    group.sample_size(10);
+    for (spokes, bytes) in [(8, 64), (8, 1_400), (100, 64), (100, 1_400), (1_000, 64), (1_000, 1_400)] {
+        let network = star(spokes, 1);
+        let traffic = streams(&network, spokes, bytes, 1_000_000);
+        let report = play(&network, &traffic, 1);
+        assert_eq!((report.delivered, report.in_flight()), (report.sent, 0), "{:?}", report.dropped);
+        group.throughput(Throughput::Elements(report.sent));
+        group.bench_function(BenchmarkId::new(format!("{bytes} bytes"), spokes), |b| {
+            b.iter(|| black_box(play(&network, &traffic, 1)));
+        });
+    }
+    group.finish();
+}
+
+/// TCP segments, ACKs included, each over two legs and a router.
+fn tcp(c: &mut Criterion) {
+    let mut group = c.benchmark_group("sim/tcp");
+    group.sample_size(10);
+    for spokes in [8, 100] {
+        let network = star(spokes, 1);
+        let traffic = uploads(&network, spokes, 400_000_000 / spokes as u64);
+        let report = play(&network, &traffic, 1);
+        assert_eq!((report.delivered, report.in_flight()), (report.sent, 0), "{:?}", report.dropped);
+        group.throughput(Throughput::Elements(report.sent));
+        group.bench_function(BenchmarkId::new("bulk", spokes), |b| {
+            b.iter(|| black_box(play(&network, &traffic, 1)));
+        });
+    }
+    group.finish();
+}
+
+/// One thread and two, the same work.
+fn workers(c: &mut Criterion) {
+    let mut group = c.benchmark_group("sim/workers");
+    group.sample_size(10);
+    let network = star(100, 1);
+    let traffic = streams(&network, 100, 64, 1_000_000);
+    for workers in [1, 2] {
+        let report = play(&network, &traffic, workers);
+        group.throughput(Throughput::Elements(report.sent));
+        group.bench_function(BenchmarkId::new("udp", workers), |b| {
+            b.iter(|| black_box(play(&network, &traffic, workers)));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, udp, tcp, workers);
+criterion_main!(benches);
