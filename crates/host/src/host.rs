@@ -320,6 +320,13 @@ mod tests {
     const IDLE_BYTES: usize = size_of::<Host>() + size_of::<Stack>() + 8 * size_of::<IpAddr>();
 
     #[test]
+    fn a_machine_may_move_to_another_thread() {
+        fn sends<T: Send>() {}
+        sends::<Host>();
+        sends::<Wire>();
+    }
+
+    #[test]
     fn an_idle_machine_is_small() {
         const { assert!(IDLE_BYTES < 1_536) }
         let (client, server) = (IpAddr::from([10, 0, 0, 4]), IpAddr::from([10, 0, 0, 5]));
