@@ -7,8 +7,10 @@
 //! port is open, or panic on any frame.
 //!
 //! Cost per segment received, with what it causes: a hash look-up, smoltcp's work on that one socket, one copy of the
-//! payload in and one out, and a timer. `examples/pingpong.rs` measures it. A machine without connections allocates
-//! nothing but its list of addresses.
+//! payload in and one out, and a timer. `cargo run --release -p vnetsim-host --example pingpong` measures 400 ns for one
+//! bulk connection, ACKs counted as segments, and 730 ns for small requests on 1,000 connections, which are no longer in
+//! the cache (AMD EPYC, two cores, busy). A machine without connections has 632 bytes with eight addresses; a connection
+//! 1.4 kB and its buffers.
 //!
 //! # What is as it is on Linux, and what is not
 //!
