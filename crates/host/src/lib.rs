@@ -14,7 +14,8 @@
 //!
 //! # What is as it is on Linux, and what is not
 //!
-//! - **Congestion control** is CUBIC, as Linux, Windows and Azure's images have it. smoltcp starts with a window of
+//! - **Congestion control** is CUBIC, as Linux, Windows and Azure's images have it; smoltcp's Reno takes a fifth longer
+//!   for 20 MB with a loss in 1,000 over 30 ms, and about as long with none or many. smoltcp starts with a window of
 //!   2,048 bytes where Linux starts with ten segments: a short transfer takes up to three round trips more.
 //! - **Retransmission**: the timeout is never below 1 s (Linux: 0.2 s), as RFC 6298 says. After three duplicate ACKs
 //!   one segment is sent again; a sender does not read SACK, so that several losses in one window cost a round trip or

@@ -241,6 +241,19 @@ fn echo_requests_are_answered() {
     }
 }
 
+/// The internet has every address, and a connection for each.
+#[test]
+fn a_host_without_addresses_has_all() {
+    let mut net = Net::new(ms(1), ONE_REQUEST);
+    net.hosts[1] = Host::new(&[], HostConfig::default());
+    for n in 0..100 {
+        let far = IpAddr::from([198, 51, 100, n as u8 + 1]);
+        net.connect_from(n, 4_000, ONE_REQUEST, (CLIENT, far));
+    }
+    net.run();
+    assert!((0..100).all(|n| net.result(n) == Ok(())));
+}
+
 #[test]
 fn what_is_for_others_is_ignored() {
     let mut host = Host::new(&[SERVER], HostConfig::default());
@@ -319,8 +332,11 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_do_no_harm(kind in 0..3_u8, body in prop::collection::vec(any::<u8>(), 0..200)) {
-        let mut host = Host::new(&[SERVER, SERVER_V6], HostConfig::default());
+    fn any_bytes_do_no_harm(
+        kind in 0..3_u8, body in prop::collection::vec(any::<u8>(), 0..200), protocol in 0..4_usize, everything: bool,
+    ) {
+        let addresses = if everything { &[][..] } else { &[SERVER, SERVER_V6] };
+        let mut host = Host::new(addresses, HostConfig::default());
         let mut wire = Wire::new();
         let mut frame = vec![0; 12];
         match kind {
@@ -329,8 +345,17 @@ proptest! {
             _ => frame.extend([0x86, 0xdd, 0x60]),
         }
         frame.extend(body);
+        let (len, next) = (frame.len() as u16, [1, 6, 58, 17][protocol]);
+        if kind > 0 && len > 75 {
+            let (at, len) = if kind == 1 { (16, len - 14) } else { (18, len - 54) };
+            frame[at..at + 2].copy_from_slice(&len.to_be_bytes());
+            frame[if kind == 1 { 23 } else { 20 }] = next;
+            frame[20] &= if kind == 1 { 0x40 } else { 0xff }; // no fragment
+            frame[21] &= if kind == 1 { 0 } else { 0xff };
+        }
         host.receive(ms(1), &frame, Incoming { id: id(0), forward: true, serve: Some(ONE_REQUEST) }, &mut wire);
         host.poll(ms(9), &mut wire);
-        prop_assert_eq!(wire.drain().count(), 0);
+        prop_assert!(everything || wire.drain().count() == 0);
+        wire.drain().for_each(|outgoing| check(&outgoing.frame));
     }
 }
