@@ -1,6 +1,9 @@
 //! What a segment costs a host, without a network between: moves data between two machines in memory.
 //!
-//! `cargo run --release -p vnetsim-host --example pingpong`
+//! `cargo run --release -p vnetsim-host --example pingpong [PART OF A CASE'S NAME]`
+//!
+//! Prints nanoseconds for each segment received, ACKs included, with all that it causes; both machines run on one core.
+//! Time on the CPU where Linux tells it, so that a busy machine disturbs little, else time on the wall.
 
 use std::net::IpAddr;
 
@@ -15,14 +18,24 @@ struct Result {
     ns: f64,
 }
 
+/// Nanoseconds that this thread ran, or that passed.
+fn clock_ns() -> u64 {
+    static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+    let ran = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
+    ran.and_then(|text| text.split(' ').next()?.parse().ok()).unwrap_or_else(|| {
+        #[allow(clippy::disallowed_methods)] // a measurement, not a simulation
+        let start = START.get_or_init(std::time::Instant::now);
+        start.elapsed().as_nanos() as u64
+    })
+}
+
 /// Plays `connections` connections at once until all have ended.
 fn play(connections: u32, work: Work) -> Result {
     let mut hosts = [CLIENT, SERVER].map(|ip| Host::new(&[ip], HostConfig::default()));
     let mut wire = Wire::new();
     let mut now = SimTime::ZERO;
     let (mut here, mut there) = (Vec::new(), Vec::new());
-    #[allow(clippy::disallowed_methods)] // a measurement, not a simulation
-    let start = std::time::Instant::now();
+    let start = clock_ns();
     for conversation in 0..connections {
         let id = ConversationId { traffic: TrafficId(0), conversation };
         let local = (CLIENT, 10_000 + conversation as u16);
@@ -48,7 +61,7 @@ fn play(connections: u32, work: Work) -> Result {
             here.extend(wire.drain());
         }
     }
-    let ns = start.elapsed().as_nanos() as f64;
+    let ns = (clock_ns() - start) as f64;
     let ended = hosts[0].finished().filter(|finished| finished.result.is_ok()).count();
     assert_eq!(ended, connections as usize, "all connections end well");
     Result { segments, ns }

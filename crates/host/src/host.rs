@@ -93,7 +93,8 @@ pub struct Host {
 }
 
 impl Host {
-    /// A machine with the addresses of all its IP configurations. Figures out of range are brought into it.
+    /// A machine with the addresses of all its IP configurations; none stands for every address, for what lies outside:
+    /// a site, the internet. Figures out of range are brought into it.
     pub fn new(addresses: &[IpAddr], mut config: HostConfig) -> Self {
         config.mtu = config.mtu.max(MTU_MIN);
         config.buffer_bytes = config.buffer_bytes.clamp(4_096, 1 << 30);
@@ -126,7 +127,7 @@ impl Host {
 
     /// An Ethernet frame with an IP packet arrives. What is not for this machine's addresses is ignored.
     pub fn receive(&mut self, now: SimTime, frame: &[u8], incoming: Incoming, wire: &mut Wire) {
-        let Some(peek) = peek(frame).filter(|peek| self.addresses.contains(&peek.to)) else { return };
+        let Some(peek) = peek(frame).filter(|peek| self.has(peek.to)) else { return };
         let Some(segment) = peek.segment else { return self.icmp(now, frame, incoming, wire) };
         let tuple = Tuple::new((peek.to, segment.to_port), (peek.from, segment.from_port));
         let ix = match self.by_tuple.get(&tuple) {
@@ -172,7 +173,7 @@ impl Host {
         if self.by_tuple.contains_key(&tuple) {
             return Err(Failure::PortInUse);
         }
-        if !self.addresses.contains(&local.0) || remote.0.is_multicast() {
+        if !self.has(local.0) || remote.0.is_multicast() {
             return Err(Failure::BadEndpoint);
         }
         let stack = self.stacks.towards(remote.0);
@@ -254,6 +255,10 @@ impl Host {
         stack.interface.poll_ingress_single(to_instant(now), &mut port, &mut SocketSet::new(Vec::new()));
     }
 
+    fn has(&self, address: IpAddr) -> bool {
+        self.addresses.is_empty() || self.addresses.contains(&address)
+    }
+
     fn insert(&mut self, connection: Connection) -> u32 {
         let tuple = connection.tuple;
         let connection = Some(Box::new(connection));
@@ -318,6 +323,13 @@ mod tests {
 
     /// All that a machine allocates without connections: its interface and its addresses.
     const IDLE_BYTES: usize = size_of::<Host>() + size_of::<Stack>() + 8 * size_of::<IpAddr>();
+
+    #[test]
+    fn a_machine_may_move_to_another_thread() {
+        fn sends<T: Send>() {}
+        sends::<Host>();
+        sends::<Wire>();
+    }
 
     #[test]
     fn an_idle_machine_is_small() {

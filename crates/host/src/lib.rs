@@ -7,12 +7,15 @@
 //! port is open, or panic on any frame.
 //!
 //! Cost per segment received, with what it causes: a hash look-up, smoltcp's work on that one socket, one copy of the
-//! payload in and one out, and a timer. `examples/pingpong.rs` measures it. A machine without connections allocates
-//! nothing but its list of addresses.
+//! payload in and one out, and a timer. `cargo run --release -p vnetsim-host --example pingpong` measures 400 ns for one
+//! bulk connection, ACKs counted as segments, and 730 ns for small requests on 1,000 connections, which are no longer in
+//! the cache (AMD EPYC, two cores, busy). A machine without connections has 632 bytes with eight addresses; a connection
+//! 1.4 kB and its buffers.
 //!
 //! # What is as it is on Linux, and what is not
 //!
-//! - **Congestion control** is CUBIC, as Linux, Windows and Azure's images have it. smoltcp starts with a window of
+//! - **Congestion control** is CUBIC, as Linux, Windows and Azure's images have it; smoltcp's Reno takes a fifth longer
+//!   for 20 MB with a loss in 1,000 over 30 ms, and about as long with none or many. smoltcp starts with a window of
 //!   2,048 bytes where Linux starts with ten segments: a short transfer takes up to three round trips more.
 //! - **Retransmission**: the timeout is never below 1 s (Linux: 0.2 s), as RFC 6298 says. After three duplicate ACKs
 //!   one segment is sent again; a sender does not read SACK, so that several losses in one window cost a round trip or

@@ -52,7 +52,7 @@ pub(crate) struct Segment {
 }
 
 /// Reads `frame`. `None` for what a host ignores: broken frames, fragments, extension headers, protocols that are
-/// neither TCP nor ICMP, and sources that no host has.
+/// neither TCP nor ICMP, and addresses that no host has.
 pub(crate) fn peek(frame: &[u8]) -> Option<Peek> {
     let ip = frame.get(ETHERNET_LEN..)?;
     let (from, to, protocol, upper) = match (frame.get(12..14)?, *ip.first()? >> 4) {
@@ -60,16 +60,16 @@ pub(crate) fn peek(frame: &[u8]) -> Option<Peek> {
         ([0x86, 0xdd], 6) => peek_v6(ip)?,
         _ => return None,
     };
-    let impossible = match from {
-        IpAddr::V4(ip) => ip.is_unspecified() || ip.is_multicast() || ip.is_broadcast(),
-        IpAddr::V6(ip) => ip.is_unspecified() || ip.is_multicast(),
+    let unicast = |ip: IpAddr| match ip {
+        IpAddr::V4(ip) => !(ip.is_unspecified() || ip.is_multicast() || ip.is_broadcast()),
+        IpAddr::V6(ip) => !(ip.is_unspecified() || ip.is_multicast()),
     };
     let segment = match (protocol, to) {
         (6, _) => Some(peek_tcp(upper)?),
         (1, IpAddr::V4(_)) | (58, IpAddr::V6(_)) => None,
         _ => return None,
     };
-    (!impossible).then_some(Peek { from, to, segment })
+    (unicast(from) && unicast(to)).then_some(Peek { from, to, segment })
 }
 
 type Split<'a> = (IpAddr, IpAddr, u8, &'a [u8]);

@@ -180,21 +180,22 @@ fn finish(ethernet: &mut [u8], packet: &mut [u8], ttl: u8) -> Option<([u8; 20], 
     let payload_at = usize::from(upper.get(12)? >> 4) * 4;
     let (header, payload) = upper.split_at_mut_checked(payload_at)?;
     debug_assert!(payload.iter().all(|byte| *byte == 0), "payload is zeros");
-    let pseudo = sum(&ip[addresses_at..]) + u32::from(TCP) + (header.len() + payload.len()) as u32;
+    let pseudo = sum(&ip[addresses_at..]) + u64::from(TCP) + (header.len() + payload.len()) as u64;
     let checksum = fold(pseudo + sum(header)); // smoltcp leaves the field zero
     header.get_mut(16..18)?.copy_from_slice(&checksum);
     Some((*header.first_chunk()?, payload.len()))
 }
 
-/// The sum of the big-endian words of `bytes`, of which there is an even number, below 2^16.
-fn sum(bytes: &[u8]) -> u32 {
-    bytes.chunks_exact(2).map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]]))).sum()
+/// What the big-endian words of `bytes` add up to, of which there is an even number; four bytes at a time.
+fn sum(bytes: &[u8]) -> u64 {
+    bytes.as_chunks::<4>().0.iter().map(|word| u64::from(u32::from_be_bytes(*word))).sum()
 }
 
 /// The internet checksum of what adds up to `sum`.
-fn fold(sum: u32) -> [u8; 2] {
-    let sum = (sum & 0xffff) + (sum >> 16);
-    let sum = (sum & 0xffff) + (sum >> 16);
+fn fold(mut sum: u64) -> [u8; 2] {
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
     (!(sum as u16)).to_be_bytes()
 }
 
