@@ -4,7 +4,7 @@
 //! which ends in a [`Leg`] or a drop; the leg ends in [`Switches::ingress`] at the receiving NIC's
 //! switch, which ends in a delivery to the guest or a drop. The guest is stage 12 and lives in `sim`.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 use vnetsim_packet::{Mac, set_macs, set_source};
 use vnetsim_types::{
@@ -12,7 +12,7 @@ use vnetsim_types::{
 };
 
 use crate::{
-    Backends, Entered, FlowTable, Leg, LegEnd, LiveFlows, Meter, Origin, Packet, Tables,
+    Backends, Entered, FlowTable, HandedBy, Leg, LegEnd, LiveFlows, Meter, Origin, Packet, Tables,
     packet::Alike,
     stages::{
         antispoof,
@@ -65,7 +65,7 @@ pub struct Switches {
     pub(crate) flows: FlowTable,
     endpoint_flows: FlowTable,
     /// Who handed requests to private endpoints, by what the answers look like.
-    handed: HashMap<(PrivateEndpointId, FlowKey), LegEnd>,
+    handed: FxHashMap<(PrivateEndpointId, FlowKey), HandedBy>,
     backends: Backends,
     buckets: Buckets,
     epoch: u32,
@@ -80,6 +80,7 @@ impl Switches {
         packet: &mut Packet,
     ) -> Result<Leg, DropReason> {
         self.refresh(cx.now, cx.tables);
+        packet.wait = SimTime::ZERO;
         let verdict = self.egress_stages(cx, nic, packet);
         cx.report_drop(packet, Place::Nic(nic), &verdict);
         verdict
@@ -110,7 +111,7 @@ impl Switches {
         if let LegEnd::PrivateEndpoint(_) = end {
             // FE-33: an appliance that hands on what comes from another network.
             let foreign = !tables.vnets[port.vnet.ix()].owners.contains_key(&packet.headers.src);
-            packet.handed_by = foreign.then_some(LegEnd::Nic(nic));
+            packet.handed_by = foreign.then_some(HandedBy::Nic(nic));
         }
         mtu::check(tables, port.vnet, end, packet)?;
         Ok(Leg { origin, end })
@@ -163,7 +164,7 @@ impl Switches {
             let answer = (id, packet.headers.flow_key().reversed());
             match packet.handed_by {
                 Some(_) if self.handed.len() >= HANDED_MAX => None,
-                Some(end) => self.handed.insert(answer, end),
+                Some(by) => self.handed.insert(answer, by),
                 None => self.handed.remove(&answer),
             };
         }
@@ -179,10 +180,11 @@ impl Switches {
         id: PrivateEndpointId,
         packet: &mut Packet,
     ) -> Result<Leg, DropReason> {
+        packet.wait = SimTime::ZERO;
         let table = &cx.tables.endpoints[id.ix()];
         let sender = Sender { vnet: table.vnet, nic: None, entered: None };
         let verdict = match self.handed.get(&(id, packet.headers.flow_key())) {
-            Some(end) => Ok(*end),
+            Some(by) => Ok(LegEnd::from(*by)),
             None => route::choose(cx, table.subnet, &table.lpm, packet)
                 .and_then(|next_hop| route::resolve(cx, &mut self.backends, sender, next_hop, packet)),
         };

@@ -289,8 +289,8 @@ impl<'a, O: Observer> World<'a, O> {
         self.enter_guest(nic, error);
     }
 
-    fn travel(&mut self, node: Node, leg: Leg, packet: Packet) {
-        let takes = latency(&self.tables(), leg.origin, leg.end);
+    fn travel(&mut self, node: Node, leg: Leg, mut packet: Packet) {
+        let takes = latency(&self.tables(), leg.origin, leg.end) + std::mem::take(&mut packet.wait);
         self.queue.push(self.now + takes, node, Event::Arrive(leg, packet));
     }
 

@@ -60,7 +60,7 @@ pub(crate) struct Record {
 /// A connection with the records of two of its ends, one on each side.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cell<K> {
-    /// With the number of what is known about its packets: see `fast`.
+    /// With the number of what is known about its packets: see `notes`.
     pub(crate) key: K,
     pub(crate) records: [Record; 2],
 }
