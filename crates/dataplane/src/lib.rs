@@ -16,6 +16,7 @@ mod edge;
 mod fast;
 mod flow;
 mod gateway;
+mod halves;
 mod lpm;
 mod memory;
 mod notes;

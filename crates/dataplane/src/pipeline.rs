@@ -13,6 +13,7 @@ use vnetsim_types::{
 
 use crate::{
     Backends, Entered, FlowTable, HandedBy, Leg, LegEnd, LiveFlows, Meter, Origin, Packet, Tables,
+    halves::{Halves, Known},
     packet::Alike,
     stages::{
         antispoof,
@@ -67,12 +68,14 @@ pub struct Switches {
     /// Who handed requests to private endpoints, by what the answers look like.
     handed: FxHashMap<(PrivateEndpointId, FlowKey), HandedBy>,
     backends: Backends,
-    buckets: Buckets,
+    pub(crate) buckets: Buckets,
+    pub(crate) halves: Halves,
     epoch: u32,
 }
 
 impl Switches {
     /// A packet leaves the guest behind `nic`: stages 1 to 8.
+    #[inline]
     pub fn egress<O: Observer>(
         &mut self,
         cx: &mut Context<'_, O>,
@@ -81,8 +84,28 @@ impl Switches {
     ) -> Result<Leg, DropReason> {
         self.refresh(cx.now, cx.tables);
         packet.wait = SimTime::ZERO;
+        let known = self.known::<O>(nic, Direction::Outbound, packet);
+        match known.as_ref().and_then(|known| self.repeat_egress(cx, nic, known, packet)) {
+            Some(verdict) => verdict,
+            None => self.decide_egress(cx, nic, known, packet),
+        }
+    }
+
+    #[inline(never)]
+    fn decide_egress<O: Observer>(
+        &mut self,
+        cx: &mut Context<'_, O>,
+        nic: NicId,
+        known: Option<Known>,
+        packet: &mut Packet,
+    ) -> Result<Leg, DropReason> {
+        self.halves.decided += 1;
+        packet.alike = Alike::Pair;
         let verdict = self.egress_stages(cx, nic, packet);
         cx.report_drop(packet, Place::Nic(nic), &verdict);
+        if let (Some(known), Ok(leg)) = (known, verdict) {
+            self.remember_sent(cx.tables, nic, &known, packet, leg);
+        }
         verdict
     }
 
@@ -118,6 +141,7 @@ impl Switches {
     }
 
     /// A leg from `origin` ends at `nic`: stages 9 to 11.
+    #[inline]
     pub fn ingress<O: Observer>(
         &mut self,
         cx: &mut Context<'_, O>,
@@ -126,8 +150,30 @@ impl Switches {
         packet: &mut Packet,
     ) -> Result<(), DropReason> {
         self.refresh(cx.now, cx.tables);
+        let known = self.known::<O>(nic, Direction::Inbound, packet);
+        match known.as_ref().and_then(|known| self.repeat_ingress(cx, origin, known, packet)) {
+            Some(()) => Ok(()),
+            None => self.decide_ingress(cx, origin, nic, known, packet),
+        }
+    }
+
+    #[inline(never)]
+    fn decide_ingress<O: Observer>(
+        &mut self,
+        cx: &mut Context<'_, O>,
+        origin: Origin,
+        nic: NicId,
+        known: Option<Known>,
+        packet: &mut Packet,
+    ) -> Result<(), DropReason> {
+        self.halves.decided += 1;
+        let so_far = std::mem::replace(&mut packet.alike, Alike::Pair);
         let verdict = self.ingress_stages(cx, origin, nic, packet);
         cx.report_drop(packet, Place::Nic(nic), &verdict);
+        if let (Some(known), Ok(())) = (known, verdict) {
+            self.remember_received(cx.tables, nic, &known, packet, origin);
+        }
+        packet.only(so_far);
         verdict
     }
 
@@ -195,15 +241,22 @@ impl Switches {
     }
 
     /// Takes note of a new set of tables (NSG-14).
+    #[inline(always)]
     fn refresh(&mut self, now: SimTime, tables: &Tables) {
         if self.epoch != tables.epoch {
-            self.epoch = tables.epoch;
-            for flows in [&mut self.flows, &mut self.endpoint_flows] {
-                match tables.settings.live_flows {
-                    LiveFlows::Keep => {}
-                    LiveFlows::Resimulate => flows.doubt(now),
-                    LiveFlows::Flush => flows.clear(),
-                }
+            self.begin_epoch(now, tables);
+        }
+    }
+
+    #[inline(never)]
+    fn begin_epoch(&mut self, now: SimTime, tables: &Tables) {
+        self.epoch = tables.epoch;
+        self.forget_halves();
+        for flows in [&mut self.flows, &mut self.endpoint_flows] {
+            match tables.settings.live_flows {
+                LiveFlows::Keep => {}
+                LiveFlows::Resimulate => flows.doubt(now),
+                LiveFlows::Flush => flows.clear(),
             }
         }
     }
