@@ -3,8 +3,8 @@
 //! any earlier one between the same addresses (`staged`). `bare` is the same loop without any of Azure's rules:
 //! copy a frame, read its five-tuple, find it in a table of 32-byte entries, write two MAC addresses. `chain`: from a
 //! spoke through an appliance in the hub to another spoke, two legs for each packet. `hop`: one packet at a time, as the
-//! simulation forwards them: each half of a way for itself, repeated from the connection's records, or decided by the
-//! stages because the switches repeat nothing.
+//! simulation forwards them: each half of a way for itself, repeated from the connection's records, asked for before
+//! (`fetched`) or not, or decided by the stages because the switches repeat nothing.
 
 use std::{
     hint::black_box,
@@ -16,11 +16,10 @@ use criterion::{
     BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main,
     measurement::WallTime,
 };
-use vnetsim_benches::{FRAME_LEN, Ground, networks, networks::Size};
-use vnetsim_dataplane::{Context, Leg, LegEnd, Meter, Origin, Packet, Switches, Tables};
+use vnetsim_benches::{FRAME_LEN, Ground, Half, Hops, networks, networks::Size};
+use vnetsim_dataplane::Switches;
 use vnetsim_packet::plain;
 use vnetsim_throughput::{Load, Worker};
-use vnetsim_types::{NicId, NoObserver, PacketId, PacketTag, Part, SimTime, TrafficId};
 
 const SIZE: Size = Size { vms: 16, rules: 100, routes: 1_000 };
 
@@ -144,58 +143,18 @@ fn benches(c: &mut Criterion) {
     hops.finish();
 }
 
-/// A packet of each connection and the NIC that it leaves, or that it reaches with where it came from.
-struct Hops {
-    packets: Vec<Packet>,
-    from: Vec<NicId>,
-    legs: Vec<Leg>,
-    switches: Switches,
-    meter: Meter,
-}
-
-impl Hops {
-    /// The records of all connections are there.
-    fn of(ground: &Ground, flows: usize, switches: Switches) -> Self {
-        let tag = PacketTag { traffic: TrafficId(0), conversation: 0, part: Part::Request };
-        let (load, mut packets, mut from) = (ground.load(flows), Vec::new(), Vec::new());
-        for (nic, frame) in load.batches(256).flatten() {
-            packets.push(Packet::new(PacketId(0), tag, false, frame.to_vec()).expect("a frame made here"));
-            from.push(nic);
-        }
-        let mut hops = Self { packets, from, legs: Vec::new(), switches, meter: Meter::default() };
-        hops.legs = vec![Leg { origin: Origin::Internet, end: LegEnd::Nic(NicId(0)) }; flows];
-        for _ in 0..2 {
-            hops.egress(&ground.tables);
-            hops.ingress(&ground.tables);
-        }
-        hops
-    }
-
-    fn egress(&mut self, tables: &Tables) {
-        let mut cx =
-            Context { now: SimTime::ZERO, tables, observer: &mut NoObserver, meter: &mut self.meter };
-        for ((packet, nic), leg) in self.packets.iter_mut().zip(&self.from).zip(&mut self.legs) {
-            *leg = self.switches.egress(&mut cx, *nic, packet).expect("all arrive");
-        }
-    }
-
-    fn ingress(&mut self, tables: &Tables) {
-        let mut cx =
-            Context { now: SimTime::ZERO, tables, observer: &mut NoObserver, meter: &mut self.meter };
-        for (packet, leg) in self.packets.iter_mut().zip(&self.legs) {
-            let LegEnd::Nic(nic) = leg.end else { panic!("all go to NICs") };
-            self.switches.ingress(&mut cx, leg.origin, nic, packet).expect("all arrive");
-        }
-    }
-}
-
 fn hop(group: &mut Group<'_>, ground: &Ground, flows: usize) {
     group.throughput(Throughput::Elements(flows as u64));
-    for (how, switches) in [("repeated", Switches::repeating()), ("decided", Switches::default())] {
+    let ways = [("fetched", true, true), ("repeated", true, false), ("decided", false, false)];
+    for (how, repeats, fetched) in ways {
+        let switches = if repeats { Switches::repeating() } else { Switches::default() };
         let mut hops = Hops::of(ground, flows, switches);
-        let name = |half: &str| BenchmarkId::new(format!("{half}-{how}"), flows);
-        group.bench_function(name("egress"), |b| b.iter(|| hops.egress(&ground.tables)));
-        group.bench_function(name("ingress"), |b| b.iter(|| hops.ingress(&ground.tables)));
+        for (half, inbound) in [("egress", false), ("ingress", true)] {
+            group.bench_function(BenchmarkId::new(format!("{half}-{how}"), flows), |b| {
+                b.iter_custom(|times| (0..times).map(|_| hops.pass(Half { inbound, fetched })).sum());
+            });
+        }
+        assert_eq!(hops.counts().0 > 0, repeats);
     }
 }
 
