@@ -46,3 +46,53 @@ impl Buckets {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use vnetsim_packet::{Endpoints, udp};
+    use vnetsim_types::{PacketId, PacketTag, Part, SubnetId, TrafficId, VmId, VnetId};
+
+    use super::*;
+
+    /// A NIC of VM 3, which may send a million bits in a second.
+    fn port() -> NicTable {
+        NicTable {
+            vnet: VnetId(0),
+            subnet: SubnetId(0),
+            addresses: Vec::new(),
+            ip_forwarding: false,
+            subnet_acl: None,
+            nic_acl: None,
+            up: true,
+            vm: Some(VmId(3)),
+            egress_bits_per_s: Some(1_000_000),
+            behind_standard_lb: false,
+            shared_out: [None, None],
+            floating: Vec::new(),
+            mac: [0; 6],
+        }
+    }
+
+    /// 10 ms of the VM's time.
+    fn packet() -> Packet {
+        let (src, dst) = ([10, 0, 0, 4].into(), [10, 0, 0, 5].into());
+        let ends = Endpoints { src_mac: [2; 6], dst_mac: [4; 6], src, dst, ttl: 64, dont_fragment: true };
+        let frame = udp(&ends, 1_000, 53, 1_250 - 28).expect("a size that fits");
+        let tag = PacketTag { traffic: TrafficId(0), conversation: 0, part: Part::Request };
+        Packet::new(PacketId(0), tag, false, frame).expect("a frame made here")
+    }
+
+    #[test]
+    fn a_packet_waits_until_what_was_sent_before_it_has_left() {
+        let (mut buckets, port, mut packet) = (Buckets::default(), port(), packet());
+        let mut sent_at = |ms: u64| {
+            let sent = buckets.charge(SimTime::from_millis(ms), &port, &mut packet);
+            sent.map(|()| packet.wait.0 / 1_000_000)
+        };
+        // Five are before the sixth; the seventh would wait 60 ms and takes no place in the queue.
+        let waits = [0, 0, 0, 0, 0, 0, 0].map(&mut sent_at);
+        let full = Err(DropReason::EgressBandwidthExceeded);
+        assert_eq!(waits, [Ok(0), Ok(10), Ok(20), Ok(30), Ok(40), Ok(50), full]);
+        assert_eq!([9, 10, 15, 60, 75, 1_000].map(&mut sent_at), [full, Ok(50), full, Ok(10), Ok(5), Ok(0)]);
+    }
+}
