@@ -2,7 +2,9 @@
 //! subnets; connections known (1k, 100k, 1M of them), new, and new without
 //! any earlier one between the same addresses (`staged`). `bare` is the same loop without any of Azure's rules:
 //! copy a frame, read its five-tuple, find it in a table of 32-byte entries, write two MAC addresses. `chain`: from a
-//! spoke through an appliance in the hub to another spoke, two legs for each packet.
+//! spoke through an appliance in the hub to another spoke, two legs for each packet. `hop`: one packet at a time, as the
+//! simulation forwards them: each half of a way for itself, repeated from the connection's records, asked for before
+//! (`fetched`) or not, or decided by the stages because the switches repeat nothing.
 
 use std::{
     hint::black_box,
@@ -14,7 +16,8 @@ use criterion::{
     BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main,
     measurement::WallTime,
 };
-use vnetsim_benches::{FRAME_LEN, Ground, networks, networks::Size};
+use vnetsim_benches::{FRAME_LEN, Ground, Half, Hops, networks, networks::Size};
+use vnetsim_dataplane::Switches;
 use vnetsim_packet::plain;
 use vnetsim_throughput::{Load, Worker};
 
@@ -133,6 +136,26 @@ fn benches(c: &mut Criterion) {
     known(&mut chain, "known", &through, 1_000);
     known(&mut chain, "known", &through, 100_000);
     chain.finish();
+
+    let mut hops = group(c, "hop");
+    hop(&mut hops, &ground, 1_000);
+    hop(&mut hops, &ground, 100_000);
+    hops.finish();
+}
+
+fn hop(group: &mut Group<'_>, ground: &Ground, flows: usize) {
+    group.throughput(Throughput::Elements(flows as u64));
+    let ways = [("fetched", true, true), ("repeated", true, false), ("decided", false, false)];
+    for (how, repeats, fetched) in ways {
+        let switches = if repeats { Switches::repeating() } else { Switches::default() };
+        let mut hops = Hops::of(ground, flows, switches);
+        for (half, inbound) in [("egress", false), ("ingress", true)] {
+            group.bench_function(BenchmarkId::new(format!("{half}-{how}"), flows), |b| {
+                b.iter_custom(|times| (0..times).map(|_| hops.pass(Half { inbound, fetched })).sum());
+            });
+        }
+        assert_eq!(hops.counts().0 > 0, repeats);
+    }
 }
 
 criterion_group!(all, benches);

@@ -13,7 +13,8 @@ use std::{
 use gungraun::{
     Callgrind, EventKind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main,
 };
-use vnetsim_benches::{Ground, networks, networks::Size};
+use vnetsim_benches::{Ground, Half, Hops, networks, networks::Size};
+use vnetsim_dataplane::Switches;
 use vnetsim_throughput::{Load, Worker};
 
 /// Packets of a bench.
@@ -64,11 +65,28 @@ fn forward((mut worker, load): (Worker<'static>, Load)) -> Worker<'static> {
     worker
 }
 
+/// Packets one at a time, of connections whose records are there.
+fn hops(switches: Switches) -> Hops<'static> {
+    let ground: &'static Ground = Box::leak(Box::new(Ground::of(&networks::pair(SIZE), 1)));
+    Hops::of(ground, COUNT, switches)
+}
+
+// With what it costs to make each packet anew.
+#[library_benchmark]
+#[bench::egress_repeated(args = (hops(Switches::repeating()), false), config = limit(700))]
+#[bench::ingress_repeated(args = (hops(Switches::repeating()), true), config = limit(700))]
+#[bench::egress_decided(args = (hops(Switches::default()), false), config = limit(2_000))]
+#[bench::ingress_decided(args = (hops(Switches::default()), true), config = limit(2_000))]
+fn hop(mut hops: Hops<'static>, inbound: bool) -> Hops<'static> {
+    hops.pass(Half { inbound, fetched: false });
+    hops
+}
+
 /// So many instructions for a packet, and no more.
 fn limit(instructions: u64) -> LibraryBenchmarkConfig {
     let limits = [(EventKind::Ir, instructions * COUNT as u64)];
     LibraryBenchmarkConfig::default().tool(Callgrind::default().hard_limits(limits)).clone()
 }
 
-library_benchmark_group!(name = all, benchmarks = forward);
+library_benchmark_group!(name = all, benchmarks = [forward, hop]);
 main!(library_benchmark_groups = all);

@@ -7,12 +7,14 @@ use vnetsim_types::FileId;
 
 mod baby_hero;
 mod ground;
+mod hops;
 pub mod networks;
 mod random;
 pub mod star;
 
 pub use baby_hero::baby_hero;
 pub use ground::{FRAME_LEN, Ground};
+pub use hops::{Half, Hops};
 pub use random::Random;
 
 /// A scenario of the project, by its path under `scenarios/`. Panics when it does not load.

@@ -11,17 +11,19 @@
 
 use std::hint::select_unpredictable;
 
-use rustc_hash::FxHashMap;
-
-use vnetsim_packet::{L4, plain};
+use vnetsim_packet::{L4, parse, plain};
 use vnetsim_types::{Direction, FlowKey, IpProtocol, NicId, Observer, PacketId, PacketTag, PeeringId};
 
 use crate::{
-    Batch, Context, FABRIC_MAC, FlowTable, Leg, LegEnd, Meter, Packet, Switches, Tables, Verdict,
-    flow::{AnyEnd, End, Key, Key4, Line, Moment, NOTES_MAX},
+    Batch, Context, FABRIC_MAC, FlowTable, Leg, LegEnd, Meter, Origin, Packet, Switches, Tables, Verdict,
+    flow::{AnyEnd, End, Key, Key4, Line, Moment},
+    notes::Notes,
     packet::Alike,
     pairs::{Pair, Pairs},
-    stages::{filter, mtu, nsg},
+    stages::{
+        filter, mtu, nsg,
+        peering::{self, NO_LINK},
+    },
 };
 
 /// What became of a packet, for the next one of its connection.
@@ -38,8 +40,6 @@ struct Action {
     /// How long the records of sender and receiver live without packets, in steps.
     idle_max: [u32; 2],
 }
-
-const NO_LINK: PeeringId = PeeringId(u32::MAX);
 
 impl Action {
     const NONE: Self =
@@ -94,7 +94,7 @@ pub struct Forwarder {
     switches: Switches,
     /// This one, of how many.
     worker: (usize, usize),
-    notes: Notes,
+    notes: Notes<Note>,
     pairs: Pairs,
     epoch: u32,
     repeats: bool,
@@ -102,49 +102,6 @@ pub struct Forwarder {
     packet: Option<Packet>,
     packets: u64,
     decided: u64,
-}
-
-/// The notes of an epoch. Their numbers are not used again in the next one, so that old ones are known as old.
-#[derive(Clone, Debug)]
-struct Notes {
-    /// Number of the first.
-    first: u32,
-    all: Vec<Note>,
-    known: FxHashMap<Note, u32>,
-}
-
-impl Default for Notes {
-    fn default() -> Self {
-        Self { first: 1, all: Vec::new(), known: FxHashMap::default() }
-    }
-}
-
-impl Notes {
-    #[inline(always)]
-    fn get(&self, number: u32) -> Option<&Note> {
-        self.all.get(number.wrapping_sub(self.first) as usize)
-    }
-
-    /// The number of `note`; `None` when all are taken.
-    fn number(&mut self, note: Note) -> Option<u32> {
-        if let Some(number) = self.known.get(&note) {
-            return Some(*number);
-        }
-        let number = self.first + self.all.len() as u32;
-        if number >= NOTES_MAX {
-            return None;
-        }
-        self.all.push(note);
-        self.known.insert(note, number);
-        Some(number)
-    }
-
-    /// Another epoch begins.
-    fn renew(&mut self) {
-        self.first += self.all.len() as u32;
-        self.all.clear();
-        self.known.clear();
-    }
 }
 
 impl Forwarder {
@@ -224,12 +181,8 @@ impl Forwarder {
             return;
         }
         self.epoch = tables.epoch;
-        self.notes.renew();
+        self.notes.renew(&mut self.switches.flows);
         self.pairs.forget();
-        if self.notes.first > NOTES_MAX / 2 {
-            self.switches.flows.forget_notes();
-            self.notes = Notes::default();
-        }
     }
 
     /// Reads the headers of a frame, and asks for its records' line before it is needed.
@@ -376,17 +329,22 @@ impl Forwarder {
         traced: bool,
     ) -> Verdict {
         self.decided += 1;
+        let id = PacketId(self.packets + ix as u64);
         let packet = match &mut self.packet {
-            Some(packet) => packet.become_another(|frame| batch.read(ix, frame)).map(|()| packet),
+            Some(packet) => {
+                batch.read(ix, &mut packet.frame);
+                parse(&packet.frame).map(|headers| {
+                    packet.renew(id, tag, traced, headers);
+                    packet
+                })
+            }
             none => {
                 let mut frame = Vec::new();
                 batch.read(ix, &mut frame);
-                Packet::new(PacketId(0), tag, traced, frame).map(|packet| none.insert(packet))
+                Packet::new(id, tag, traced, frame).map(|packet| none.insert(packet))
             }
         };
         let Ok(packet) = packet else { return Verdict::Unreadable };
-        packet.id = PacketId(self.packets + ix as u64);
-        (packet.tag, packet.traced) = (tag, traced);
         let nic = batch.nic(ix);
         let (own, workers) = self.worker;
         let verdict = match self.switches.egress(cx, nic, packet) {
@@ -432,6 +390,7 @@ impl Forwarder {
             || packet.alike == Alike::None
             || packet.fragmented
             || packet.headers.fragment.is_some()
+            || tables.nics[from.ix()].is_limited()
         {
             return;
         }
@@ -443,19 +402,16 @@ impl Forwarder {
         let mac = tables.nics[to.ix()].mac;
         let action = Action {
             nic: to,
-            ip_len_max: mtu::whole_max(tables, sender, receiver),
+            ip_len_max: mtu::whole_max(tables, sender, LegEnd::Nic(to)),
             macs: std::array::from_fn(|at| if at < 6 { mac[at] } else { FABRIC_MAC[at - 6] }),
-            link: if sender == receiver {
-                NO_LINK
-            } else {
-                tables.link_from(receiver, sender).unwrap_or(NO_LINK)
-            },
+            link: peering::link(tables, Origin::Subnet(tables.nics[from.ix()].subnet), receiver)
+                .unwrap_or(NO_LINK),
             idle_max: [from, to].map(|nic| Moment::steps(nsg::nic_idle_max(tables, nic.0))),
         };
         let cell = self.switches.flows.v4.cell_mut(at);
         let mut note = self.notes.get(cell.key.note()).copied().unwrap_or([Action::NONE; 2]);
         note[end.side] = action;
-        let number = self.notes.number(note).unwrap_or_default();
+        let number = self.notes.number(note);
         cell.key = cell.key.with_note(number);
         // A note speaks for the NICs whose records stand beside it.
         let together = cell.records[end.side ^ 1].owner() == to.0;

@@ -4,7 +4,7 @@ use vnetsim_packet::set_ttl;
 use vnetsim_types::{DropReason, GatewayId, Observer, Place, Step};
 
 use crate::{
-    Backends, Beyond, Context, HashInput, Leg, LegEnd, NextHop, Origin, Packet, flow_hash,
+    Backends, Beyond, Context, HandedBy, HashInput, Leg, LegEnd, NextHop, Origin, Packet, flow_hash,
     stages::{
         peering,
         route::{self, Sender},
@@ -74,7 +74,7 @@ fn forward<O: Observer>(
         LegEnd::PrivateEndpoint(id) => Place::PrivateEndpoint(id),
     };
     cx.report(packet, Step::Gateway { gateway, to, ttl });
-    packet.handed_by = Some(LegEnd::Gateway(gateway));
+    packet.handed_by = Some(HandedBy::Gateway(gateway));
     Ok(leg)
 }
 

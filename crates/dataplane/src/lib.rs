@@ -16,8 +16,10 @@ mod edge;
 mod fast;
 mod flow;
 mod gateway;
+mod halves;
 mod lpm;
 mod memory;
+mod notes;
 mod packet;
 mod pairs;
 mod pipeline;
@@ -32,7 +34,7 @@ pub use fast::{Forwarder, Handed, worker_of};
 pub use flow::FlowTable;
 pub use gateway::{GatewayOut, at_gateway, from_gateway};
 pub use lpm::Lpm;
-pub use packet::{Entered, Leg, LegEnd, Origin, Packet, WayOut};
+pub use packet::{Entered, HandedBy, Leg, LegEnd, Origin, Packet, Passed, WayOut};
 pub use pipeline::{Context, FABRIC_MAC, Switches};
 pub use stages::{
     balance::{Backends, flow_hash},

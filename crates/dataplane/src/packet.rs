@@ -1,4 +1,8 @@
 //! A packet on its way: the frame's bytes, a digest of its headers, and where it is going.
+//!
+//! Owns what travels with a frame. Made by whoever has traffic, and again and again in the same memory
+//! ([`Packet::renew`]); every stage reads it. Must never hold what belongs to a connection or a NIC. Costs 224 bytes beside
+//! the frame, all of them inline but the names of a third appliance and later ones.
 
 use std::net::IpAddr;
 
@@ -26,15 +30,16 @@ pub struct Packet {
     /// How it came to its present destination address, when somebody translated that.
     pub entered: Option<Entered>,
     /// Appliance NICs that it passed, to name a loop when its time to live runs out.
-    pub passed: Vec<NicId>,
+    pub passed: Passed,
+    /// When it was made.
+    pub sent_at: SimTime,
+    /// Virtual time that it has to wait before its present leg begins, in the queue of its VM (VM-02). Set by each egress;
+    /// whoever starts the leg takes it.
+    pub wait: SimTime,
     /// How often gateways forwarded it.
     pub(crate) gateways: u8,
     /// The appliance or gateway that handed it on, when a private endpoint answers by way of it (FE-33).
-    pub handed_by: Option<LegEnd>,
-    /// When it was made.
-    pub sent_at: SimTime,
-    /// How long it waits for the sending VM's turn before its leg begins (VM-02).
-    pub wait: SimTime,
+    pub handed_by: Option<HandedBy>,
     /// Which later packets, unless larger, will fare as this one did so far, at the same tables.
     pub(crate) alike: Alike,
 }
@@ -62,11 +67,11 @@ impl Packet {
             headers,
             fragmented: false,
             entered: None,
-            passed: Vec::new(),
-            gateways: 0,
-            handed_by: None,
+            passed: Passed::default(),
             sent_at: SimTime::ZERO,
             wait: SimTime::ZERO,
+            gateways: 0,
+            handed_by: None,
             alike: Alike::Pair,
         })
     }
@@ -96,23 +101,13 @@ impl Packet {
             headers,
             fragmented: false,
             entered: None,
-            passed: Vec::new(),
-            gateways: 0,
-            handed_by: None,
+            passed: Passed::default(),
             sent_at: SimTime::ZERO,
             wait: SimTime::ZERO,
+            gateways: 0,
+            handed_by: None,
             alike: Alike::Pair,
         }
-    }
-
-    /// Becomes another packet, in the memory of this one; `read` puts its frame there.
-    pub(crate) fn become_another(&mut self, read: impl FnOnce(&mut Vec<u8>)) -> Result<(), ParseError> {
-        read(&mut self.frame);
-        self.headers = vnetsim_packet::parse(&self.frame)?;
-        self.passed.clear();
-        self.gateways = 0;
-        (self.fragmented, self.entered, self.handed_by, self.alike) = (false, None, None, Alike::Pair);
-        Ok(())
     }
 
     /// Becomes another packet, in the memory of this one: that of the bytes which stand in `frame` by now, whose digest
@@ -131,6 +126,67 @@ impl Packet {
     }
 }
 
+/// In place of a NIC.
+const NOBODY: NicId = NicId(u32::MAX);
+
+/// Appliance NICs, the first two of them inline: few packets pass more.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Passed {
+    few: [NicId; 2],
+    #[expect(clippy::box_collection, reason = "a third one is rare, and packets are many")]
+    more: Option<Box<Vec<NicId>>>,
+}
+
+impl Default for Passed {
+    fn default() -> Self {
+        Self { few: [NOBODY; 2], more: None }
+    }
+}
+
+impl Passed {
+    /// It passes `nic` too.
+    #[inline]
+    pub fn push(&mut self, nic: NicId) {
+        match self.few.iter_mut().find(|place| **place == NOBODY) {
+            Some(place) => *place = nic,
+            None => self.more.get_or_insert_default().push(nic),
+        }
+    }
+
+    /// True when it passed `nic`.
+    #[inline]
+    pub fn contains(&self, nic: &NicId) -> bool {
+        self.few.contains(nic) || self.more.as_ref().is_some_and(|more| more.contains(nic))
+    }
+
+    /// It passed none.
+    #[inline]
+    pub fn clear(&mut self) {
+        self.few = [NOBODY; 2];
+        if let Some(more) = &mut self.more {
+            more.clear();
+        }
+    }
+}
+
+/// Who handed a packet on to a private endpoint.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HandedBy {
+    /// An appliance, by this NIC.
+    Nic(NicId),
+    /// A gateway.
+    Gateway(GatewayId),
+}
+
+impl From<HandedBy> for LegEnd {
+    fn from(by: HandedBy) -> Self {
+        match by {
+            HandedBy::Nic(nic) => Self::Nic(nic),
+            HandedBy::Gateway(gateway) => Self::Gateway(gateway),
+        }
+    }
+}
+
 /// A leg: from the switch (or gateway, or edge) that routed the packet to the one that receives it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Leg {
@@ -141,7 +197,7 @@ pub struct Leg {
 }
 
 /// Who put a packet on a leg. Peering flags are checked on the receiving side.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Origin {
     /// A NIC or private endpoint of this subnet.
     Subnet(SubnetId),
@@ -210,4 +266,26 @@ pub enum WayOut {
     Answer(Entered),
     /// Not at all: the guest itself uses a public frontend (LB-11).
     Unchanged,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_packet_is_small() {
+        assert_eq!(size_of::<Packet>(), 224);
+    }
+
+    #[test]
+    fn what_was_passed_is_known_however_many_there_were() {
+        let mut passed = Passed::default();
+        for ix in 0..5 {
+            assert!(!passed.contains(&NicId(ix)));
+            passed.push(NicId(ix));
+            assert!((0..=ix).all(|ix| passed.contains(&NicId(ix))));
+        }
+        passed.clear();
+        assert!((0..5).all(|ix| !passed.contains(&NicId(ix))));
+    }
 }

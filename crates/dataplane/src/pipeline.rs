@@ -4,7 +4,7 @@
 //! which ends in a [`Leg`] or a drop; the leg ends in [`Switches::ingress`] at the receiving NIC's
 //! switch, which ends in a delivery to the guest or a drop. The guest is stage 12 and lives in `sim`.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 use vnetsim_packet::{Mac, set_macs, set_source};
 use vnetsim_types::{
@@ -12,7 +12,8 @@ use vnetsim_types::{
 };
 
 use crate::{
-    Backends, Entered, FlowTable, Leg, LegEnd, LiveFlows, Meter, Origin, Packet, Tables,
+    Backends, Entered, FlowTable, HandedBy, Leg, LegEnd, LiveFlows, Meter, Origin, Packet, Tables,
+    halves::{Halves, Known},
     packet::Alike,
     stages::{
         antispoof,
@@ -65,14 +66,16 @@ pub struct Switches {
     pub(crate) flows: FlowTable,
     endpoint_flows: FlowTable,
     /// Who handed requests to private endpoints, by what the answers look like.
-    handed: HashMap<(PrivateEndpointId, FlowKey), LegEnd>,
+    handed: FxHashMap<(PrivateEndpointId, FlowKey), HandedBy>,
     backends: Backends,
-    buckets: Buckets,
+    pub(crate) buckets: Buckets,
+    pub(crate) halves: Halves,
     epoch: u32,
 }
 
 impl Switches {
     /// A packet leaves the guest behind `nic`: stages 1 to 8.
+    #[inline]
     pub fn egress<O: Observer>(
         &mut self,
         cx: &mut Context<'_, O>,
@@ -80,8 +83,29 @@ impl Switches {
         packet: &mut Packet,
     ) -> Result<Leg, DropReason> {
         self.refresh(cx.now, cx.tables);
+        packet.wait = SimTime::ZERO;
+        let known = self.known::<O>(nic, Direction::Outbound, packet);
+        match known.as_ref().and_then(|known| self.repeat_egress(cx, nic, known, packet)) {
+            Some(verdict) => verdict,
+            None => self.decide_egress(cx, nic, known, packet),
+        }
+    }
+
+    #[inline(never)]
+    fn decide_egress<O: Observer>(
+        &mut self,
+        cx: &mut Context<'_, O>,
+        nic: NicId,
+        known: Option<Known>,
+        packet: &mut Packet,
+    ) -> Result<Leg, DropReason> {
+        self.halves.decided += 1;
+        packet.alike = Alike::Pair;
         let verdict = self.egress_stages(cx, nic, packet);
         cx.report_drop(packet, Place::Nic(nic), &verdict);
+        if let (Some(known), Ok(leg)) = (known, verdict) {
+            self.remember_sent(cx.tables, nic, &known, packet, leg);
+        }
         verdict
     }
 
@@ -110,13 +134,14 @@ impl Switches {
         if let LegEnd::PrivateEndpoint(_) = end {
             // FE-33: an appliance that hands on what comes from another network.
             let foreign = !tables.vnets[port.vnet.ix()].owners.contains_key(&packet.headers.src);
-            packet.handed_by = foreign.then_some(LegEnd::Nic(nic));
+            packet.handed_by = foreign.then_some(HandedBy::Nic(nic));
         }
         mtu::check(tables, port.vnet, end, packet)?;
         Ok(Leg { origin, end })
     }
 
     /// A leg from `origin` ends at `nic`: stages 9 to 11.
+    #[inline]
     pub fn ingress<O: Observer>(
         &mut self,
         cx: &mut Context<'_, O>,
@@ -125,8 +150,30 @@ impl Switches {
         packet: &mut Packet,
     ) -> Result<(), DropReason> {
         self.refresh(cx.now, cx.tables);
+        let known = self.known::<O>(nic, Direction::Inbound, packet);
+        match known.as_ref().and_then(|known| self.repeat_ingress(cx, origin, known, packet)) {
+            Some(()) => Ok(()),
+            None => self.decide_ingress(cx, origin, nic, known, packet),
+        }
+    }
+
+    #[inline(never)]
+    fn decide_ingress<O: Observer>(
+        &mut self,
+        cx: &mut Context<'_, O>,
+        origin: Origin,
+        nic: NicId,
+        known: Option<Known>,
+        packet: &mut Packet,
+    ) -> Result<(), DropReason> {
+        self.halves.decided += 1;
+        let so_far = std::mem::replace(&mut packet.alike, Alike::Pair);
         let verdict = self.ingress_stages(cx, origin, nic, packet);
         cx.report_drop(packet, Place::Nic(nic), &verdict);
+        if let (Some(known), Ok(())) = (known, verdict) {
+            self.remember_received(cx.tables, nic, &known, packet, origin);
+        }
+        packet.only(so_far);
         verdict
     }
 
@@ -163,7 +210,7 @@ impl Switches {
             let answer = (id, packet.headers.flow_key().reversed());
             match packet.handed_by {
                 Some(_) if self.handed.len() >= HANDED_MAX => None,
-                Some(end) => self.handed.insert(answer, end),
+                Some(by) => self.handed.insert(answer, by),
                 None => self.handed.remove(&answer),
             };
         }
@@ -179,10 +226,11 @@ impl Switches {
         id: PrivateEndpointId,
         packet: &mut Packet,
     ) -> Result<Leg, DropReason> {
+        packet.wait = SimTime::ZERO;
         let table = &cx.tables.endpoints[id.ix()];
         let sender = Sender { vnet: table.vnet, nic: None, entered: None };
         let verdict = match self.handed.get(&(id, packet.headers.flow_key())) {
-            Some(end) => Ok(*end),
+            Some(by) => Ok(LegEnd::from(*by)),
             None => route::choose(cx, table.subnet, &table.lpm, packet)
                 .and_then(|next_hop| route::resolve(cx, &mut self.backends, sender, next_hop, packet)),
         };
@@ -193,15 +241,22 @@ impl Switches {
     }
 
     /// Takes note of a new set of tables (NSG-14).
+    #[inline(always)]
     fn refresh(&mut self, now: SimTime, tables: &Tables) {
         if self.epoch != tables.epoch {
-            self.epoch = tables.epoch;
-            for flows in [&mut self.flows, &mut self.endpoint_flows] {
-                match tables.settings.live_flows {
-                    LiveFlows::Keep => {}
-                    LiveFlows::Resimulate => flows.doubt(now),
-                    LiveFlows::Flush => flows.clear(),
-                }
+            self.begin_epoch(now, tables);
+        }
+    }
+
+    #[inline(never)]
+    fn begin_epoch(&mut self, now: SimTime, tables: &Tables) {
+        self.epoch = tables.epoch;
+        self.forget_halves();
+        for flows in [&mut self.flows, &mut self.endpoint_flows] {
+            match tables.settings.live_flows {
+                LiveFlows::Keep => {}
+                LiveFlows::Resimulate => flows.doubt(now),
+                LiveFlows::Flush => flows.clear(),
             }
         }
     }

@@ -182,6 +182,12 @@ impl NicTable {
         self.owns(ip) || self.floating.contains(&ip)
     }
 
+    /// True when the size of its VM limits what it sends (VM-01).
+    #[inline]
+    pub fn is_limited(&self) -> bool {
+        self.vm.is_some() && self.egress_bits_per_s.is_some()
+    }
+
     /// Its first address of `like`'s family.
     pub fn address_like(&self, like: IpAddr) -> Option<IpAddr> {
         self.addresses.iter().map(|(own, _)| *own).find(|own| own.is_ipv4() == like.is_ipv4())

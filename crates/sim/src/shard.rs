@@ -147,7 +147,7 @@ impl<'a, const WATCHED: bool> Shard<'a, WATCHED> {
             packets: Sequences::default(),
             tables: compiled.tables.clone(),
             changes: 0,
-            switches: Switches::default(),
+            switches: Switches::repeating(),
             guests: vec![Guest::default(); network.vms().len()],
             edge: Edge::default(),
             gateway_backends: Backends::default(),

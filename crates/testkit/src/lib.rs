@@ -7,6 +7,7 @@
 mod build;
 mod choice;
 mod compare;
+mod frames;
 mod generate;
 mod operations;
 mod plan;
@@ -19,6 +20,7 @@ pub use build::{KNOWN_TAG, UNKNOWN_TAG};
 pub use compare::{
     End, NOT_COMPARED, RealRun, Story, StoryHop, Told, compare, real, told_by_oracle, told_by_run,
 };
+pub use frames::{Sent, epochs, frame, frames, order};
 pub use generate::{RandomNetwork, network, network_without, plain_network};
 pub use operations::{OperationPlan, operation};
 pub use plan::Feature;

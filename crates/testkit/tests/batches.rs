@@ -1,84 +1,35 @@
 //! Batches that repeat decisions against the stages that make them, and both against the oracle.
 
-use std::{cell::Cell, net::IpAddr};
+use std::cell::Cell;
 
 use proptest::{collection::vec, prelude::*};
-use vnetsim_compile::compile;
 use vnetsim_dataplane::{Batch, Context, Forwarder, Leg, Meter, Tables, Verdict, worker_of};
 use vnetsim_model::{Network, Traffic};
 use vnetsim_oracle::{Question, conversation_deciding};
-use vnetsim_packet::{Endpoints, TcpFlags, icmp_echo, parse, raw, tcp, udp};
+use vnetsim_packet::{TcpFlags, parse};
 use vnetsim_testkit::{
-    End, NOT_COMPARED, OperationPlan, RandomNetwork, StoryHop, TrafficPlan, network, network_without,
-    operation, told_by_oracle, traffic, traffic_without,
+    End, NOT_COMPARED, Sent, StoryHop, TrafficPlan, epochs, frame, network, network_without, operation,
+    order, told_by_oracle, traffic, traffic_without,
 };
 use vnetsim_trace::TraceObserver;
-use vnetsim_types::{
-    DropReason, FlowKey, IpProtocol, NicId, NoObserver, PacketTag, Part, Place, SimTime, TrafficId,
-};
+use vnetsim_types::{DropReason, FlowKey, NicId, NoObserver, PacketTag, Part, Place, SimTime, TrafficId};
 
 const TAG: PacketTag = PacketTag { traffic: TrafficId(0), conversation: 0, part: Part::Request };
 
-/// A frame as a guest puts it on its NIC.
-fn frame(traffic: &Traffic, back: bool, flags: TcpFlags) -> Option<Vec<u8>> {
-    let (mut src, mut dst) = (traffic.from.address, traffic.to.address);
-    let (mut src_port, mut dst_port) = (traffic.source_port, traffic.protocol.port);
-    if back {
-        (src, dst, src_port, dst_port) = (dst, src, dst_port, src_port);
-    }
-    let dont_fragment = traffic.dont_fragment;
-    let ends = Endpoints { src_mac: [2; 6], dst_mac: [4; 6], src, dst, ttl: traffic.ttl, dont_fragment };
-    let payload = usize::from(traffic.payload_bytes);
-    match traffic.protocol.protocol {
-        IpProtocol::TCP => tcp(&ends, src_port, dst_port, flags, 1, 1, 0).ok(),
-        IpProtocol::UDP => udp(&ends, src_port, dst_port, payload).ok(),
-        IpProtocol::ICMP | IpProtocol::ICMPV6 => {
-            icmp_echo(&ends, !back, src_port.max(dst_port), 1, payload).ok()
-        }
-        other => raw(&ends, other, payload).ok(),
-    }
-}
-
-/// Who puts an answer on the wire: whoever has the address that was asked, in whichever network.
-fn answerer(network: &Network, ip: IpAddr) -> Option<NicId> {
-    let has = |nic: &vnetsim_model::Nic| nic.ip_configurations.iter().any(|c| c.address == ip);
-    network.nics().iter().position(has).map(NicId::new)
-}
-
 /// A frame and the NIC that it leaves.
 #[derive(Clone, Debug)]
-struct Sent {
+struct OfNic {
     nic: NicId,
     frame: Vec<u8>,
 }
 
-/// Requests, answers and ends of connections, mixed as `order` says; several connections of each traffic.
-fn frames(network: &Network, plans: &[TrafficPlan], order: &[(u8, u8, u8)]) -> Vec<Sent> {
-    let all: Vec<Traffic> = plans.iter().filter_map(|plan| plan.traffic(network)).collect();
-    let one = |(which, what, other): &(u8, u8, u8)| {
-        let traffic = &mut all.get(usize::from(*which) % all.len().max(1))?.clone();
-        // The same connection half of the time, else another one to the same port, or to one that rules know.
-        traffic.source_port = traffic.source_port.wrapping_add(u16::from(other % 4));
-        traffic.protocol.port = match other / 4 % 4 {
-            0 => all[usize::from(*what) % all.len()].protocol.port,
-            1 => traffic.protocol.port.wrapping_add(1),
-            _ => traffic.protocol.port,
-        };
-        let flags = match what % 8 {
-            0 => TcpFlags::SYN,
-            1 => TcpFlags::FIN | TcpFlags::ACK,
-            2 => TcpFlags::RST,
-            _ => TcpFlags::ACK,
-        };
-        let back = what / 8 % 3 == 0;
-        let nic = match (back, traffic.from.place) {
-            (false, Place::Nic(nic)) => nic,
-            (false, _) => return None,
-            (true, _) => answerer(network, traffic.to.address)?,
-        };
-        Some(Sent { nic, frame: frame(traffic, back, flags)? })
+/// Those of [`vnetsim_testkit::frames`] that leave NICs.
+fn frames(network: &Network, plans: &[TrafficPlan], order: &[(u8, u8, u8)]) -> Vec<OfNic> {
+    let of_nic = |sent: Sent| match sent.from {
+        Place::Nic(nic) => Some(OfNic { nic, frame: sent.frame }),
+        _ => None,
     };
-    order.iter().filter_map(one).collect()
+    vnetsim_testkit::frames(network, plans, order).into_iter().filter_map(of_nic).collect()
 }
 
 /// All that forwarding shows.
@@ -97,7 +48,7 @@ struct Way {
 }
 
 /// Forwards `frames` through one set of tables after the other, a while apart.
-fn forward(epochs: &[Tables], frames: &[Sent], way: Way) -> (Vec<Shown>, Meter, usize) {
+fn forward(epochs: &[Tables], frames: &[OfNic], way: Way) -> (Vec<Shown>, Meter, usize) {
     let (mut forwarder, mut meter, mut batch) =
         (Forwarder::new(way.repeats), Meter::default(), Batch::default());
     let mut shown = Vec::new();
@@ -131,7 +82,7 @@ fn forward(epochs: &[Tables], frames: &[Sent], way: Way) -> (Vec<Shown>, Meter, 
 }
 
 /// The same with several forwarders, frame by frame; what one hands over, another receives.
-fn forward_shared(epochs: &[Tables], frames: &[Sent], workers: usize) -> (Vec<Shown>, Meter) {
+fn forward_shared(epochs: &[Tables], frames: &[OfNic], workers: usize) -> (Vec<Shown>, Meter) {
     let mut all: Vec<Forwarder> = (0..workers).map(|ix| Forwarder::shared(true, ix, workers)).collect();
     let (mut meter, mut batch, mut shown) = (Meter::default(), Batch::default(), Vec::new());
     for (ix, tables) in epochs.iter().enumerate() {
@@ -158,24 +109,6 @@ fn forward_shared(epochs: &[Tables], frames: &[Sent], workers: usize) -> (Vec<Sh
         shown.push(this);
     }
     (shown, meter)
-}
-
-/// The tables of a network, and of what operations make of it.
-fn epochs(random: &RandomNetwork, plans: &[OperationPlan]) -> Vec<Tables> {
-    let mut network = random.network.clone();
-    let mut all = vec![(*compile(&network, 0).tables).clone()];
-    for plan in plans {
-        if let Some(operation) = plan.operation(&network) {
-            let _ = network.apply(&operation);
-        }
-        let epoch = all.len() as u32;
-        all.push((*compile(&network, epoch).tables).clone());
-    }
-    all
-}
-
-fn order() -> impl Strategy<Value = Vec<(u8, u8, u8)>> {
-    vec((0..12_u8, any::<u8>(), any::<u8>()), 1..160)
 }
 
 proptest! {
@@ -232,7 +165,7 @@ proptest! {
             let traffic = Traffic { payload_bytes: traffic.payload_bytes.min(1_000), ..traffic };
             let Place::Nic(nic) = traffic.from.place else { continue };
             let Some(frame) = frame(&traffic, false, TcpFlags::SYN) else { continue };
-            let sent = Sent { nic, frame };
+            let sent = OfNic { nic, frame };
             let way = Way { repeats: true, batch: 1, traced: false };
             let (shown, ..) = forward(&tables, std::slice::from_ref(&sent), way);
             // What leaves the switches may come back by the edge or a gateway, on another leg.

@@ -70,6 +70,10 @@ const WANTED: &[&str] = &[
 /// Reasons that one conversation, or a few, cannot have.
 const TOO_MANY: &[DropReason] = &[DropReason::FlowTableFull];
 
+/// Reasons of a timeline's faults and of appliances that are told what they can carry: random networks have neither.
+const FAULTS: &[DropReason] =
+    &[DropReason::GuestDead, DropReason::ApplianceOverloaded, DropReason::LinkDown, DropReason::LinkLoss];
+
 #[test]
 fn every_interesting_outcome_happens() {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
@@ -91,7 +95,7 @@ fn every_interesting_outcome_happens() {
     for (what, count) in &seen {
         println!("{count:>6} {what}");
     }
-    let reasons = DropReason::ALL.iter().filter(|reason| !TOO_MANY.contains(reason));
+    let reasons = DropReason::ALL.iter().filter(|reason| !TOO_MANY.contains(reason) && !FAULTS.contains(reason));
     let wanted = reasons.map(|reason| reason.name()).chain(WANTED.iter().copied());
     let missing: Vec<_> = wanted.filter(|what| !seen.contains_key(*what)).collect();
     assert!(missing.is_empty(), "never happened: {missing:?}");

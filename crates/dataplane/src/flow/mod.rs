@@ -1,7 +1,7 @@
 //! Flow records: what makes NSGs stateful (NSG-13, NSG-14, FLOW-01).
 //!
 //! One record per end (NIC or private endpoint) and connection, found by packets of both directions, with one
-//! lifetime. A record says that the NSGs of this end need not be asked. Beside it, for `fast`, stands a note of what
+//! lifetime. A record says that the NSGs of this end need not be asked. Beside it, for `fast` or `halves`, stands a note of what
 //! became of the connection's packets. Owned by the switches; expiry costs in proportion to what expires. Full is an
 //! ordinary answer (FLOW-02).
 

@@ -60,7 +60,7 @@ pub(crate) struct Record {
 /// A connection with the records of two of its ends, one on each side.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cell<K> {
-    /// With the number of what is known about its packets: see `fast`.
+    /// With the number of what is known about its packets: see `notes`.
     pub(crate) key: K,
     pub(crate) records: [Record; 2],
 }
@@ -199,8 +199,11 @@ impl<K: Key> Store<K> {
         let (home, mask) = (self.home(hash), self.lines.len().wrapping_sub(1));
         for further in 0..self.lines.len() {
             let at = (home + further) & mask;
-            if let Some(cell) = self.lines[at].0.iter().position(|cell| cell.holds(end)) {
-                return Some((at * 2 + cell) * 2 + end.side);
+            // Which of the two it is cannot be foretold.
+            let [first, second] = &self.lines[at].0;
+            let (is_first, is_second) = (first.holds(end), second.holds(end));
+            if is_first | is_second {
+                return Some((at * 2 + usize::from(is_second)) * 2 + end.side);
             }
             if self.passed_on[at] == 0 {
                 return None;
@@ -343,6 +346,9 @@ impl<K: Key> Store<K> {
         if cell.is_empty() {
             *cell = Cell::EMPTY;
             self.cells -= 1;
+        } else {
+            // Another owner may come in its place: a note speaks for those who were there when it was written.
+            cell.key = cell.key.with_note(0);
         }
         self.wheel.unfile(at);
         self.records -= 1;
@@ -434,7 +440,10 @@ impl<K: Key> Store<K> {
             let at = self.place(end.key.hash(), &end, old.record(from));
             let note = old.cell(from).key.note();
             let cell = self.cell_mut(at);
-            cell.key = cell.key.with_note(note);
+            // Ends of several cells may be paired anew: what the note of one says is not known of the other.
+            let alone = !cell.records[end.side ^ 1].is_there();
+            let holds = alone || cell.key.note() == note;
+            cell.key = cell.key.with_note(if holds { note } else { 0 });
             self.created[at] = old.created[from];
             self.wheel.file_in(at, tick);
         }
@@ -443,5 +452,68 @@ impl<K: Key> Store<K> {
     /// Ends every record.
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::key::Key4, *};
+
+    /// The ends of one connection, by owner and side.
+    fn end(owner: u32, side: usize) -> End<Key4> {
+        let End { key, .. } = End::of_sender(0, 6, 0x0400_010a_0400_000a, 0xbb01_50c3);
+        End { key, owner, side }
+    }
+
+    fn opened(ends: &[End<Key4>]) -> Store<Key4> {
+        let mut store = Store::default();
+        for (ix, end) in ends.iter().enumerate() {
+            let idle_max = SimTime::from_secs(10 * ix as u64);
+            assert!(store.insert(end.key.hash(), end, SimTime::ZERO, idle_max).is_some());
+        }
+        store
+    }
+
+    fn note_at(store: &Store<Key4>, end: &End<Key4>) -> Option<u32> {
+        store.find(end.key.hash(), end).map(|at| store.cell(at).key.note())
+    }
+
+    fn write_note(store: &mut Store<Key4>, end: &End<Key4>, note: u32) {
+        let at = store.find(end.key.hash(), end).expect("a record that was made");
+        let cell = store.cell_mut(at);
+        cell.key = cell.key.with_note(note);
+    }
+
+    #[test]
+    fn a_note_does_not_speak_for_who_comes_later() {
+        let (west, nva, other) = (end(1, 0), end(2, 1), end(3, 0));
+        let mut store = opened(&[west, nva]);
+        write_note(&mut store, &west, 7);
+        assert_eq!((note_at(&store, &west), note_at(&store, &nva)), (Some(7), Some(7)));
+        let at = store.find(west.key.hash(), &west).expect("a record that was made");
+        store.remove(at);
+        store.insert(other.key.hash(), &other, SimTime::ZERO, SimTime::ZERO).expect("room");
+        assert_eq!((note_at(&store, &other), note_at(&store, &nva)), (Some(0), Some(0)));
+    }
+
+    /// Through an appliance a connection has two cells; growing may pair their records otherwise.
+    #[test]
+    fn growing_gives_nobody_the_note_of_another() {
+        let ends = [end(1, 0), end(2, 1), end(3, 0), end(4, 1)];
+        for order in [[0, 1, 2, 3], [2, 1, 0, 3]] {
+            let mut store = opened(&ends);
+            write_note(&mut store, &ends[0], 7);
+            write_note(&mut store, &ends[2], 8);
+            for (turn, ix) in order.into_iter().enumerate() {
+                let at = store.find(ends[ix].key.hash(), &ends[ix]).expect("a record that was made");
+                store.wheel.unfile(at);
+                store.wheel.file(at, SimTime::from_secs(10 * turn as u64));
+            }
+            store.reserve(1_000);
+            for (end, note) in ends.iter().zip([7, 7, 8, 8]) {
+                let got = note_at(&store, end);
+                assert!(got == Some(note) || got == Some(0), "{order:?}: {got:?} for {end:?}");
+            }
+        }
     }
 }

@@ -46,9 +46,9 @@ fn path_mtu(tables: &Tables, vnet: VnetId, end: LegEnd) -> u16 {
     if host || there == Some(vnet) { VNET_MTU } else { PATH_MTU }
 }
 
-/// Largest IP packet that goes whole from a NIC of one virtual network to a NIC of the same or another.
-pub(crate) fn whole_max(tables: &Tables, from: VnetId, to: VnetId) -> u16 {
-    let path = if from == to { VNET_MTU } else { PATH_MTU };
+/// Largest IP packet that goes whole from a NIC of `vnet` to the end of the leg.
+pub(crate) fn whole_max(tables: &Tables, vnet: VnetId, end: LegEnd) -> u16 {
+    let path = path_mtu(tables, vnet, end);
     if tables.settings.fragment_at_1400 { path.min(FABRIC_FRAGMENT) } else { path }
 }
 

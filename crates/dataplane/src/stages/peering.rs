@@ -2,7 +2,10 @@
 
 use vnetsim_types::{DropReason, Observer, PeeringId, Step, SubnetId, VnetId};
 
-use crate::{Context, NextHop, Origin, Packet};
+use crate::{Context, NextHop, Origin, Packet, Tables};
+
+/// In place of the link of a packet that crosses none.
+pub(crate) const NO_LINK: PeeringId = PeeringId(u32::MAX);
 
 /// Bytes that crossed peerings, by the receiving network's link (PEER-39).
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -51,7 +54,7 @@ pub(crate) fn cross<O: Observer>(
 ) -> Result<(), DropReason> {
     let tables = cx.tables;
     let here = tables.subnets[subnet.ix()].vnet;
-    let Some((link, from, by_gateway)) = crossing(cx, origin, here)? else { return Ok(()) };
+    let Some((link, from, by_gateway)) = crossing(cx.tables, origin, here)? else { return Ok(()) };
     // PEER-08: foreign to the network it comes from; GW-18: never so for a gateway.
     let flags = &tables.links[link.ix()];
     let forwarded = !by_gateway && !flags.remote_space.contains(packet.headers.src);
@@ -72,9 +75,14 @@ pub(crate) fn cross<O: Observer>(
     Ok(())
 }
 
+/// The link by which `here` receives from `origin`, where there is one to cross.
+pub(crate) fn link(tables: &Tables, origin: Origin, here: VnetId) -> Option<PeeringId> {
+    crossing(tables, origin, here).ok().flatten().map(|(link, ..)| link)
+}
+
 /// The link by which `here` receives from another network; `None` when the packet comes from no other.
-fn crossing<O: Observer>(
-    cx: &Context<'_, O>,
+fn crossing(
+    tables: &Tables,
     origin: Origin,
     here: VnetId,
 ) -> Result<Option<(PeeringId, SubnetId, bool)>, DropReason> {
@@ -83,12 +91,12 @@ fn crossing<O: Observer>(
         Origin::Gateway(from) => (from, true),
         Origin::Tunnel | Origin::Internet | Origin::Platform => return Ok(None),
     };
-    let there = cx.tables.subnets[from.ix()].vnet;
+    let there = tables.subnets[from.ix()].vnet;
     if there == here {
         return Ok(None);
     }
     // The tables may have changed while the packet was under way: no link, no way (PEER-04).
-    let link = cx.tables.link_from(here, there).ok_or(DropReason::NoSuchDestination)?;
+    let link = tables.link_from(here, there).ok_or(DropReason::NoSuchDestination)?;
     Ok(Some((link, from, by_gateway)))
 }
 
@@ -101,7 +109,7 @@ pub(crate) fn cross_to_gateway<O: Observer>(
     packet: &Packet,
 ) -> Result<(), DropReason> {
     let here = cx.tables.subnets[subnet.ix()].vnet;
-    let Some((link, from, _)) = crossing(cx, origin, here)? else { return Ok(()) };
+    let Some((link, from, _)) = crossing(cx.tables, origin, here)? else { return Ok(()) };
     cx.report(packet, Step::Peering { link, forwarded: false });
     let flags = &cx.tables.links[link.ix()];
     if cx.tables.settings.strict_access && !flags.both_allow_access {

@@ -210,6 +210,8 @@ impl Dice {
                 name: dice.name(),
                 protocol: None,
                 port: dice.maybe(Self::number),
+                interval_s: dice.maybe(Self::number),
+                threshold: dice.maybe(Self::number),
             }),
             rules: self.some(2, rule),
             inbound_nat_rules: self.some(1, nat),
