@@ -289,6 +289,7 @@ fn gateways(network: &Network, propagation: &Propagation<'_>) -> Vec<GatewayTabl
             vnet: gateway.vnet,
             subnet: gateway.subnet,
             addresses: gateway.instances.iter().map(|i| i.address).collect(),
+            running: gateway.running,
             beyond: beyond.collect(),
             transit: propagation.transit(id),
         }
