@@ -132,7 +132,7 @@ impl Checker {
                     first.name.value, rule.name.value, vm.name.value
                 );
                 self.problem(
-                    Problem::error("DUPLICATE_ADDRESS", rule.name.span, what)
+                    Problem::error("CONFLICTING_PROPERTIES", rule.name.span, what)
                         .related(first.name.span, "the first one decides")
                         .help("remove one, or give it another address or port"),
                 );

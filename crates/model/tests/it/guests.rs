@@ -151,7 +151,10 @@ fn destinations_that_are_translated() {
     assert_eq!(codes(with(vec![web.clone(), other_port, own, own_v6, ping])), FINE);
     let bad = [
         (vec![web.clone(), nat("WEB", None, "udp/1", "10.30.0.4", None)], "DUPLICATE_NAME"),
-        (vec![web.clone(), nat("b", Some("10.10.0.4"), "tcp/8443", "10.30.0.5", None)], "DUPLICATE_ADDRESS"),
+        (
+            vec![web.clone(), nat("b", Some("10.10.0.4"), "tcp/8443", "10.30.0.5", None)],
+            "CONFLICTING_PROPERTIES",
+        ),
         (vec![nat("a", Some("10.10.0.4"), "tcp/80", "fd00::4", None)], "BAD_VALUE"),
         (vec![nat("a", None, "tcp/80", "10.30.0.4", Some(0))], "BAD_VALUE"),
         (vec![nat("a", None, "tcp/80", "10.30.0.4", Some(65_536))], "BAD_VALUE"),
