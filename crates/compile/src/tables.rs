@@ -180,7 +180,7 @@ fn regions(network: &Network) -> Vec<&str> {
     regions
 }
 
-/// Between regions that the data files do not know (FAB-23).
+/// One way between regions that the data files do not know (FAB-23).
 const UNKNOWN_DISTANCE_NS: u64 = 20_000_000;
 
 fn region_latency_ns(network: &Network) -> Vec<Vec<u64>> {
