@@ -48,6 +48,11 @@ impl Case<'_> {
         let gateways: Vec<_> = near.flat_map(|vnet| self.network.gateways_of(vnet)).map(|(_, g)| g).collect();
         let down = gateways.iter().find(|gateway| !gateway.running);
         let express = gateways.iter().find(|gateway| gateway.kind == GatewayType::ExpressRoute);
+        if let Some(gateway) = down {
+            finding
+                .fix
+                .push(format!("let {0} run again (startGateway: {0} in the timeline)", gateway.name.value));
+        }
         let name = &self.network[home].name.value;
         finding.because.push(match (down, express) {
             (Some(gateway), _) => format!("gateway {} is down", gateway.name.value),
