@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use vnetsim_model::{
-    BgpPeer, BgpRoute, ConnectionEnd, Gateway, GatewayType, HubRoutingPreference, Network, SiteKind,
+    BgpPeer, BgpRoute, Connection, ConnectionEnd, Gateway, GatewayType, HubRoutingPreference, Network,
+    SiteKind,
 };
 use vnetsim_types::{GatewayId, IpNet, RouteServerId, SiteId, VnetId};
 
@@ -80,10 +81,13 @@ impl<'a> Propagation<'a> {
     /// What `gateway` knows after its neighbours told it what they knew before.
     fn round(&self, gateway: GatewayId) -> Table {
         let mut table = Table::new();
-        if self.network[gateway].deleted {
+        if self.network[gateway].deleted || !self.network[gateway].running {
             return table;
         }
-        for (_, connection, end) in self.network.connections_of(gateway).filter(|(_, c, _)| c.up) {
+        let network = self.network;
+        for (_, connection, end) in
+            network.connections_of(gateway).filter(|(_, c, _)| network.is_connected(c))
+        {
             match end {
                 ConnectionEnd::Site(site) => self.site_teaches(&mut table, gateway, site, connection.bgp),
                 ConnectionEnd::Gateway(other) => {
@@ -242,28 +246,27 @@ impl<'a> Propagation<'a> {
         }
     }
 
+    /// Working connections to `site`, in their order.
+    fn connections_of_site(&self, site: SiteId) -> impl Iterator<Item = &Connection> {
+        let all = self.network.connections().iter().filter(|c| self.network.is_connected(c));
+        all.filter(move |c| c.end == ConnectionEnd::Site(site))
+    }
+
     /// Gateways with a working connection to `site`, in the order of the connections.
     pub(crate) fn gateways_of_site(&self, site: SiteId) -> impl Iterator<Item = GatewayId> {
-        let all = self.network.connections().iter().filter(|c| !c.deleted && c.up);
-        let there = all.filter(move |c| c.end == ConnectionEnd::Site(site)).map(|c| c.gateway);
-        there.filter(|gateway| !self.network[*gateway].deleted)
+        self.connections_of_site(site).map(|c| c.gateway)
     }
 
     /// Does every working connection of `site` tell it what it leads to?
     pub(crate) fn all_teach(&self, site: SiteId) -> bool {
-        let connections = self.network.connections().iter();
-        let mut ours = connections.filter(|c| !c.deleted && c.up && c.end == ConnectionEnd::Site(site));
+        let mut ours = self.connections_of_site(site);
         ours.all(|c| c.bgp || self.network[site].kind != SiteKind::LocalNetworkGateway)
     }
 
     /// The gateways of `site`, those of connections without BGP first.
     pub(crate) fn untaught(&self, site: SiteId) -> impl Iterator<Item = GatewayId> {
-        let ours = |bgp: bool| {
-            let all = self.network.connections().iter();
-            all.filter(move |c| !c.deleted && c.up && c.bgp == bgp && c.end == ConnectionEnd::Site(site))
-        };
-        let all = ours(false).chain(ours(true)).map(|c| c.gateway);
-        all.filter(|gateway| !self.network[*gateway].deleted)
+        let ours = |bgp: bool| self.connections_of_site(site).filter(move |c| c.bgp == bgp);
+        ours(false).chain(ours(true)).map(|c| c.gateway)
     }
 
     /// What lies beyond the connections of `gateway`, best path per prefix, longest prefix first.
@@ -289,7 +292,7 @@ impl<'a> Propagation<'a> {
         let mut told: Option<Vec<(IpNet, GatewayId, usize)>> = None;
         // GW-20: clients get routes when they connect, though not to each other.
         let always = self.network[site].kind != SiteKind::LocalNetworkGateway;
-        for connection in self.network.connections().iter().filter(|c| !c.deleted && c.up && c.end == end) {
+        for connection in self.connections_of_site(site) {
             if connection.bgp || always {
                 let exports = self.exports(connection.gateway, end);
                 told.get_or_insert_default().extend(

@@ -304,7 +304,7 @@ impl Rib<'_> {
         }
     }
 
-    /// RT-27: a VPN gateway, and no ExpressRoute gateway beside it; a default route needs a route-based one.
+    /// RT-27: a VPN gateway that runs, and no ExpressRoute gateway beside it; a default route needs a route-based one.
     fn named_gateway(&self, default: bool) -> NextHop {
         let lender = lender(self.network, self.vnet);
         let gateways = lender.into_iter().flat_map(|vnet| self.network.gateways_of(vnet));
@@ -315,7 +315,7 @@ impl Rib<'_> {
             gateway.kind == GatewayType::Vpn && !(default && gateway.vpn_type == VpnType::PolicyBased)
         };
         match all.iter().find(|id| fits(&self.network[**id])) {
-            Some(vpn) if !express => NextHop::Gateway(*vpn),
+            Some(vpn) if !express && self.network[*vpn].running => NextHop::Gateway(*vpn),
             _ => NextHop::GatewayUnavailable,
         }
     }

@@ -180,7 +180,7 @@ fn regions(network: &Network) -> Vec<&str> {
     regions
 }
 
-/// Between regions that the data files do not know (FAB-23).
+/// One way between regions that the data files do not know (FAB-23).
 const UNKNOWN_DISTANCE_NS: u64 = 20_000_000;
 
 fn region_latency_ns(network: &Network) -> Vec<Vec<u64>> {
@@ -289,6 +289,7 @@ fn gateways(network: &Network, propagation: &Propagation<'_>) -> Vec<GatewayTabl
             vnet: gateway.vnet,
             subnet: gateway.subnet,
             addresses: gateway.instances.iter().map(|i| i.address).collect(),
+            running: gateway.running,
             beyond: beyond.collect(),
             transit: propagation.transit(id),
         }

@@ -1,4 +1,5 @@
-//! Azure's figures that change over time: limits, machine sizes, prices, regions, None routes, service tags.
+//! Azure's figures that change over time: limits, machine sizes, prices, regions and the latency between them, None
+//! routes, service tags.
 //!
 //! Owns the dated files in `files/` and the reading of files that replace them. Each file says its date and
 //! where its figures come from; figures that nobody published are marked in the file. Called by `model`,
@@ -9,6 +10,7 @@ mod file;
 mod limits;
 mod none_routes;
 mod prices;
+mod region_latency;
 mod regions;
 mod service_tags;
 mod vm_sizes;
@@ -21,6 +23,7 @@ pub use file::Source;
 pub use limits::{Limit, Limits, SnatPreallocation, SnatStep};
 pub use none_routes::NoneRoutes;
 pub use prices::{Price, Prices, PricingZone};
+pub use region_latency::RegionLatency;
 pub use regions::{Cloud, Region, Regions};
 pub use service_tags::{ServiceTag, ServiceTags};
 pub use vm_sizes::{VmSize, VmSizes};
@@ -28,10 +31,11 @@ pub use vm_sizes::{VmSize, VmSizes};
 use file::{Parsed, Text};
 
 /// Names and built-in contents of the data files, in the order of `sources`.
-const FILES: [(&str, &str); 6] = [
+const FILES: [(&str, &str); 7] = [
     ("limits.toml", include_str!("../files/limits.toml")),
     ("none-routes.toml", include_str!("../files/none-routes.toml")),
     ("prices.toml", include_str!("../files/prices.toml")),
+    ("region-latency.toml", include_str!("../files/region-latency.toml")),
     ("regions.toml", include_str!("../files/regions.toml")),
     ("service-tags.toml", include_str!("../files/service-tags.toml")),
     ("vm-sizes.toml", include_str!("../files/vm-sizes.toml")),
@@ -45,6 +49,7 @@ pub struct Data {
     limits: BTreeMap<String, Limits>,
     none_routes: NoneRoutes,
     prices: Prices,
+    region_latency: RegionLatency,
     regions: Regions,
     service_tags: ServiceTags,
     vm_sizes: VmSizes,
@@ -108,21 +113,30 @@ impl Data {
         let limits = reader.read(0, limits::read);
         let none_routes = reader.read(1, none_routes::read);
         let prices = reader.read(2, prices::read);
-        let regions = reader.read(3, regions::read);
-        let service_tags = reader.read(4, service_tags::read);
-        let vm_sizes = reader.read(5, vm_sizes::read);
-        match (limits, none_routes, prices, regions, service_tags, vm_sizes) {
+        let region_latency = reader.read(3, region_latency::read);
+        let regions = reader.read(4, regions::read);
+        let service_tags = reader.read(5, service_tags::read);
+        let vm_sizes = reader.read(6, vm_sizes::read);
+        let all = (limits, none_routes, prices, region_latency, regions, service_tags, vm_sizes);
+        match all {
             (
                 Some(limits),
                 Some(none_routes),
                 Some(prices),
+                Some(region_latency),
                 Some(regions),
                 Some(service_tags),
                 Some(vm_sizes),
-            ) => {
-                let sources = reader.sources;
-                Ok(Self { limits, none_routes, prices, regions, service_tags, vm_sizes, sources })
-            }
+            ) => Ok(Self {
+                limits,
+                none_routes,
+                prices,
+                region_latency,
+                regions,
+                service_tags,
+                vm_sizes,
+                sources: reader.sources,
+            }),
             _ => Err(reader.problems),
         }
     }
@@ -152,9 +166,21 @@ impl Data {
         self.regions.iter()
     }
 
-    /// Propagation from one region to another, one way (FAB-23); `None` if a region is unknown.
+    /// From one region to another, one way: half of the round trip that was measured between them, else propagation
+    /// over the great circle (FAB-23); `None` if a region is unknown.
     pub fn one_way_latency_ns(&self, a: &str, b: &str) -> Option<u64> {
-        self.regions.one_way_latency_ns(a, b)
+        let measured = self.measured_round_trip_ms(a, b).map(|ms| u64::from(ms) * 500_000);
+        measured.or_else(|| self.regions.one_way_latency_ns(a, b))
+    }
+
+    /// The round trip that was measured between two regions, in milliseconds; `None` when nobody published one.
+    pub fn measured_round_trip_ms(&self, a: &str, b: &str) -> Option<u32> {
+        self.region_latency.round_trip_ms(a, b)
+    }
+
+    /// Measured round trips between regions.
+    pub fn region_latency(&self) -> &RegionLatency {
+        &self.region_latency
     }
 
     /// What a gigabyte costs at the end in `region_here`, in either direction, when the peer is in

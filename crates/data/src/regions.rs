@@ -68,7 +68,7 @@ impl Regions {
 }
 
 /// The name without blanks, in lower case.
-fn normal(name: &str) -> String {
+pub(crate) fn normal(name: &str) -> String {
     name.chars().filter(|c| !c.is_whitespace()).flat_map(char::to_lowercase).collect()
 }
 

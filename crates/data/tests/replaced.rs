@@ -106,6 +106,26 @@ fn bad_values_are_refused() {
     assert!(said.contains("not a day") && said.contains("`sources` is empty"), "{said}");
 }
 
+#[test]
+fn round_trips_of_the_users_own() {
+    let rows = "{ name = \"eastus\", ms = [] }, { name = \"atlantis\", ms = [7] }";
+    let text = format!("{HEAD}regions = [{rows}]\n");
+    let data = Data::load(&folder("trips", &[("region-latency.toml", &text)])).expect("a good file");
+    assert_eq!(data.one_way_latency_ns("Atlantis", "eastus"), Some(3_500_000));
+    assert_eq!(data.measured_round_trip_ms("westeurope", "eastus"), None, "the file is replaced as a whole");
+    let rows = "{ name = \"East US\", ms = [1] }, { name = \"b\", ms = [] }, { name = \"b\", ms = [1, 2] }";
+    let said = refused("bad-trips", "region-latency.toml", &format!("{HEAD}regions = [{rows}]\n"));
+    for part in
+        ["write \"eastus\"", "b stands here twice", "b has 0 round trips, and 1 regions stand above it"]
+    {
+        assert!(said.contains(part), "{part} is not in: {said}");
+    }
+    let rows = "{ name = \"a\", ms = [] }, { name = \"b\", ms = [-1] }";
+    assert!(
+        refused("negative", "region-latency.toml", &format!("{HEAD}regions = [{rows}]\n")).contains(":3:")
+    );
+}
+
 /// Numbers as large as the format allows must not overflow.
 #[test]
 fn large_figures_do_not_overflow() {
@@ -121,7 +141,14 @@ fn large_figures_do_not_overflow() {
 /// Some cuts leave a good file, such as one inside the differences of 2017; none may panic.
 #[test]
 fn cut_files_never_panic() {
-    for file in ["limits.toml", "none-routes.toml", "prices.toml", "regions.toml", "vm-sizes.toml"] {
+    for file in [
+        "limits.toml",
+        "none-routes.toml",
+        "prices.toml",
+        "region-latency.toml",
+        "regions.toml",
+        "vm-sizes.toml",
+    ] {
         let path = format!("{}/files/{file}", env!("CARGO_MANIFEST_DIR"));
         let whole = fs::read_to_string(path).expect("a built-in file");
         assert!(Data::load(&folder("cut", &[(file, &whole)])).is_ok(), "{file}");

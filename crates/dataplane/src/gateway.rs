@@ -29,7 +29,10 @@ pub fn at_gateway<O: Observer>(
     packet: &mut Packet,
 ) -> GatewayOut {
     let table = &cx.tables.gateways[gateway.ix()];
-    let mut verdict = peering::cross_to_gateway(cx, origin, table.subnet, packet).map(|()| None);
+    let mut verdict = match table.running {
+        true => peering::cross_to_gateway(cx, origin, table.subnet, packet).map(|()| None),
+        false => Err(DropReason::GatewayUnavailable),
+    };
     if verdict.is_ok() && !table.addresses.contains(&packet.headers.dst) {
         verdict = forward(cx, memory, gateway, packet).map(Some);
     }

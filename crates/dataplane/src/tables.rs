@@ -390,6 +390,8 @@ pub struct GatewayTable {
     pub subnet: SubnetId,
     /// Its instances' own addresses.
     pub addresses: Vec<IpAddr>,
+    /// False while all its instances are down.
+    pub running: bool,
     /// What lies beyond its connections, longest prefix first, then in the order of the connections.
     pub beyond: Vec<(IpNet, Beyond)>,
     /// Gateways of the same network that a route server lets it exchange traffic with (GW-13).

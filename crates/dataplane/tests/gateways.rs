@@ -23,6 +23,7 @@ fn circle(lowers_ttl: bool) -> Tables {
         vnet: VnetId(ix),
         subnet: SubnetId(ix),
         addresses: Vec::new(),
+        running: true,
         beyond: vec![(everywhere, Beyond::Gateway(GatewayId(1 - ix)))],
         transit: Vec::new(),
     };

@@ -190,6 +190,8 @@ pub struct Gateway {
     pub sku: Option<String>,
     /// GW-12.
     pub asn: u32,
+    /// False while all its instances are down (simulator extension).
+    pub running: bool,
     /// True once it was deleted; its id is not used again.
     pub deleted: bool,
 }

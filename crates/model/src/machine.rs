@@ -96,6 +96,8 @@ pub struct Guest {
     pub queue: SimTime,
     /// Whether it works.
     pub state: GuestState,
+    /// Receive window of its TCP, in bytes (FAB-24); what its system chooses when `None`.
+    pub tcp_window_bytes: Option<u32>,
 }
 
 impl Guest {

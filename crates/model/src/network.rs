@@ -353,6 +353,16 @@ impl Network {
         all.filter_map(move |(ix, c)| Some((ConnectionId::new(ix), c, c.end_beyond(gateway)?)))
     }
 
+    /// GW-04: `connection` exists and is Connected, and the gateways at its ends run.
+    pub fn is_connected(&self, connection: &Connection) -> bool {
+        let runs = |id: GatewayId| !self[id].deleted && self[id].running;
+        let far_runs = match connection.end {
+            ConnectionEnd::Gateway(far) => runs(far),
+            ConnectionEnd::Site(_) => true,
+        };
+        connection.up && !connection.deleted && runs(connection.gateway) && far_runs
+    }
+
     /// Route servers of `vnet`.
     pub fn route_servers_of(&self, vnet: VnetId) -> impl Iterator<Item = (RouteServerId, &RouteServer)> {
         let all = self.route_servers.iter().enumerate();

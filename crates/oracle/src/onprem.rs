@@ -23,6 +23,9 @@ impl World<'_> {
         tunnel: bool,
     ) -> Fate {
         let here = Place::Gateway(gateway);
+        if !self.network[gateway].running {
+            return Err((here, DropReason::GatewayUnavailable));
+        }
         self.narrow_path(packet, from)?;
         // A tunnel or a circuit between two gateways is no peering.
         if !tunnel {
@@ -94,13 +97,14 @@ impl World<'_> {
         }
     }
 
-    /// RT-27: a gateway of kind Vpn, own or borrowed, with no ExpressRoute gateway beside it; for a default route
-    /// a route-based one.
+    /// RT-27: a gateway of kind Vpn that runs, own or borrowed, with no ExpressRoute gateway beside it; for a default
+    /// route a route-based one.
     fn vpn_gateway(&self, vnet: VnetId, default: bool) -> Option<GatewayId> {
         let all = gateways_serving(self.network, vnet);
         let express = |gateway: &&GatewayId| self.network[**gateway].kind == GatewayType::ExpressRoute;
         let (None, [vpn]) = (all.iter().find(express), all.as_slice()) else { return None };
-        let usable = !default || self.network[*vpn].vpn_type == VpnType::RouteBased;
+        let fits = !default || self.network[*vpn].vpn_type == VpnType::RouteBased;
+        let usable = fits && self.network[*vpn].running;
         usable.then_some(*vpn)
     }
 

@@ -219,10 +219,10 @@ fn via(route: Learned, from: Node) -> Learned {
     Learned { from, bgp: true, passed, ..route }
 }
 
-/// Connections that exist and are up.
+/// Connections that exist and are up, between gateways that run.
 pub(crate) fn live_connections(network: &Network) -> impl Iterator<Item = &Connection> {
     network.connections().iter().filter(|connection| {
-        let alive = |gateway: GatewayId| !network[gateway].deleted;
+        let alive = |gateway: GatewayId| !network[gateway].deleted && network[gateway].running;
         let far_alive = match connection.end {
             ConnectionEnd::Gateway(far) => alive(far),
             ConnectionEnd::Site(_) => true,

@@ -37,9 +37,16 @@ record! {
 }
 
 record! {
-    UsdBounds -> Range<f64>, Own "range" "-", "Bounds of a number.";
+    NumberBounds -> Range<f64>, Own "range" "-", "Bounds of a number.";
     opt min: Decimal = "min", "At least.";
     opt max: Decimal = "max", "At most.";
+    => |span, place, cx| bounds(min, max, span, place, cx)
+}
+
+record! {
+    TimeBounds -> Range<SimTime>, Own "range" "-", "Bounds of a time.";
+    opt min: SimTime = "min", "At least.";
+    opt max: SimTime = "max", "At most.";
     => |span, place, cx| bounds(min, max, span, place, cx)
 }
 
@@ -57,7 +64,7 @@ fn bounds<T: PartialOrd + fmt::Display>(
             return cx.fail(problem.help("add min, max or both"));
         }
         (Some(least), Some(most)) if least > most => {
-            cx.conflict(span, &format!("no number is at least {least} and at most {most}"));
+            cx.conflict(span, &format!("nothing is at least {least} and at most {most}"));
             return None;
         }
         _ => {}
@@ -69,7 +76,8 @@ fn bounds<T: PartialOrd + fmt::Display>(
 pub(crate) struct Within<One, Bounds>(std::marker::PhantomData<(One, Bounds)>);
 
 type Count = Within<u64, CountBounds>;
-type Usd = Within<Decimal, UsdBounds>;
+type Number = Within<Decimal, NumberBounds>;
+type Time = Within<SimTime, TimeBounds>;
 
 impl<T, One, Bounds> Decode for Within<One, Bounds>
 where
@@ -134,8 +142,8 @@ impl Decode for Switch {
 }
 
 record! {
-    OfTraffic -> Expectation, Own "expectation on traffic" "traffic", "The fate of a traffic entry.";
-    req traffic: At<String> = "traffic", "Name of the traffic entry.";
+    OfTraffic -> Expectation, Own "expectation on traffic" "traffic", "The fate of a traffic entry or a capture.";
+    req traffic: At<String> = "traffic", "Name of the traffic entry or capture.";
     opt verdict: At<Verdict> = "verdict", "Dropped is implied by dropReason.";
     opt drop_reason: At<DropReason> = "dropReason", "Why it dies.";
     opt direction: At<Leg> = "direction", "Whether the forward packet or the reply dies.";
@@ -148,10 +156,20 @@ record! {
     opt source: At<IpAddr> = "source", "Source address as received.";
     opt rule: At<String> = "rule", "NSG rule that denies: nsg/rule.";
     opt route: Route = "route", "The route that decides at the first hop, or at the place of death.";
-    opt delivered: At<Count> = "delivered", "Conversations that complete: a number, or {min, max}.";
+    opt delivered: At<Count> = "delivered",
+        "Conversations that complete, of a capture connections of which every packet arrived: a number, or {min, max}.";
     opt backend: Several<Reference> = "backend", "VMs that receive the first packets: all of these, nobody else.";
     opt depends_on: Several<At<Switch>> = "dependsOn",
         "Switches of which another value changes the fate: all of these, no other.";
+    opt bytes: At<Count> = "bytes", "Bytes of the application that arrived: a number, or {min, max}; so the others.";
+    opt throughput_mbps: At<Number> = "throughputMbps", "Those bytes in Mbit/s, from the first start to the last end.";
+    opt duration: At<Time> = "duration", "The longest conversation.";
+    opt round_trip: At<Time> = "roundTrip", "Median of the first round trips: handshake, echo, datagram.";
+    opt retransmissions: At<Count> = "retransmissions", "TCP segments that were sent again.";
+    opt sent: At<Count> = "sent", "Packets that were sent, answers included.";
+    opt lost: At<Count> = "lost", "Packets that died.";
+    opt hops: List<Reference> = "hops", "What a traceroute shows: names or addresses in order, \"*\" for silence.";
+    opt homeless: At<Count> = "homeless", "Packets of a capture whose addresses nobody has.";
     opt because: At<String> = "because", "Justification, printed on failure.";
     => |span, place, cx| {
         let verdict = match (verdict, &drop_reason) {
@@ -164,7 +182,8 @@ record! {
         };
         let expected = TrafficExpectation {
             traffic, verdict, drop_reason, direction, at, via, reply_via, ttl, source, rule, route, delivered,
-            backend, depends_on,
+            backend, depends_on, bytes, throughput_mbps, duration, round_trip, retransmissions, sent, lost, hops,
+            homeless,
         };
         if expected.is_empty() {
             return expects_nothing(place, "verdict, or another property", cx);
@@ -265,7 +284,7 @@ record! {
     req bill: Reference = "bill", "vnet/link.";
     opt egress_bytes: At<Count> = "egressBytes", "IP bytes sent to the peer: a number, or {min, max}.";
     opt ingress_bytes: At<Count> = "ingressBytes", "IP bytes received from the peer: a number, or {min, max}.";
-    opt cost_usd: At<Usd> = "costUsd", "Both together, in US dollars: a number, or {min, max}.";
+    opt cost_usd: At<Number> = "costUsd", "Both together, in US dollars: a number, or {min, max}.";
     opt because: At<String> = "because", "Justification, printed on failure.";
     => |span, place, cx| {
         if egress_bytes.is_none() && ingress_bytes.is_none() && cost_usd.is_none() {

@@ -72,7 +72,7 @@ impl<T: fmt::Display + PartialEq> fmt::Display for Range<T> {
 /// Expected fate of a traffic entry. `None` means that nothing is expected.
 #[derive(Clone, Debug)]
 pub struct TrafficExpectation {
-    /// Name of the traffic entry.
+    /// Name of the traffic entry or capture.
     pub traffic: At<String>,
     /// Delivered or dropped; [`Verdict::Dropped`] also when only `dropReason` was said.
     pub verdict: Option<At<Verdict>>,
@@ -95,22 +95,65 @@ pub struct TrafficExpectation {
     pub rule: Option<At<String>>,
     /// The route that decides at the first hop, or at the place of death.
     pub route: Option<RouteMatch>,
-    /// Conversations that complete.
+    /// Conversations that complete; of a capture, connections of which every packet arrived.
     pub delivered: Option<At<Range<u64>>>,
     /// VMs that receive the first packets: all of these, and nobody else.
     pub backend: Option<Vec<At<String>>>,
     /// Switches of `rules` of which another value changes the fate: all of these, and no other.
     pub depends_on: Option<Vec<At<String>>>,
+    /// Bytes of the application that arrived, at both ends together.
+    pub bytes: Option<At<Range<u64>>>,
+    /// Those bytes by the time from the first start of a conversation to the last end, in Mbit/s.
+    pub throughput_mbps: Option<At<Range<f64>>>,
+    /// How long the longest conversation took.
+    pub duration: Option<At<Range<SimTime>>>,
+    /// Median of the first round trips: TCP handshake, echo, datagram and answer.
+    pub round_trip: Option<At<Range<SimTime>>>,
+    /// TCP segments that were sent again.
+    pub retransmissions: Option<At<Range<u64>>>,
+    /// Packets of the entry that were sent, answers included.
+    pub sent: Option<At<Range<u64>>>,
+    /// Packets of the entry that died.
+    pub lost: Option<At<Range<u64>>>,
+    /// What a traceroute shows, in order: names or addresses, `*` for silence.
+    pub hops: Option<Vec<At<String>>>,
+    /// Packets of a capture whose addresses nobody in the network has.
+    pub homeless: Option<At<Range<u64>>>,
 }
 
 impl TrafficExpectation {
     /// True when it says nothing but the name.
     pub(crate) fn is_empty(&self) -> bool {
-        let fate =
-            self.verdict.is_none() && self.direction.is_none() && self.at.is_none() && self.rule.is_none();
-        let path = self.via.is_none() && self.reply_via.is_none() && self.route.is_none();
-        let counts = self.delivered.is_none() && self.backend.is_none() && self.depends_on.is_none();
-        fate && path && counts && self.ttl.is_none() && self.source.is_none()
+        let of_both = self.verdict.is_some()
+            || self.delivered.is_some()
+            || self.sent.is_some()
+            || self.lost.is_some()
+            || self.homeless.is_some();
+        !of_both && self.not_of_captures().is_none()
+    }
+
+    /// The first property that packets of a capture cannot have: they belong to no conversation of the simulator.
+    pub(crate) fn not_of_captures(&self) -> Option<&'static str> {
+        let all = [
+            ("dropReason", self.drop_reason.is_some()),
+            ("direction", self.direction.is_some()),
+            ("at", self.at.is_some()),
+            ("via", self.via.is_some()),
+            ("replyVia", self.reply_via.is_some()),
+            ("ttl", self.ttl.is_some()),
+            ("source", self.source.is_some()),
+            ("rule", self.rule.is_some()),
+            ("route", self.route.is_some()),
+            ("backend", self.backend.is_some()),
+            ("dependsOn", self.depends_on.is_some()),
+            ("bytes", self.bytes.is_some()),
+            ("throughputMbps", self.throughput_mbps.is_some()),
+            ("duration", self.duration.is_some()),
+            ("roundTrip", self.round_trip.is_some()),
+            ("retransmissions", self.retransmissions.is_some()),
+            ("hops", self.hops.is_some()),
+        ];
+        all.into_iter().find(|(_, said)| *said).map(|(name, _)| name)
     }
 }
 

@@ -1,27 +1,29 @@
-//! The top of a scenario file: rules and traffic, as said and not yet resolved.
+//! The top of a scenario file, as said and not yet resolved, and its rules.
 //!
-//! Owns the properties outside `network`, `timeline` and `expect`. Called by `load`, which resolves the names.
-
-use std::net::IpAddr;
+//! Called by `load`, which resolves the names.
 
 use serde_json::{Value, json};
 use vnetsim_model::{
     BgpVsPeering, Era, FabricFragment, ForwardedModel, NoneRoutesOnDefaultOverride, NsgLiveFlows, Semantics,
-    TTL_DEFAULT, TtlGateway, VnetAccessModel,
-    draft::{self, Ref},
+    TtlGateway, VnetAccessModel, draft,
 };
-use vnetsim_types::{At, IpProtocol, ProtoPort, SimTime, limits::TRAFFIC_COUNT_MAX};
+use vnetsim_types::At;
 
 use crate::{
+    captures::{CaptureEntry, Recorded},
     decode::{Cx, Decode, List, Rows, Table},
     expect::ExpectEntry,
     expectation::Expectation,
     network::{Network, Said},
     record::record,
     timeline::TimelineEntry,
-    values::{Between, Reference},
+    traffic::{Sent, TrafficEntry},
+    values::Between,
     yaml::{Kind, Node},
 };
+
+/// `seed` when a file says none.
+const SEED_DEFAULT: u64 = 1;
 
 /// A file's statements.
 pub(crate) struct File {
@@ -29,8 +31,10 @@ pub(crate) struct File {
     pub(crate) description: Option<String>,
     pub(crate) cites: Vec<At<String>>,
     pub(crate) semantics: Semantics,
+    pub(crate) seed: u64,
     pub(crate) network: Option<Said>,
     pub(crate) traffic: Rows<Sent>,
+    pub(crate) captures: Rows<Recorded>,
     pub(crate) timeline: Rows<draft::TimelineEntry>,
     pub(crate) expect: Rows<Expectation>,
 }
@@ -44,8 +48,10 @@ record! {
     part description: String = "description", "For people.";
     part cites: List<At<String>> = "cites", "Rules, statements and vectors that the scenario shows.";
     part semantics: Rules = "rules", "Rule set; modern when absent.";
+    part seed: u64 = "seed", "Where chance starts: loss, jitter, initial numbers; 1 when absent.";
     part network: RequiredNetwork = "network", "The network.";
     part traffic: Table<TrafficEntry> = "traffic", "What is sent.";
+    part captures: Table<CaptureEntry> = "captures", "Captures of real traffic that are sent again.";
     part timeline: Table<TimelineEntry> = "timeline", "What happens to the network while it runs.";
     part expect: Table<ExpectEntry> = "expect", "What must come out.";
     => |_span, place, cx| {
@@ -57,8 +63,10 @@ record! {
             description,
             cites: cites.unwrap_or_default(),
             semantics: semantics.unwrap_or_default(),
+            seed: seed.unwrap_or(SEED_DEFAULT),
             network: network.flatten(),
             traffic: traffic.unwrap_or_default(),
+            captures: captures.unwrap_or_default(),
             timeline: timeline.unwrap_or_default(),
             expect: expect.unwrap_or_default(),
         })
@@ -117,69 +125,5 @@ impl Decode for Rules {
     }
     fn schema() -> Value {
         json!({ "anyOf": [Era::schema(), { "const": 2017 }, RuleSwitches::schema()] })
-    }
-}
-
-/// A `traffic` entry; its ends are still names.
-pub(crate) struct Sent {
-    pub(crate) name: At<String>,
-    pub(crate) from: Ref,
-    pub(crate) to: Ref,
-    pub(crate) protocol: ProtoPort,
-    pub(crate) source_port: Option<u16>,
-    pub(crate) start: SimTime,
-    pub(crate) interval: SimTime,
-    pub(crate) count: u64,
-    pub(crate) payload_bytes: u16,
-    pub(crate) one_way: bool,
-    pub(crate) dont_fragment: bool,
-    pub(crate) ttl: u8,
-    pub(crate) source_address: Option<At<IpAddr>>,
-}
-
-/// An IPv4 packet with a UDP or ICMP header holds no more.
-const PAYLOAD_BYTES_MAX: u64 = 65_507;
-
-record! {
-    TrafficEntry -> Sent, Own "traffic" "name", "A stream of conversations between two ends.";
-    req name: At<String> = "name", "Unique in the file; expectations name it.";
-    req from: Reference = "from", "A VM, a NIC or an address.";
-    req to: Reference = "to", "A VM, a NIC or an address.";
-    req protocol: ProtoPort = "protocol", "tcp/443, udp/53, icmp, esp, ah, gre, ipip or ip/NN.";
-    opt source_port: Between<1, 65_535> = "sourcePort",
-        "Of the first conversation; when absent one of 50000 and up that other entries do not start at.";
-    opt start: SimTime = "start", "When the first conversation starts; 0s when absent.";
-    opt count: Between<1, TRAFFIC_COUNT_MAX> = "count", "Number of conversations; 1 when absent.";
-    opt interval: SimTime = "interval", "Time between the starts of two conversations; 10ms when absent.";
-    opt rate: Between<1, 1_000_000_000> = "rate", "Conversations per second, instead of interval.";
-    opt size: Between<0, PAYLOAD_BYTES_MAX> = "size", "Payload bytes of each packet but those of TCP; 0 when absent.";
-    opt one_way: At<bool> = "oneWay", "Nobody answers; never with TCP.";
-    opt dont_fragment: bool = "dontFragment", "Sets DF; TCP always does.";
-    opt ttl: Between<1, 255> = "ttl", "First time to live of all packets; 64 when absent.";
-    opt source_address: At<IpAddr> = "sourceAddress", "A source address that need not be the sender's own.";
-    => check |given, cx| [given.exclusive("rate", &["interval"], cx)]
-    => |_span, _place, cx| {
-        if let Some(one_way) = one_way.as_ref().filter(|o| o.value && protocol.protocol == IpProtocol::TCP) {
-            cx.conflict(one_way.span, "oneWay needs a protocol without handshake, such as udp/9000");
-            return None;
-        }
-        // The types of the properties keep these within bounds.
-        let short = |number: u64| u16::try_from(number).unwrap_or(u16::MAX);
-        let by_rate = rate.map(|rate| SimTime(1_000_000_000 / rate));
-        Some(Sent {
-            name,
-            from,
-            to,
-            protocol,
-            source_port: source_port.map(short),
-            start: start.unwrap_or_default(),
-            interval: by_rate.or(interval).unwrap_or(SimTime::from_millis(10)),
-            count: count.unwrap_or(1),
-            payload_bytes: size.map_or(0, short),
-            one_way: one_way.is_some_and(|o| o.value),
-            dont_fragment: dont_fragment.unwrap_or(false),
-            ttl: ttl.map_or(TTL_DEFAULT, |ttl| u8::try_from(ttl).unwrap_or(u8::MAX)),
-            source_address,
-        })
     }
 }

@@ -9,6 +9,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod captures;
 mod decode;
 mod expect;
 mod expectation;
@@ -19,13 +20,16 @@ mod load;
 mod load_balancers;
 mod machines;
 mod network;
+mod quantities;
 mod record;
 mod references;
 mod rights;
 mod timeline;
+mod traffic;
 mod values;
 mod yaml;
 
+pub use captures::{CaptureReplay, MappedAddress};
 pub use expectation::{
     BillExpectation, Expectation, Leg, NextHopExpectation, NextHopType, OperationExpectation,
     OperationResult, PeeringExpectation, Range, RouteMatch, RouteSource, RouteState, RoutesExpectation,

@@ -3,21 +3,20 @@
 //! Owns the order of the stages and which problems of a later stage still mean something after errors in an
 //! earlier one. Called by front ends.
 
-use std::{collections::HashMap, net::IpAddr};
+use std::collections::HashMap;
 
 use serde_json::{Value, json};
-use vnetsim_model::{
-    Application, Endpoint, GIVE_UP_DEFAULT, Network, Operation, SOURCE_PORT_DEFAULT, Traffic, check, draft,
-};
-use vnetsim_types::{At, FileId, IpProtocol, Problem, ProtoPort, Severity, SimTime, Span};
+use vnetsim_model::{Network, Operation, Traffic, check, draft};
+use vnetsim_types::{At, FileId, Problem, Severity, SimTime, Span};
 
 use crate::{
+    captures::{self, CaptureReplay},
     decode::{Cx, Decode, shown},
     expectation::Expectation,
-    file::{File, ScenarioFile, Sent},
+    file::{File, ScenarioFile},
     network::Said,
-    references::Names,
-    yaml,
+    references::{Names, Played},
+    traffic, yaml,
 };
 
 /// A scenario without errors.
@@ -29,10 +28,14 @@ pub struct Scenario {
     pub description: Option<String>,
     /// `cites`: rules, statements and vectors that it shows.
     pub cites: Vec<At<String>>,
+    /// `seed`: where chance starts.
+    pub seed: u64,
     /// The checked network at the start of the run, with its rule set.
     pub network: Network,
     /// `traffic`, in file order.
     pub traffic: Vec<Traffic>,
+    /// `captures`, in file order.
+    pub captures: Vec<CaptureReplay>,
     /// `timeline`, ascending by time; entries of the same time in file order.
     pub timeline: Vec<TimelineOperation>,
     /// `expect`, in file order.
@@ -89,12 +92,10 @@ pub fn schema() -> Value {
 }
 
 fn scenario(file: File, bytes: &[u8], cx: &mut Cx) -> Option<Scenario> {
-    let complete = file.traffic.complete;
-    let traffic_names = traffic_names(&file.traffic.items, cx);
-    if complete {
-        for expectation in &file.expect.items {
-            traffic_names.check_traffic(expectation, cx);
-        }
+    let complete = file.traffic.complete && file.captures.complete;
+    let played = played(&file, cx);
+    for expectation in &file.expect.items {
+        played.check(expectation, complete, cx);
     }
     let Said { draft, left_out } = file.network?;
     let checked = check(&draft, file.semantics);
@@ -104,7 +105,11 @@ fn scenario(file: File, bytes: &[u8], cx: &mut Cx) -> Option<Scenario> {
 
     let mut traffic = Vec::with_capacity(file.traffic.items.len());
     for (ix, sent) in file.traffic.items.into_iter().enumerate() {
-        traffic.extend(resolve_traffic(&network, sent, source_port(ix), cx));
+        traffic.extend(traffic::resolve(&network, sent, traffic::source_port(ix), cx));
+    }
+    let mut captures = Vec::with_capacity(file.captures.items.len());
+    for said in file.captures.items {
+        captures.extend(captures::resolve(&network, said, cx));
     }
     let names = Names::of(&network, &file.timeline.items, file.timeline.complete);
     unique_operations(&file.timeline.items, cx);
@@ -116,8 +121,10 @@ fn scenario(file: File, bytes: &[u8], cx: &mut Cx) -> Option<Scenario> {
         name: file.name,
         description: file.description,
         cites: file.cites,
+        seed: file.seed,
         network,
         traffic,
+        captures,
         timeline,
         expect: file.expect.items,
     })
@@ -144,84 +151,16 @@ fn may_follow(problem: &Problem, left_out: &[Option<String>], bytes: &[u8]) -> b
     }
 }
 
-/// The names of the traffic entries, which must differ.
-fn traffic_names(entries: &[Sent], cx: &mut Cx) -> Names {
-    let mut first: HashMap<&str, Span> = HashMap::new();
-    for entry in entries {
-        let name = &entry.name;
-        if let Some(span) = first.get(name.as_str()) {
-            let message = format!("two traffic entries are called {}", shown(&name.value));
-            let problem = Problem::error("DUPLICATE_NAME", name.span, message);
-            cx.problems.push(problem.related(*span, "first one here"));
-        } else {
-            first.insert(&name.value, name.span);
-        }
+/// The names of traffic entries and captures, which must differ.
+fn played(file: &File, cx: &mut Cx) -> Played {
+    let mut played = Played::default();
+    for sent in &file.traffic.items {
+        played.add(&sent.name, sent.protocol.protocol, sent.plays.is_traceroute(), cx);
     }
-    Names::of_traffic(entries.iter().map(|entry| entry.name.value.clone()))
-}
-
-/// Where entry number `ix` starts when it says nothing: entries between the same two ends must not be taken for one
-/// connection.
-fn source_port(ix: usize) -> u16 {
-    let (column, row) = (ix % 15, ix / 15 % 100);
-    SOURCE_PORT_DEFAULT + (column * 1_000 + row * 10) as u16
-}
-
-fn resolve_traffic(network: &Network, sent: Sent, source_port: u16, cx: &mut Cx) -> Option<Traffic> {
-    // An end that is an address decides the family of the other end.
-    let ends = match sent.to.value.parse::<IpAddr>() {
-        Ok(to) => (end(network, &sent.from, Some(to), cx), end(network, &sent.to, None, cx)),
-        Err(_) => {
-            let from = end(network, &sent.from, None, cx);
-            let to = end(network, &sent.to, from.map(|from| from.address), cx);
-            (from, to)
-        }
-    };
-    let (mut from, to) = (ends.0?, ends.1?);
-    if let Some(said) = &sent.source_address {
-        if said.value.is_ipv4() != to.address.is_ipv4() {
-            let name = shown(&sent.name.value);
-            let message =
-                format!("traffic {name}: sourceAddress {} cannot send to {}", said.value, to.address);
-            let problem = Problem::error("BAD_VALUE", said.span, message);
-            return cx.fail(problem.help("source and destination must be of the same family"));
-        }
-        from.address = said.value;
+    for capture in &file.captures.items {
+        played.add_capture(&capture.name, cx);
     }
-    if from.address.is_ipv4() != to.address.is_ipv4() {
-        let message =
-            format!("traffic {}: {} cannot send to {}", shown(&sent.name.value), from.address, to.address);
-        let problem = Problem::error("BAD_VALUE", sent.to.span, message);
-        return cx.fail(problem.help("both ends need an address of the same family"));
-    }
-    let v6_icmp = to.address.is_ipv6() && sent.protocol.protocol == IpProtocol::ICMP;
-    let protocol = match v6_icmp {
-        true => ProtoPort { protocol: IpProtocol::ICMPV6, ..sent.protocol },
-        false => sent.protocol,
-    };
-    Some(Traffic {
-        name: sent.name,
-        from,
-        to,
-        protocol,
-        source_port: sent.source_port.unwrap_or(source_port),
-        start: sent.start,
-        interval: sent.interval,
-        count: sent.count,
-        payload_bytes: sent.payload_bytes,
-        one_way: sent.one_way,
-        dont_fragment: sent.dont_fragment,
-        ttl: sent.ttl,
-        application: Application::Exchange,
-        give_up: GIVE_UP_DEFAULT,
-    })
-}
-
-fn end(network: &Network, name: &At<String>, like: Option<IpAddr>, cx: &mut Cx) -> Option<Endpoint> {
-    match network.endpoint(&name.value, like) {
-        Ok(endpoint) => Some(endpoint),
-        Err(sentence) => cx.fail(Problem::error("UNKNOWN_REFERENCE", name.span, sentence)),
-    }
+    played
 }
 
 /// Names of timeline entries must differ: expectations mean one of them.

@@ -6,13 +6,14 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 use vnetsim_model::{
-    Access, Role, Snat,
+    Access, GuestState, Role, Snat, TcpTracking,
     draft::{self, Ref},
 };
-use vnetsim_types::{At, IpNet, ProtoPort, Span};
+use vnetsim_types::{At, IpNet, ProtoPort, SimTime, Span};
 
 use crate::{
     decode::{Cx, Decode, List},
+    quantities::{Bandwidth, Bytes},
     record::{Fields, record},
     values::{AnyPort, Ignored, PowerState, Reference, Several, named},
     yaml::{Kind, Node},
@@ -164,7 +165,31 @@ record! {
     opt listen: List<At<ProtoPort>> = "listen", "Ports that answer; every port when absent.";
     list rules: PolicyRule = "rules", "Policy of a firewall, in order; what no rule names is denied.";
     opt mtu: At<u64> = "mtu", "Largest IP packet that it sends, in bytes; 1500 when absent.";
-    => |span, _place, _cx| Some(draft::Guest { span, role, ip_forwarding, snat, listen, rules, mtu })
+    opt tcp: At<TcpTracking> = "tcp",
+        "Of a firewall: strict wants a SYN to open a session, and its answer; loose takes any packet.";
+    opt session_timeout: At<SimTime> = "sessionTimeout",
+        "Of a firewall: how long it keeps a session without packets; 240s when absent.";
+    list dnat: DestinationNat = "dnat", "Of an appliance: destinations that it translates; the first that matches decides.";
+    opt processing_delay: At<SimTime> = "processingDelay", "Of an appliance: what it takes for a packet; 20us when absent.";
+    opt packets_per_second: At<u64> = "packetsPerSecond", "Of an appliance: the most that it forwards.";
+    opt bits_per_second: At<Bandwidth> = "bandwidth", "Of an appliance: the most that it forwards, such as 1Gbps.";
+    opt queue: At<SimTime> = "queue", "Of an appliance that is busy: how long a packet waits at most; 50ms when absent.";
+    opt state: At<GuestState> = "state", "working when absent, notForwarding or dead.";
+    opt tcp_window: At<Bytes<0, { u64::MAX }>> = "tcpWindow", "Receive window of its TCP, such as 64kB.";
+    => |span, _place, _cx| Some(draft::Guest {
+        span, role, ip_forwarding, snat, listen, rules, mtu, tcp, session_timeout, dnat, processing_delay,
+        packets_per_second, bits_per_second, queue, state, tcp_window,
+    })
+}
+
+record! {
+    DestinationNat -> draft::DestinationNat, Own "dnat rule" "name", "A destination that an appliance translates.";
+    req name: At<String> = "name", "A name.";
+    opt address: At<IpAddr> = "address", "Destination before; the appliance's own addresses when absent.";
+    req port: At<AnyPort> = "port", "tcp/8443, udp or icmp: protocol and destination port before.";
+    req to: At<IpAddr> = "to", "Destination after.";
+    opt to_port: At<u64> = "toPort", "Port after; the same when absent.";
+    => |_span, _place, _cx| Some(draft::DestinationNat { name, address, port, to, to_port })
 }
 
 record! {

@@ -175,6 +175,14 @@ impl<'n> Fields<'n> {
         cx.fail(problem.help("keep one of them").related(here, format!("`{key}` is here")))
     }
 
+    /// Reports `key` without `other`, which it belongs to.
+    pub(crate) fn belongs(&self, key: &str, other: &str, cx: &mut Cx) -> Option<()> {
+        let Some(here) = self.given(key).filter(|_| self.given(other).is_none()) else { return Some(()) };
+        let message = format!("{}: `{key}` means nothing without `{other}`", cx.object);
+        let problem = Problem::error("MISSING_PROPERTY", here, message);
+        cx.fail(problem.help(format!("add `{other}`, or remove `{key}`")))
+    }
+
     /// Reports that `key` is missing, unless it or one of `others` is given.
     pub(crate) fn need(&self, key: &str, others: &[&str], cx: &mut Cx) -> Option<()> {
         if self.given(key).is_some() || others.iter().any(|other| self.given(other).is_some()) {

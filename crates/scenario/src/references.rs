@@ -2,20 +2,23 @@
 //!
 //! Owns no ids: expectations keep their names. Called by `load`.
 
-use std::{collections::HashSet, net::IpAddr};
+use std::{
+    collections::{HashMap, HashSet},
+    net::IpAddr,
+};
 
 use vnetsim_model::{
     Network,
     draft::{self, Change, ConnectionEnd},
 };
-use vnetsim_types::{At, PeeringId, Problem, SubnetId};
+use vnetsim_types::{At, IpProtocol, PeeringId, Problem, Span, SubnetId};
 
 use crate::{
     decode::{Cx, shown},
     expectation::{Expectation, Subject, TrafficExpectation},
 };
 
-/// Names of one kind. Case does not count, except for traffic, which is no Azure object.
+/// Names of one kind. Case does not count.
 #[derive(Default)]
 struct Pool {
     lower: HashSet<String>,
@@ -42,10 +45,84 @@ impl FromIterator<String> for Pool {
     }
 }
 
+/// The traffic entries and captures that expectations may name.
+#[derive(Default)]
+pub(crate) struct Played {
+    /// Names as they are written, for suggestions.
+    pool: Pool,
+    /// They are no Azure objects: case counts.
+    known: HashMap<String, (Span, Kind)>,
+}
+
+/// What bears a name.
+#[derive(Clone, Copy)]
+enum Kind {
+    Traffic { protocol: IpProtocol, traceroute: bool },
+    Capture,
+}
+
+impl Played {
+    /// A traffic entry.
+    pub(crate) fn add(&mut self, name: &At<String>, protocol: IpProtocol, traceroute: bool, cx: &mut Cx) {
+        self.enter("traffic entries", name, Kind::Traffic { protocol, traceroute }, cx);
+    }
+
+    /// A capture.
+    pub(crate) fn add_capture(&mut self, name: &At<String>, cx: &mut Cx) {
+        self.enter("entries of traffic and captures", name, Kind::Capture, cx);
+    }
+
+    fn enter(&mut self, what: &str, name: &At<String>, kind: Kind, cx: &mut Cx) {
+        if let Some((first, _)) = self.known.get(name.as_str()) {
+            let message = format!("two {what} are called {}", shown(&name.value));
+            let problem = Problem::error("DUPLICATE_NAME", name.span, message);
+            cx.problems.push(problem.related(*first, "first one here"));
+        } else {
+            self.known.insert(name.value.clone(), (name.span, kind));
+            self.pool.add(name.value.clone());
+        }
+    }
+
+    /// Reports an expectation on traffic that does not exist, unless the entries are not `complete`, and what the
+    /// entry that it names cannot fulfil.
+    pub(crate) fn check(&self, expectation: &Expectation, complete: bool, cx: &mut Cx) {
+        let Subject::Traffic(subject) = &expectation.subject else { return };
+        let name = &subject.traffic;
+        let Some((_, kind)) = self.known.get(name.as_str()) else {
+            if complete {
+                known("traffic entry or capture", name, &[&self.pool], cx);
+            }
+            return;
+        };
+        let mut cannot = |what: &str, why: &str| {
+            let message = format!("expectation on {}: {why}", shown(&name.value));
+            let problem = Problem::error("CONFLICTING_PROPERTIES", name.span, message);
+            cx.problems.push(problem.help(format!("remove `{what}`")));
+        };
+        match kind {
+            Kind::Capture => {
+                if let Some(what) = subject.not_of_captures() {
+                    cannot(what, &format!("`{what}` is not asked of a capture"));
+                }
+            }
+            Kind::Traffic { protocol, traceroute } => {
+                if subject.homeless.is_some() {
+                    cannot("homeless", "only packets of a capture can be homeless");
+                }
+                if subject.hops.is_some() && !traceroute {
+                    cannot("hops", "only a traceroute shows hops");
+                }
+                if subject.retransmissions.is_some() && *protocol != IpProtocol::TCP {
+                    cannot("retransmissions", "only TCP sends again");
+                }
+            }
+        }
+    }
+}
+
 /// Everything that an expectation or a timeline entry may name.
 #[derive(Default)]
 pub(crate) struct Names {
-    traffic: Pool,
     vms: Pool,
     nics: Pool,
     gateways: Pool,
@@ -74,11 +151,6 @@ const DEFAULT_RULES: [&str; 6] = [
 ];
 
 impl Names {
-    /// The names of traffic entries only.
-    pub(crate) fn of_traffic(names: impl Iterator<Item = String>) -> Self {
-        Self { traffic: names.collect(), ..Self::default() }
-    }
-
     /// The names of `network` and of what `timeline` makes.
     pub(crate) fn of(network: &Network, timeline: &[draft::TimelineEntry], timeline_complete: bool) -> Self {
         let operations = timeline.iter().filter_map(|entry| entry.name.as_ref());
@@ -90,7 +162,6 @@ impl Names {
             own.chain(DEFAULT_RULES.map(str::to_owned)).collect::<Pool>()
         };
         let mut names = Self {
-            traffic: Pool::default(),
             vms: network.vms().iter().map(|vm| vm.name.value.clone()).collect(),
             nics: network.nics().iter().map(|nic| nic.name.value.clone()).collect(),
             gateways: network.gateways().iter().map(|gateway| gateway.name.value.clone()).collect(),
@@ -126,13 +197,6 @@ impl Names {
             Change::PutGateway(gateway) => self.gateways.add(gateway.name.value.clone()),
             Change::PutConnection(connection) => self.connections.add(connection.name.value.clone()),
             _ => {}
-        }
-    }
-
-    /// Reports an expectation on a traffic entry that does not exist.
-    pub(crate) fn check_traffic(&self, expectation: &Expectation, cx: &mut Cx) {
-        if let Subject::Traffic(subject) = &expectation.subject {
-            known("traffic entry", &subject.traffic, &[&self.traffic], cx);
         }
     }
 
@@ -174,6 +238,11 @@ impl Names {
         for hop in subject.via.iter().chain(&subject.reply_via).flatten().flatten() {
             known("VM or gateway", hop, &[&self.vms, &self.gateways], cx);
         }
+        let shown = |hop: &&At<String>| hop.value != "*" && hop.parse::<IpAddr>().is_err();
+        for hop in subject.hops.iter().flatten().filter(shown) {
+            let pools = [&self.vms, &self.nics, &self.gateways, &self.sites, &self.endpoints];
+            known("VM, NIC, gateway, site or private endpoint", hop, &pools, cx);
+        }
         if let Some(rule) = &subject.rule {
             self.check_rule(rule, cx);
         }
@@ -211,7 +280,9 @@ impl Names {
             Change::DeletePeering(link) | Change::SyncPeering(link) => self.check_link(link, cx),
             Change::DeleteRoute(route) => known("route", route, &[&self.routes], cx),
             Change::DeleteSecurityRule(rule) => self.check_rule(rule, cx),
-            Change::DeleteGateway(name) => gateway(name, cx),
+            Change::DeleteGateway(name) | Change::StartGateway(name) | Change::StopGateway(name) => {
+                gateway(name, cx);
+            }
             Change::DeleteConnection(name) => known("connection", name, &[&self.connections], cx),
             Change::PutConnection(connection) => {
                 gateway(&connection.virtual_network_gateway, cx);

@@ -1,13 +1,17 @@
 //! The entries of `timeline`: what happens to the network in a run, as said and not yet resolved.
 
 use serde_json::{Value, json};
-use vnetsim_model::draft::{self, Change, NsgPlace, Ref};
+use vnetsim_model::{
+    GuestState, LinkCondition,
+    draft::{self, Change, NsgPlace, Ref},
+};
 use vnetsim_types::{At, IpNet, Problem, SimTime, Span};
 
 use crate::{
     decode::{Cx, Decode, List},
     gateways::{Connection, VirtualNetworkGateway},
     network::{Peering, Route, SecurityRule},
+    quantities::Share,
     record::{Fields, record},
     values::Reference,
     yaml::{Kind, Node},
@@ -131,6 +135,101 @@ fn one_place(given: &Fields<'_>, cx: &mut Cx) -> Option<()> {
 }
 
 record! {
+    SetGuest -> Change, Own "setGuest" "virtualMachine", "The guest of a VM begins or ceases to work; the VM runs on.";
+    req virtual_machine: Reference = "virtualMachine", "The VM.";
+    req state: GuestState = "state", "working, notForwarding (answers for itself only) or dead.";
+    => |_span, _place, _cx| Some(Change::SetGuest { virtual_machine, state })
+}
+
+record! {
+    SetLink -> Change, Own "setLink" "-",
+        "Puts the legs between two ends into another condition; when nothing bad is said they are repaired. An end is a \
+         virtual network, a VM, a local network gateway, or internet.";
+    opt between: At<List<Reference>> = "between", "Two ends, both ways.";
+    opt from: Reference = "from", "Where the legs begin, one way.";
+    opt to: Reference = "to", "Where they end; anywhere when absent.";
+    opt at: Reference = "at", "An end: everything from and to it.";
+    opt down: bool = "down", "true: nothing gets through.";
+    opt loss: Share = "loss", "Share of the packets that are lost: 1% or 0.01.";
+    opt duplicate: Share = "duplicate", "Share of the packets that arrive twice.";
+    opt reorder: Share = "reorder", "Share of the packets that are held back, so that later ones overtake them.";
+    opt reorder_delay: Delay = "reorderDelay", "How long those are held back; 2ms when absent.";
+    opt delay: Delay = "delay", "Added to the latency.";
+    opt jitter: Delay = "jitter", "At most this much more, drawn for each packet.";
+    => check |given, cx| [
+        given.exclusive("between", &["from", "to", "at"], cx),
+        given.exclusive("at", &["from", "to"], cx),
+        given.belongs("to", "from", cx),
+        one_end(given, cx),
+        given.belongs("reorderDelay", "reorder", cx),
+    ]
+    => |_span, place, cx| {
+        let condition = LinkCondition {
+            down: down.unwrap_or(false),
+            loss_ppm: loss.unwrap_or(0),
+            duplicate_ppm: duplicate.unwrap_or(0),
+            reorder_ppm: reorder.unwrap_or(0),
+            reorder_delay: reorder_delay.unwrap_or(LinkCondition::REORDER_DELAY_DEFAULT),
+            delay: delay.unwrap_or_default(),
+            jitter: jitter.unwrap_or_default(),
+        };
+        if condition.down && !(LinkCondition { down: false, ..condition }).is_good() {
+            cx.conflict(place, "what does not get through is neither lost nor late; keep `down` or the rest");
+            return None;
+        }
+        let (from, to, both_ways) = match (between, from, at) {
+            (Some(two), ..) => {
+                let (first, second) = two_ends(two, cx)?;
+                (first, Some(second), true)
+            }
+            (None, Some(from), _) => (from, to, false),
+            (None, None, at) => (at?, None, true),
+        };
+        Some(Change::SetLink { from, to, both_ways, condition })
+    }
+}
+
+fn one_end(given: &Fields<'_>, cx: &mut Cx) -> Option<()> {
+    if ["between", "from", "to", "at"].iter().any(|key| given.given(key).is_some()) {
+        return Some(());
+    }
+    let message = format!("{} says no end", cx.object);
+    cx.fail(Problem::error("MISSING_PROPERTY", given.place, message).help("add between, from or at"))
+}
+
+/// The two ends of `between`.
+fn two_ends(said: At<Vec<Ref>>, cx: &mut Cx) -> Option<(Ref, Ref)> {
+    let count = said.value.len();
+    match <[Ref; 2]>::try_from(said.value) {
+        Ok([first, second]) => Some((first, second)),
+        Err(_) => {
+            let message = format!("{}: `between` names {count} ends, not two", cx.object);
+            cx.fail(Problem::error("BAD_VALUE", said.span, message).help("write it like [hub, s1]"))
+        }
+    }
+}
+
+/// A time that a packet may be held back: a minute at most.
+pub(crate) struct Delay;
+
+const DELAY_MAX: SimTime = SimTime::from_secs(60);
+
+impl Decode for Delay {
+    type Out = SimTime;
+    fn decode(node: &Node, cx: &mut Cx) -> Option<SimTime> {
+        let time = SimTime::decode(node, cx)?;
+        if time <= DELAY_MAX {
+            return Some(time);
+        }
+        let problem = cx.bad("BAD_VALUE", node.span, &format!("{time} is out of bounds"));
+        cx.fail(problem.help(format!("{DELAY_MAX} is the most")))
+    }
+    fn schema() -> Value {
+        SimTime::schema()
+    }
+}
+
+record! {
     TimelineEntry -> draft::TimelineEntry, Own "timeline entry" "name", "One change at a moment of virtual time.";
     req at: At<SimTime> = "at", "When.";
     opt name: At<String> = "name", "What expectations call it.";
@@ -146,11 +245,15 @@ record! {
     opt delete_rule: Reference = "deleteSecurityRule", "Deletes a security rule: nsg/rule.";
     opt put_gateway: VirtualNetworkGateway = "putGateway", "Creates a virtual network gateway.";
     opt delete_gateway: Reference = "deleteGateway", "Deletes a virtual network gateway.";
+    opt start_gateway: Reference = "startGateway", "The gateway runs again.";
+    opt stop_gateway: Reference = "stopGateway", "All instances of a virtual network gateway fail.";
     opt put_connection: Connection = "putConnection", "Creates a connection, or updates its status and BGP.";
     opt delete_connection: Reference = "deleteConnection", "Deletes a connection.";
     opt set_forwarding: SetIpForwarding = "setIpForwarding", "Sets enableIPForwarding of a NIC.";
     opt start: Reference = "startVm", "Starts a VM.";
     opt stop: Reference = "stopVm", "Stops a VM.";
+    opt set_guest: SetGuest = "setGuest", "The guest of a VM begins or ceases to work.";
+    opt set_link: SetLink = "setLink", "Puts the way between two ends into another condition.";
     opt set_table: SetRouteTable = "setRouteTable", "Associates a subnet with a route table, or with none.";
     opt set_nsg: SetNsg = "setNetworkSecurityGroup", "Associates a subnet or a NIC with an NSG, or with none.";
     => |span, place, cx| {
@@ -166,11 +269,15 @@ record! {
             delete_rule.map(Change::DeleteSecurityRule),
             put_gateway.map(|gateway| Change::PutGateway(Box::new(gateway))),
             delete_gateway.map(Change::DeleteGateway),
+            start_gateway.map(Change::StartGateway),
+            stop_gateway.map(Change::StopGateway),
             put_connection.map(|connection| Change::PutConnection(Box::new(connection))),
             delete_connection.map(Change::DeleteConnection),
             set_forwarding,
             start.map(Change::StartVm),
             stop.map(Change::StopVm),
+            set_guest,
+            set_link,
             set_table,
             set_nsg,
         ];

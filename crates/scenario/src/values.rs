@@ -260,6 +260,8 @@ named! {
     model::RuleProtocol = model::RuleProtocol::ALL;
     model::Role = model::Role::ALL;
     model::Snat = model::Snat::ALL;
+    model::TcpTracking = model::TcpTracking::ALL;
+    model::GuestState = model::GuestState::ALL;
     model::LbSku = model::LbSku::ALL;
     model::LbProtocol = model::LbProtocol::ALL;
     model::LoadDistribution = model::LoadDistribution::ALL;

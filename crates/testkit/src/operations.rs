@@ -177,6 +177,7 @@ impl OperationPlan {
                 };
                 OperationKind::PutGateway { vnet, gateway: Box::new(gateway) }
             }
+            16 if self.is(3) => OperationKind::SetGatewayRunning(known?, self.is(4)),
             16 => OperationKind::DeleteGateway(known?),
             17 => {
                 let connections = network.connections();

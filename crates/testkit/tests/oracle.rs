@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use proptest::{collection::vec, prelude::*};
 use vnetsim_compile::compile;
+use vnetsim_model::OperationKind;
 use vnetsim_testkit::{
     NOT_COMPARED, RandomNetwork, TrafficPlan, boundary_addresses, compare, compare_choice, compare_nsg,
     compare_routes, network_without, traffic_without,
@@ -101,6 +102,31 @@ proptest! {
                     TestCaseError::fail(format!("{what}\n{scenario}"))
                 })?;
             }
+        }
+    }
+
+    /// The same while some gateways are down.
+    #[test]
+    fn networks_without_some_gateways_agree(
+        random in network(),
+        down in any::<u8>(),
+        plans in vec(traffic(), 6),
+    ) {
+        let mut network = random.network.clone();
+        let gateways: Vec<_> = network.gateways().iter().map(|gateway| gateway.name.clone()).collect();
+        for (_, name) in gateways.into_iter().enumerate().filter(|(ix, _)| down >> (ix % 8) & 1 == 1) {
+            // A deleted one has no name any more.
+            let _ = network.apply(&OperationKind::SetGatewayRunning(name, false).into());
+        }
+        let compiled = compile(&network, 0);
+        for ix in 0..network.subnets().len() {
+            compare_routes(&network, &compiled, SubnetId::new(ix)).map_err(TestCaseError::fail)?;
+        }
+        for traffic in plans.iter().filter_map(|plan| plan.traffic(&network)) {
+            compare(&network, &traffic).map_err(|what| {
+                let scenario = random.scenario_with(&traffic);
+                TestCaseError::fail(format!("gateways down {down:08b}: {what}\n{scenario}"))
+            })?;
         }
     }
 }

@@ -45,16 +45,22 @@ impl Case<'_> {
         let home = self.network[subnet].vnet;
         let lender = self.network.borrowed_gateway_link(home).map(|(_, link)| link.remote.value);
         let near = [Some(home), lender].into_iter().flatten();
-        let express = near
-            .flat_map(|vnet| self.network.gateways_of(vnet))
-            .find(|(_, gateway)| gateway.kind == GatewayType::ExpressRoute);
+        let gateways: Vec<_> = near.flat_map(|vnet| self.network.gateways_of(vnet)).map(|(_, g)| g).collect();
+        let down = gateways.iter().find(|gateway| !gateway.running);
+        let express = gateways.iter().find(|gateway| gateway.kind == GatewayType::ExpressRoute);
+        if let Some(gateway) = down {
+            finding
+                .fix
+                .push(format!("let {0} run again (startGateway: {0} in the timeline)", gateway.name.value));
+        }
         let name = &self.network[home].name.value;
-        finding.because.push(match express {
-            Some((_, gateway)) => format!(
+        finding.because.push(match (down, express) {
+            (Some(gateway), _) => format!("gateway {} is down", gateway.name.value),
+            (None, Some(gateway)) => format!(
                 "{name} uses ExpressRoute gateway {}; user routes lead to VPN gateways only (RT-27)",
                 gateway.name.value
             ),
-            None => format!("{name} has no VPN gateway, neither its own nor a borrowed one"),
+            (None, None) => format!("{name} has no VPN gateway, neither its own nor a borrowed one"),
         });
         finding
     }

@@ -39,6 +39,7 @@ impl Checker {
             vpn_type,
             sku: said.sku.as_ref().map(|sku| sku.value.clone()),
             asn: asn?,
+            running: true,
             deleted: false,
         };
         self.coexists(&gateway);

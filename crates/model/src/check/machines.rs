@@ -1,17 +1,13 @@
-//! Virtual machines and what runs inside them.
+//! Virtual machines: their interfaces, sizes and homes.
 
 use vnetsim_data::Data;
-use vnetsim_types::{At, IpNet, NicId, Problem, VmId};
+use vnetsim_types::{NicId, Problem, VmId};
 
 use super::Checker;
 use crate::{
-    Guest, GuestState, PolicyRule, Role, Snat, TcpTracking, Vm, did_you_mean,
+    Vm, did_you_mean,
     draft::{self, Draft, Ref},
-    limits,
 };
-
-/// FAB-18: the usual size of an Ethernet frame's content.
-const MTU_DEFAULT: u16 = 1_500;
 
 impl Checker {
     pub(super) fn vms(&mut self, draft: &Draft) {
@@ -84,61 +80,6 @@ impl Checker {
                 Problem::error("NICS_APART", vm.name.span, what)
                     .help("a machine shares region and subscription with all its interfaces (ADDR-12)"),
             );
-        }
-    }
-
-    /// Defaults of the simulator extension: routers and firewalls forward, hosts do not.
-    fn guest(&mut self, vm: &draft::VirtualMachine) -> Guest {
-        let said = vm.guest.clone().unwrap_or_default();
-        let role = said.role.as_ref().map_or(Role::Host, |r| r.value);
-        let span = if said.span.is_none() { vm.name.span } else { said.span };
-        if let Some(first) = said.rules.first().filter(|_| role != Role::Firewall) {
-            let what = format!("the guest of `{}` is a {} and has policy rules", vm.name.value, role.text());
-            self.problem(
-                Problem::error("CONFLICTING_PROPERTIES", first.name.span, what)
-                    .help("only `role: firewall` has a policy; give it that role or remove the rules"),
-            );
-        }
-        Guest {
-            role,
-            ip_forwarding: said.ip_forwarding.clone().unwrap_or(At::new(role != Role::Host, span)),
-            snat: said.snat.as_ref().map_or(Snat::Never, |s| s.value),
-            listen: said.listen.as_ref().map(|ports| ports.iter().map(|p| p.value).collect()),
-            policy: (!said.rules.is_empty())
-                .then(|| said.rules.iter().map(|r| self.policy_rule(r)).collect()),
-            mtu: self.mtu(vm, &said),
-            tcp: TcpTracking::Strict,
-            session_timeout: Guest::SESSION_TIMEOUT_DEFAULT,
-            dnat: Vec::new(),
-            processing_delay: Guest::PROCESSING_DELAY_DEFAULT,
-            packets_per_s: None,
-            bits_per_s: None,
-            queue: Guest::QUEUE_DEFAULT,
-            state: GuestState::Working,
-        }
-    }
-
-    /// FAB-18.
-    fn mtu(&mut self, vm: &draft::VirtualMachine, said: &draft::Guest) -> u16 {
-        let Some(mtu) = &said.mtu else { return MTU_DEFAULT };
-        let range = limits::GUEST_MTU_LEAST..=self.limits().guest_mtu_longest.value;
-        if !range.contains(&mtu.value) {
-            let what = format!("the guest of `{}` has an MTU of {}", vm.name.value, mtu.value);
-            let help = format!("it goes from {} to {} bytes (FAB-18)", range.start(), range.end());
-            self.problem(Problem::error("BAD_VALUE", mtu.span, what).help(help));
-        }
-        u16::try_from(mtu.value).unwrap_or(MTU_DEFAULT)
-    }
-
-    fn policy_rule(&mut self, rule: &draft::PolicyRule) -> PolicyRule {
-        let mut blocks =
-            |list: &[At<IpNet>]| self.blocks(list).into_iter().map(|block| block.value).collect();
-        PolicyRule {
-            name: rule.name.clone(),
-            access: rule.access.value,
-            source: blocks(&rule.source),
-            destination: blocks(&rule.destination),
-            ports: rule.ports.iter().map(|port| port.value).collect(),
         }
     }
 }

@@ -13,6 +13,7 @@ mod endpoints;
 mod gateway_subnet;
 mod gateways;
 mod groups;
+mod guests;
 mod links;
 mod machines;
 mod nat_rules;

@@ -2,6 +2,8 @@
 
 use vnetsim_types::{At, IpNet, SimTime, Span};
 
+use crate::{GuestState, LinkCondition};
+
 use super::{Connection, Peering, Ref, Route, SecurityRule, VirtualNetworkGateway};
 
 /// One `timeline` entry: something happens to the network at a moment of virtual time.
@@ -68,6 +70,10 @@ pub enum Change {
     PutGateway(Box<VirtualNetworkGateway>),
     /// Delete a virtual network gateway; its connections must go first.
     DeleteGateway(Ref),
+    /// Simulator extension: all instances of a gateway run again.
+    StartGateway(Ref),
+    /// Simulator extension: all instances of a gateway fail.
+    StopGateway(Ref),
     /// Create a connection of a gateway, or update the status and BGP of the one of that name.
     PutConnection(Box<Connection>),
     /// Delete a connection.
@@ -83,6 +89,24 @@ pub enum Change {
     StartVm(Ref),
     /// Stop a VM.
     StopVm(Ref),
+    /// Simulator extension: the guest of a VM that runs begins or ceases to work.
+    SetGuest {
+        /// The VM.
+        virtual_machine: Ref,
+        /// From now on.
+        state: GuestState,
+    },
+    /// Simulator extension: the legs between two ends get into another condition.
+    SetLink {
+        /// Where the legs begin: a virtual network, a VM, a site, or `internet`.
+        from: Ref,
+        /// Where they end; anywhere when `None`.
+        to: Option<Ref>,
+        /// The way back is in the same condition.
+        both_ways: bool,
+        /// From now on; a good one repairs them.
+        condition: LinkCondition,
+    },
     /// Associate a subnet with a route table, or with none.
     SetRouteTable {
         /// `vnet/subnet`.

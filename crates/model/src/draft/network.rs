@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use vnetsim_types::{At, Direction, IpNet, ProtoPort, Span};
+use vnetsim_types::{At, Direction, IpNet, ProtoPort, SimTime, Span};
 
 use super::Ref;
 
@@ -237,6 +237,39 @@ pub struct Guest {
     pub rules: Vec<PolicyRule>,
     /// Largest IP packet that the guest sends, in bytes; 1500 when not given (FAB-18).
     pub mtu: Option<At<u64>>,
+    /// How a firewall takes TCP packets without a session; strictly when not given (FAIL-03).
+    pub tcp: Option<At<crate::TcpTracking>>,
+    /// How long a firewall keeps a session without packets (FLOW-05).
+    pub session_timeout: Option<At<SimTime>>,
+    /// Destinations that an appliance translates, in order; the first that matches decides.
+    pub dnat: Vec<DestinationNat>,
+    /// From the receipt of a packet to its leaving, when an appliance is idle.
+    pub processing_delay: Option<At<SimTime>>,
+    /// Packets that an appliance forwards a second at most; any number when not given.
+    pub packets_per_second: Option<At<u64>>,
+    /// Bits of IP packets that an appliance forwards a second at most; any number when not given.
+    pub bits_per_second: Option<At<u64>>,
+    /// How long a packet waits for an appliance that is busy, at most.
+    pub queue: Option<At<SimTime>>,
+    /// Whether it works at the start; it does when not given.
+    pub state: Option<At<crate::GuestState>>,
+    /// Receive window of its TCP, in bytes (FAB-24).
+    pub tcp_window: Option<At<u64>>,
+}
+
+/// Simulator extension: a destination that an appliance translates.
+#[derive(Clone, Debug)]
+pub struct DestinationNat {
+    /// `name`.
+    pub name: At<String>,
+    /// Destination before translation; the appliance's own addresses when not given.
+    pub address: Option<At<IpAddr>>,
+    /// Protocol and destination port before translation; port 0 stands for every port of the protocol.
+    pub port: At<ProtoPort>,
+    /// Destination after translation.
+    pub to: At<IpAddr>,
+    /// Port after translation, 1 to 65535; the same when not given.
+    pub to_port: Option<At<u64>>,
 }
 
 /// Simulator extension: one rule of an appliance's own policy.

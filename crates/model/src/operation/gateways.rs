@@ -100,6 +100,13 @@ impl Network {
         Ok(())
     }
 
+    /// A gateway that does not run teaches nothing, learns nothing and forwards nothing.
+    pub(super) fn set_gateway_running(&mut self, name: &Ref, running: bool) -> Result<(), Refusal> {
+        let id = self.existing_gateway(name)?;
+        self.gateways[id.ix()].running = running;
+        Ok(())
+    }
+
     fn existing_gateway(&self, name: &Ref) -> Result<GatewayId, Refusal> {
         match self.gateway_named(&name.value) {
             Some(id) => Ok(id),

@@ -65,6 +65,8 @@ pub enum OperationKind {
     },
     /// Delete a gateway.
     DeleteGateway(Ref),
+    /// All instances of a gateway fail, or run again.
+    SetGatewayRunning(Ref, bool),
     /// Create a connection, or update the one of that name (GW-04).
     PutConnection(Box<draft::Connection>),
     /// Delete a connection.
@@ -164,6 +166,7 @@ impl Network {
             OperationKind::DeleteSecurityRule(nsg, name) => self.delete_security_rule(*nsg, name),
             OperationKind::PutGateway { vnet, gateway } => self.put_gateway(*vnet, gateway),
             OperationKind::DeleteGateway(name) => self.delete_gateway(name),
+            OperationKind::SetGatewayRunning(name, running) => self.set_gateway_running(name, *running),
             OperationKind::PutConnection(connection) => self.put_connection(connection),
             OperationKind::DeleteConnection(name) => self.delete_connection(name),
             OperationKind::SetIpForwarding(nic, enabled) => {

@@ -1,10 +1,10 @@
 //! Timeline entries to operations: every name that lasts becomes an id, or a problem with its place.
 
-use vnetsim_types::{At, NicId, NsgId, Problem, RouteTableId, Severity, SubnetId, VmId, VnetId};
+use vnetsim_types::{At, NicId, NsgId, Problem, RouteTableId, Severity, SiteId, SubnetId, VmId, VnetId};
 
 use super::{NsgTarget, Operation, OperationKind};
 use crate::{
-    Network,
+    LinkCondition, LinkEnd, LinkFault, Network,
     check::{Checker, new_link, resolve::unknown},
     did_you_mean,
     draft::{self, Change, NsgPlace, Ref, TimelineEntry},
@@ -77,6 +77,8 @@ impl Finder<'_> {
             }
             Change::PutGateway(gateway) => self.put_gateway(gateway)?,
             Change::DeleteGateway(name) => OperationKind::DeleteGateway(name.clone()),
+            Change::StartGateway(name) => OperationKind::SetGatewayRunning(name.clone(), true),
+            Change::StopGateway(name) => OperationKind::SetGatewayRunning(name.clone(), false),
             Change::PutConnection(connection) => self.put_connection(connection)?,
             Change::DeleteConnection(name) => OperationKind::DeleteConnection(name.clone()),
             Change::SetIpForwarding { network_interface, enabled } => {
@@ -85,11 +87,62 @@ impl Finder<'_> {
             }
             Change::StartVm(name) => OperationKind::SetRunning(self.vm(name)?, true),
             Change::StopVm(name) => OperationKind::SetRunning(self.vm(name)?, false),
+            Change::SetGuest { virtual_machine, state } => {
+                OperationKind::SetGuest(self.vm(virtual_machine)?, *state)
+            }
+            Change::SetLink { from, to, both_ways, condition } => {
+                self.set_link(from, to.as_ref(), *both_ways, *condition)?
+            }
             Change::SetRouteTable { subnet, route_table } => self.set_route_table(subnet, route_table)?,
             Change::SetNetworkSecurityGroup { at, network_security_group } => {
                 self.set_nsg(at, network_security_group)?
             }
         })
+    }
+
+    /// Between two ends, either may be said first.
+    fn set_link(
+        &self,
+        from: &Ref,
+        to: Option<&Ref>,
+        both_ways: bool,
+        condition: LinkCondition,
+    ) -> Result<OperationKind, Vec<Problem>> {
+        let to = to.map(|name| self.link_end(name)).transpose();
+        let (mut from, mut to) = both(self.link_end(from), to)?;
+        if let Some(to) = to.as_mut().filter(|to| both_ways && **to < from) {
+            std::mem::swap(&mut from, to);
+        }
+        Ok(OperationKind::SetLink(LinkFault { from, to, both_ways, condition }))
+    }
+
+    /// A virtual network, a VM, a site or the internet.
+    fn link_end(&self, name: &Ref) -> Result<LinkEnd, Vec<Problem>> {
+        if name.value.eq_ignore_ascii_case("internet") {
+            return Ok(LinkEnd::Internet);
+        }
+        let network = self.network;
+        let vnets = network.vnets.iter().enumerate();
+        let vnets = vnets.map(|(ix, vnet)| (&vnet.name.value, LinkEnd::Vnet(VnetId::new(ix))));
+        let vms = network.vms.iter().enumerate();
+        let vms = vms.map(|(ix, vm)| (&vm.name.value, LinkEnd::Vm(VmId::new(ix))));
+        let sites = network.sites.iter().enumerate();
+        let sites = sites.map(|(ix, site)| (&site.name.value, LinkEnd::Site(SiteId::new(ix))));
+        let all: Vec<(&String, LinkEnd)> = vnets.chain(vms).chain(sites).collect();
+        let mut found = all.iter().filter(|(known, _)| known.eq_ignore_ascii_case(&name.value));
+        match (found.next(), found.next()) {
+            (Some((_, end)), None) => Ok(*end),
+            (Some(_), Some(_)) => {
+                let what = format!("several objects are called `{}`", name.value);
+                let help = "an end is a virtual network, a VM or a site; rename one of them";
+                Err(vec![Problem::error("BAD_VALUE", name.span, what).help(help)])
+            }
+            (None, _) => {
+                let names = all.iter().map(|(name, _)| name.as_str()).chain(["internet"]);
+                let near = did_you_mean(&name.value, names).map(str::to_owned);
+                Err(vec![unknown("virtual network, VM or site", name, &near)])
+            }
+        }
     }
 
     fn set_route_table(&self, subnet: &Ref, table: &Option<Ref>) -> Result<OperationKind, Vec<Problem>> {

@@ -2,17 +2,17 @@
 //! accepted, nothing panics, and a refusal changes nothing.
 
 use vnetsim_model::{
-    Access, DeploymentModel, GatewayType, LbProtocol, Network, Operation, PeeringState, RuleProtocol,
-    Semantics, check,
+    Access, DeploymentModel, GatewayType, GuestState, LbProtocol, LinkCondition, Network, Operation,
+    PeeringState, Role, RuleProtocol, Semantics, TcpTracking, check,
     draft::{
-        ApplicationSecurityGroup, BgpConnection, Change, Connection, ConnectionEnd, Draft, Frontend,
-        GatewayIpConfiguration, InboundNatRule, LoadBalancer, LoadBalancingRule, NatGateway,
+        ApplicationSecurityGroup, BgpConnection, Change, Connection, ConnectionEnd, DestinationNat, Draft,
+        Frontend, GatewayIpConfiguration, Guest, InboundNatRule, LoadBalancer, LoadBalancingRule, NatGateway,
         NetworkInterface, NsgPlace, OutboundRule, Peering, PrivateEndpoint, Probe, Ref, RoleAssignment,
-        Route, RouteServer, SecurityRule, Subnet, Subscription, TimelineEntry, VirtualNetwork,
-        VirtualNetworkGateway,
+        Route, RouteServer, SecurityRule, Subnet, Subscription, TimelineEntry, VirtualMachine,
+        VirtualNetwork, VirtualNetworkGateway,
     },
 };
-use vnetsim_types::{At, Direction, IpNet, SimTime, Span};
+use vnetsim_types::{At, Direction, IpNet, IpProtocol, ProtoPort, SimTime, Span};
 
 use crate::build::{
     address, block, connection, gateway, link, nic, nsg, of_2017, public, route, rule, site, subnet, table,
@@ -244,6 +244,29 @@ impl Dice {
         Connection { enable_bgp: self.flag(), ..connection(self.one_of(&NAMES), self.one_of(&NAMES), end) }
     }
 
+    fn guest(&mut self) -> Guest {
+        let time = |dice: &mut Self| SimTime(u64::from(dice.below(3) == 0) << dice.below(64)).into();
+        let nat = |dice: &mut Self| DestinationNat {
+            name: dice.name(),
+            address: dice.maybe(|dice| address(dice.one_of(&ADDRESSES))),
+            port: ProtoPort { protocol: IpProtocol(dice.one_of(&[1, 6, 17])), port: 80 }.into(),
+            to: address(dice.one_of(&ADDRESSES)),
+            to_port: dice.maybe(Self::number),
+        };
+        Guest {
+            role: self.maybe(|dice| dice.one_of(&[Role::Host, Role::Router, Role::Firewall]).into()),
+            tcp: self.maybe(|_| TcpTracking::Loose.into()),
+            session_timeout: self.maybe(time),
+            dnat: self.some(2, nat),
+            processing_delay: self.maybe(time),
+            packets_per_second: self.maybe(Self::number),
+            bits_per_second: self.maybe(Self::number),
+            queue: self.maybe(time),
+            tcp_window: self.maybe(Self::number),
+            ..Guest::default()
+        }
+    }
+
     /// The objects that few others refer to.
     fn edge(&mut self, draft: &mut Draft) {
         draft.load_balancers = self.some(2, Self::balancer);
@@ -280,7 +303,10 @@ impl Dice {
             network_security_groups: self.some(2, |dice| nsg(dice.one_of(&NAMES), dice.some(2, Self::rule))),
             application_security_groups: self.some(2, |dice| ApplicationSecurityGroup { name: dice.name() }),
             network_interfaces: self.some(3, Self::nic),
-            virtual_machines: self.some(2, |dice| vm(dice.one_of(&NAMES), &[dice.one_of(&NAMES)])),
+            virtual_machines: self.some(2, |dice| VirtualMachine {
+                guest: dice.maybe(Self::guest),
+                ..vm(dice.one_of(&NAMES), &[dice.one_of(&NAMES)])
+            }),
             public_ip_addresses: self.some(3, |dice| public(dice.one_of(&NAMES))),
             nat_gateways: self.some(1, |dice| NatGateway {
                 name: dice.name(),
@@ -299,7 +325,7 @@ impl Dice {
     }
 
     fn change(&mut self) -> Change {
-        match self.below(16) {
+        match self.below(19) {
             0 => Change::PutPeering { virtual_network: self.vnet_name(), peering: self.link() },
             1 => Change::DeletePeering(text(&format!("{}/{}", self.one_of(&VNETS), self.one_of(&NAMES)))),
             2 => Change::SyncPeering(text(&format!("{}/{}", self.one_of(&VNETS), self.one_of(&NAMES)))),
@@ -317,7 +343,15 @@ impl Dice {
             11 => Change::PutConnection(Box::new(self.connection())),
             12 => Change::DeleteConnection(self.name()),
             13 => Change::StopVm(self.name()),
-            14 => Change::SetRouteTable { subnet: self.subnet_path(), route_table: self.maybe(Self::name) },
+            14 => Change::StopGateway(self.name()),
+            15 => Change::SetGuest { virtual_machine: self.name(), state: GuestState::Dead },
+            16 => Change::SetLink {
+                from: self.vnet_name(),
+                to: self.maybe(Self::name),
+                both_ways: self.below(2) == 0,
+                condition: LinkCondition { down: true, ..LinkCondition::default() },
+            },
+            17 => Change::SetRouteTable { subnet: self.subnet_path(), route_table: self.maybe(Self::name) },
             _ => Change::SetNetworkSecurityGroup {
                 at: NsgPlace::Subnet(self.subnet_path()),
                 network_security_group: self.maybe(Self::name),

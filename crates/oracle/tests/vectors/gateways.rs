@@ -1,6 +1,6 @@
 //! Part 6 beyond one static site: BGP, circuits, VNet-to-VNet, coexistence, instances, V-28.
 
-use vnetsim_model::{GatewayType, Semantics, TtlGateway, VpnType};
+use vnetsim_model::{GatewayType, OperationKind, Semantics, TtlGateway, VpnType};
 use vnetsim_oracle::{Question, conversation_deciding};
 use vnetsim_types::{DropReason, GatewayId, Place, SiteId};
 
@@ -291,6 +291,29 @@ fn rt27_a_default_route_needs_a_route_based_gateway() {
     let network = lab.build();
     let expected = dropped(at(&network, "vm-hub"), DropReason::GatewayUnavailable);
     assert_eq!(last(&tcp(&network, "vm-hub", "8.8.8.8")), expected);
+}
+
+#[test]
+fn a_gateway_that_is_down_teaches_and_forwards_nothing() {
+    let mut lab = hub_and_spokes();
+    lab.table("S1/snet", &["192.168.0.0/16 VirtualNetworkGateway"]);
+    let mut network = lab.build();
+    let running = |on| OperationKind::SetGatewayRunning("gw".to_owned().into(), on).into();
+    assert_complete(&tcp(&network, "vm-hub", "192.168.1.1"));
+    network.apply(&running(false)).expect("a gateway");
+    assert_eq!(
+        last(&tcp(&network, "vm-hub", "192.168.1.1")),
+        dropped(at(&network, "vm-hub"), DropReason::RouteNone),
+        "no learned route"
+    );
+    let unavailable = dropped(at(&network, "vm1"), DropReason::GatewayUnavailable);
+    assert_eq!(last(&tcp(&network, "vm1", "192.168.1.1")), unavailable, "RT-27");
+    let unheard = dropped(Place::Site(SiteId(0)), DropReason::NoRouteOnPrem);
+    assert_eq!(last(&tcp(&network, "192.168.1.1", "vm-hub")), unheard);
+    let silent = dropped(Place::Gateway(GatewayId(0)), DropReason::GatewayUnavailable);
+    assert_eq!(last(&talk(&network, "vm-hub", "10.10.255.4", "icmp").packets), silent, "FE-17");
+    network.apply(&running(true)).expect("a gateway");
+    assert_complete(&tcp(&network, "vm-hub", "192.168.1.1"));
 }
 
 #[test]

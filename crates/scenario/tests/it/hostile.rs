@@ -131,6 +131,29 @@ fn numbers_without_end_are_refused() {
 }
 
 #[test]
+fn quantities_without_end_are_refused() {
+    let digits = "9".repeat(1 << 20);
+    for speed in [&digits, "1e9", "-1", ".", "inf", "1000.001"] {
+        let text = format!("network: {{}}\ncaptures: [{{name: c, file: f, speed: {speed}}}]\n");
+        assert_eq!(codes(text.as_bytes()), ["BAD_VALUE"], "speed");
+    }
+    let net = "network: {virtualNetworks: [{name: v, addressSpace: {addressPrefixes: [10.0.0.0/8]}, subnets: []}]}\n";
+    for number in [&digits[..60], &digits, &format!("0.{}", &digits[..70]), "1e9", "-1", ".", "1..0"] {
+        for unit in ["", "B", "MB", "TiB", "Gbps", "%"] {
+            let value = format!("'{number}{unit}'");
+            let traffic =
+                format!("traffic: [{{name: t, from: a, to: b, protocol: tcp/1, transfer: {value}}}]\n");
+            assert_eq!(codes(format!("{net}{traffic}").as_bytes()), ["BAD_VALUE"], "transfer");
+            let stream = format!("protocol: udp/1, stream: 1s, bandwidth: {value}");
+            let traffic = format!("traffic: [{{name: t, from: a, to: b, {stream}}}]\n");
+            assert_eq!(codes(format!("{net}{traffic}").as_bytes()), ["BAD_VALUE"], "bandwidth");
+            let fault = format!("timeline: [{{at: 1s, setLink: {{at: v, loss: {value}}}}}]\n");
+            assert_eq!(codes(format!("{net}{fault}").as_bytes()), ["BAD_VALUE"], "share");
+        }
+    }
+}
+
+#[test]
 fn a_hundred_thousand_keys_in_one_mapping_return() {
     let keys: String = (0..100_000).map(|ix| format!("nam{ix}: 1\n")).collect();
     assert_eq!(read(&keys).problems.len(), 100_001);

@@ -224,7 +224,7 @@ fn operations() {
 #[test]
 fn expectations() {
     let scenario = good(FULL);
-    let [burst, operation, peering, bill] = &scenario.expect[5..] else { panic!("four of the new ones") };
+    let [burst, operation, peering, bill] = &scenario.expect[5..9] else { panic!("four of the new ones") };
     let Subject::Traffic(burst) = &burst.subject else { panic!("about traffic") };
     assert_eq!(burst.delivered.as_ref().unwrap().value, Range { min: Some(0), max: Some(1) });
     assert_eq!(burst.backend.as_ref().unwrap()[0].value, "vm2");
@@ -249,9 +249,9 @@ fn a_code_alone_expects_a_refusal() {
         "{FULL}  - {{operation: widen, errorCode: X}}\n  - {{peering: hub/hub-to-s1, peeringState: Initiated}}\n"
     );
     let scenario = good(&text);
-    let Subject::Operation(operation) = &scenario.expect[9].subject else { panic!("about an operation") };
+    let Subject::Operation(operation) = &scenario.expect[12].subject else { panic!("about an operation") };
     assert_eq!(operation.result.value, OperationResult::Refused);
-    let Subject::Peering(peering) = &scenario.expect[10].subject else { panic!("about a link") };
+    let Subject::Peering(peering) = &scenario.expect[13].subject else { panic!("about a link") };
     assert_eq!(peering.peering_state.as_ref().unwrap().value, PeeringState::Initiated);
 }
 
