@@ -3,8 +3,8 @@
 //! Owns the actions that records name, and the switches. A packet of a known connection costs its
 //! headers, one or two cache lines of records and the writing of two MAC addresses; the first one of a connection between
 //! addresses that had others ([`Pairs`]) costs two new records beside that; every other packet goes through
-//! [`Switches::egress`] and [`Switches::ingress`] like any packet of a simulation, and what the stages decided is
-//! kept for the next one. This file decides nothing: it repeats. Actions hold for one epoch of the tables.
+//! [`Switches::egress`] and [`Switches::ingress`] of switches that repeat nothing themselves, and what the stages
+//! decided is kept for the next one. This file decides nothing: it repeats. Actions hold for one epoch of the tables.
 //!
 //! What differs from packet to packet of one connection is never repeated: balancers, translations, bandwidth limits,
 //! fragments, packets larger than the path carries whole, ends of connections, traced packets.

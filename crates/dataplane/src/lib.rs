@@ -8,7 +8,8 @@
 //! Called by `sim` and `throughput`, with the time as an argument. Must never read a clock, do I/O, know a name, or
 //! import the model, the compiler, the simulation or the trace. Every decision is reported to an
 //! [`Observer`](vnetsim_types::Observer); `NoObserver` compiles to nothing. Cost per packet: one hash lookup per NIC passed,
-//! one LPM, and on a flow miss the classifiers of two NSGs at each NIC; in batches, one cache line for a known connection.
+//! one LPM, and on a flow miss the classifiers of two NSGs at each NIC; for a known connection one cache
+//! line, in batches and in switches that repeat.
 
 mod batch;
 mod classifier;

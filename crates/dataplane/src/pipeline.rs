@@ -3,6 +3,7 @@
 //! A packet that leaves a guest goes through [`Switches::egress`] at the switch of its NIC's network,
 //! which ends in a [`Leg`] or a drop; the leg ends in [`Switches::ingress`] at the receiving NIC's
 //! switch, which ends in a delivery to the guest or a drop. The guest is stage 12 and lives in `sim`.
+//! Called for each packet by `sim`, and by `fast` for what it cannot repeat; [`Switches::repeating`] ask `halves` first.
 
 use rustc_hash::FxHashMap;
 
