@@ -249,7 +249,8 @@ impl<'a, const WATCHED: bool> Shard<'a, WATCHED> {
         self.now = key.time;
         self.journal.key = key;
         if !key.is_background() {
-            self.events += 1;
+            // All shards meet the same changes.
+            self.events += u64::from(self.number == 0 || !matches!(event, Event::Change(_)));
             self.end = key.time;
         }
         self.happen(event);
