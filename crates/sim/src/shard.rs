@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 use vnetsim_compile::{Compiled, Epoch};
-use vnetsim_dataplane::{Backends, Edge, Meter, Packet, Switches, Tables};
+use vnetsim_dataplane::{Backends, Edge, Meter, Packet, Switches, Tables, prefetch};
 use vnetsim_model::{Application, Network, Traffic};
 use vnetsim_packet::Headers;
 use vnetsim_types::{
@@ -34,6 +34,21 @@ use crate::{
 const WATCHED_MAX: u32 = 4;
 /// Parcels kept for further packets.
 const POOL_MAX: usize = 1 << 16;
+
+/// How many events ahead a packet is asked for, and what it will look up.
+const FAR_AHEAD: usize = 6;
+const NEAR_AHEAD: usize = 2;
+
+/// Asks for the lines of a packet that its next event reads.
+#[inline]
+fn prefetch_flight(flight: &Flight) {
+    let packet = &flight.packet;
+    prefetch(&packet.id);
+    prefetch(&packet.headers.src);
+    prefetch(&packet.headers.l4);
+    prefetch(&packet.passed);
+    prefetch(&flight.leg);
+}
 
 /// What all shards read.
 pub(crate) struct Setting<'a> {
@@ -94,6 +109,8 @@ pub(crate) struct Shard<'a, const WATCHED: bool> {
     pub(crate) end: SimTime,
     at_this_instant: u64,
     pub(crate) stuck_at: Option<SimTime>,
+    /// When the present window ends: what others do is known until then.
+    pub(crate) known_until: SimTime,
 }
 
 /// A count for each node.
@@ -169,6 +186,7 @@ impl<'a, const WATCHED: bool> Shard<'a, WATCHED> {
             end: SimTime::ZERO,
             at_this_instant: 0,
             stuck_at: None,
+            known_until: SimTime(u64::MAX),
             compiled: Some(compiled),
             epoch,
             setting,
@@ -231,6 +249,7 @@ impl<'a, const WATCHED: bool> Shard<'a, WATCHED> {
 
     /// Plays what happens before `end`.
     pub(crate) fn play_window(&mut self, end: SimTime) {
+        self.known_until = end;
         while let Some(entry) = self.queue.pop_before(end) {
             if !self.meet(entry) {
                 return;
@@ -248,6 +267,7 @@ impl<'a, const WATCHED: bool> Shard<'a, WATCHED> {
         }
         self.now = key.time;
         self.journal.key = key;
+        self.look_ahead();
         if !key.is_background() {
             // All shards meet the same changes.
             self.events += u64::from(self.number == 0 || !matches!(event, Event::Change(_)));
@@ -255,6 +275,18 @@ impl<'a, const WATCHED: bool> Shard<'a, WATCHED> {
         }
         self.happen(event);
         true
+    }
+
+    /// Asks for the memory of the packets whose events come next: first for the packet, then for what it will look up.
+    #[inline]
+    fn look_ahead(&self) {
+        if let Some(Event::Arrive(flight) | Event::Emit(_, flight)) = self.queue.upcoming(FAR_AHEAD) {
+            prefetch_flight(flight);
+        }
+        if let Some(Event::Arrive(flight) | Event::Emit(_, flight)) = self.queue.upcoming(NEAR_AHEAD) {
+            self.switches.fetch(&flight.packet);
+            flight.packet.frame.first().inspect(|byte| prefetch(*byte));
+        }
     }
 
     fn happen(&mut self, event: Event) {

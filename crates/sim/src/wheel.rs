@@ -9,7 +9,7 @@ use std::{cmp::Ordering, collections::BinaryHeap};
 
 use vnetsim_types::SimTime;
 
-use crate::event::Entry;
+use crate::event::{Entry, Event};
 
 /// A near slot is 2^10 ns long.
 const NEAR_SHIFT: u32 = 10;
@@ -86,6 +86,8 @@ pub(crate) struct Wheel {
     cursor: u64,
     /// Events that keep the run alive.
     foreground: usize,
+    /// When the network will change, the next time last.
+    changes: Vec<SimTime>,
 }
 
 impl Default for Wheel {
@@ -97,6 +99,7 @@ impl Default for Wheel {
             beyond: BinaryHeap::new(),
             cursor: 0,
             foreground: 0,
+            changes: Vec::new(),
         }
     }
 }
@@ -105,7 +108,23 @@ impl Wheel {
     /// Adds an event.
     pub(crate) fn push(&mut self, entry: Entry) {
         self.foreground += usize::from(!entry.key.is_background());
+        if matches!(entry.event, Event::Change(_) | Event::Flip(_)) {
+            let at = self.changes.partition_point(|time| *time > entry.key.time);
+            self.changes.insert(at, entry.key.time);
+        }
         self.place(entry);
+    }
+
+    /// True when the network, as far as is known, will be the same until after `time`.
+    #[inline]
+    pub(crate) fn nothing_changes_until(&self, time: SimTime) -> bool {
+        self.changes.last().is_none_or(|change| *change > time)
+    }
+
+    /// The event that comes after `ahead` others, if it is known without a search.
+    #[inline]
+    pub(crate) fn upcoming(&self, ahead: usize) -> Option<&Event> {
+        self.current.len().checked_sub(1 + ahead).map(|at| &self.current[at].event)
     }
 
     fn place(&mut self, entry: Entry) {
@@ -156,6 +175,9 @@ impl Wheel {
         }
         let entry = self.current.pop()?;
         self.foreground -= usize::from(!entry.key.is_background());
+        if matches!(entry.event, Event::Change(_) | Event::Flip(_)) {
+            self.changes.pop(); // the earliest one, which this is
+        }
         Some(entry)
     }
 
@@ -233,7 +255,7 @@ mod tests {
     use vnetsim_types::TrafficId;
 
     use super::*;
-    use crate::event::{Event, Key, Kind, Node};
+    use crate::event::{Key, Kind, Node};
 
     fn entry(time: u64, sequence: u64) -> Entry {
         let key = Key::new(SimTime(time), Kind::Start, Node::Traffic(0), sequence);

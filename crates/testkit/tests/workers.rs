@@ -49,7 +49,8 @@ fn balances(report: &Report) -> Result<(), String> {
     if report.sent != report.delivered + dropped || report.in_flight() != 0 {
         return Err(format!("{} sent, {} delivered, {dropped} dropped", report.sent, report.delivered));
     }
-    let of_entries: u64 = report.traffic.iter().map(|t| t.packets.forward.sent + t.packets.backward.sent).sum();
+    let of_entries: u64 =
+        report.traffic.iter().map(|t| t.packets.forward.sent + t.packets.backward.sent).sum();
     let left = report.traffic.iter().map(|t| t.packets.forward.in_flight() + t.packets.backward.in_flight());
     match (of_entries == report.sent, left.sum::<u64>()) {
         (true, 0) => Ok(()),
@@ -101,8 +102,7 @@ fn lasting(traffic: Traffic, ix: usize) -> Traffic {
 }
 
 fn timeline(network: &Network, plans: &[OperationPlan], loss_ppm: u32) -> Vec<Change> {
-    let change =
-        |at, operation: Operation| Change { name: None, at, operation, span: Span::default() };
+    let change = |at, operation: Operation| Change { name: None, at, operation, span: Span::default() };
     let condition = LinkCondition {
         loss_ppm,
         duplicate_ppm: loss_ppm / 2,
