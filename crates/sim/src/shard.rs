@@ -30,7 +30,9 @@ use crate::{
     wheel::Wheel,
 };
 
-/// Packets of a longer conversation that are watched at a node, in each direction and each epoch.
+/// Conversations that last whose first packets, one for each direction, are watched.
+const WATCHED_CONVERSATIONS_MAX: u32 = 256;
+/// Later packets of a traffic entry that are watched at a node, in each direction and each epoch.
 const WATCHED_MAX: u32 = 4;
 /// Parcels kept for further packets.
 const POOL_MAX: usize = 1 << 16;
@@ -427,6 +429,9 @@ impl<'a, const WATCHED: bool> Shard<'a, WATCHED> {
         // How many probes there are depends on the windows of the shards.
         if tag.traffic == PROBES || self.setting.all_packets || self.is_followed(tag) {
             return tag.traffic != PROBES;
+        }
+        if matches!(tag.part, Part::Request | Part::Reply) {
+            return tag.conversation < WATCHED_CONVERSATIONS_MAX;
         }
         let (epoch, forward) = (self.tables.epoch, tag.part.is_forward());
         let seen = self.watched.entry((tag.traffic, forward, node.number())).or_default();
