@@ -53,7 +53,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("vnetsim-model", &["strsim"]),
     ("vnetsim-scenario", &["granit-parser", "serde_json"]),
     ("vnetsim-report", &["annotate-snippets", "serde_json"]),
-    ("vnetsim", &["clap", "indicatif", "serde_json"]),
+    ("vnetsim", &["clap", "indicatif", "serde_json", "signal-hook"]),
 ];
 
 /// Package name -> its normal dependencies, from `cargo metadata`.
