@@ -87,7 +87,7 @@ impl Entry<'_> {
     }
 
     fn rate(&self) -> String {
-        self.achieved.bits_per_s().map_or_else(String::new, rate)
+        self.achieved.bits_per_s().filter(|bits| *bits > 0).map_or_else(String::new, rate)
     }
 
     /// `12 LINK_LOSS`, or of several reasons `12, most LINK_LOSS`.

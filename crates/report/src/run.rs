@@ -136,7 +136,12 @@ fn reason_text(played: &Played, id: TrafficId, group: &OutcomeGroup, sources: &S
     let mut out = match group.outcome {
         Outcome::Completed => return String::new(),
         Outcome::Dropped { reason, .. } => {
-            format!("\n{name}: {reason}, {}\n", place(group, &played.explainer(), entry))
+            let packets = &played.report.traffic[id.ix()].packets;
+            let (lost, sent) = (packets.lost(), packets.forward.sent + packets.backward.sent);
+            let lasts = entry.application != Application::Exchange && lost > 0;
+            let of = || format!("; {} of {} packets lost in all", count(lost), count(sent));
+            let lost = if lasts { of() } else { String::new() };
+            format!("\n{name}: {reason}, {}{lost}\n", place(group, &played.explainer(), entry))
         }
         other => {
             let words = other.words().unwrap_or_default();
