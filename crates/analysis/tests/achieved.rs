@@ -189,11 +189,31 @@ expect:
 
 #[test]
 fn a_machine_that_stops_in_the_middle() {
+    const TRAFFIC: &str =
+        "traffic: [{name: c, from: vm1, to: vm2, protocol: tcp/443, bulk: 30s, giveUp: 5s}]";
+    // What its answers met is known; what it received before it stopped is not forgotten with it.
+    for vm in ["vm1", "vm2"] {
+        holds(&format!(
+            "{TRAFFIC}
+timeline: [{{at: 1s, stopVm: {vm}}}]
+expect: [{{traffic: c, verdict: Dropped, dropReason: NoSuchDestination, at: fw, bytes: {{min: 1000000}}}}]"
+        ));
+    }
+    // One that is back does not know the connection.
+    let restart = format!("{TRAFFIC}\ntimeline: [{{at: 1s, stopVm: vm2}}, {{at: 2s, startVm: vm2}}]");
+    let played = played(&scenario(&restart), 1);
+    assert_eq!(played.report.traffic[0].outcomes[0].outcome, Outcome::Reset);
+}
+
+#[test]
+fn a_firewall_that_restarts_forgets_connections() {
     const REST: &str = "
-traffic: [{name: c, from: vm1, to: vm2, protocol: tcp/443, bulk: 30s, giveUp: 5s}]
-timeline: [{at: 1s, stopVm: vm1}]";
-    let wrong = failures(&format!("{REST}\nexpect: [{{traffic: c, verdict: Delivered}}]"));
-    assert_eq!(wrong.len(), 1, "{wrong:#?}");
+traffic: [{name: c, from: vm1, to: vm2, protocol: tcp/443, bulk: 10s, giveUp: 15s}]
+timeline: [{at: 1s, stopVm: fw}, {at: 2s, startVm: fw}]";
+    holds(&format!("{REST}\nexpect: [{{traffic: c, verdict: Dropped, dropReason: NvaNoSession, at: fw}}]"));
+    let played = played(&scenario(REST), 1);
+    let diagnosis = played.diagnosis(TrafficId(0), &played.report.traffic[0].outcomes[0]).expect("a reason");
+    assert_eq!(diagnosis.because, ["fw knew the connection, was stopped at 1 s and forgot it"]);
 }
 
 #[test]

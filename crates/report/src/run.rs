@@ -74,8 +74,10 @@ fn sums_text(report: &Report) -> String {
     if dropped > 0 {
         let mut reasons: Vec<_> = report.dropped.iter().collect();
         reasons.sort_by_key(|(_, number)| std::cmp::Reverse(**number));
-        let words: Vec<String> = reasons.iter().map(|(why, n)| format!("{} {why}", count(**n))).collect();
-        out.push_str(&wrap("dropped: ", &words.join(", "), 9));
+        // A number and its reason stay in one line.
+        let words: Vec<String> =
+            reasons.iter().map(|(why, n)| format!("{}\u{a0}{why}", count(**n))).collect();
+        out.push_str(&wrap("dropped: ", &words.join(", "), 9).replace('\u{a0}', " "));
     }
     out
 }
@@ -148,7 +150,10 @@ fn reason_text(played: &Played, id: TrafficId, group: &OutcomeGroup, sources: &S
             let number = counted(group.count, "conversation");
             let (why, look) = without_a_word(other, entry);
             let head = format!("\n{name}: {number} {words}\n");
-            head + &wrap("  why    ", why, 9) + &wrap("  look   ", look, 9)
+            let losses: Vec<String> = played.losses(id).iter().map(ToString::to_string).collect();
+            let lost = || wrap("  lost   ", &losses.join(", "), 9);
+            let lost = if losses.is_empty() { String::new() } else { lost() };
+            head + &wrap("  why    ", why, 9) + &lost + &wrap("  look   ", look, 9)
         }
     };
     if let Some(diagnosis) = played.diagnosis(id, group) {
@@ -165,11 +170,11 @@ fn reason_text(played: &Played, id: TrafficId, group: &OutcomeGroup, sources: &S
 fn without_a_word(outcome: Outcome, entry: &Traffic) -> (&'static str, &'static str) {
     match (outcome, entry.application) {
         (Outcome::TimedOut, Application::Traceroute { .. }) => (
-            "The last hop asked stayed silent, and no packet's death explains it.",
-            "Who answers there at all, and does ICMP get back to the sender? More hops: traceroute: 60.",
+            "The last hop asked stayed silent until the traceroute gave up.",
+            "Does anybody answer there, and do ICMP errors find the way back? An echo may: protocol: icmp.",
         ),
         (Outcome::TimedOut, _) => (
-            "An end waited for an answer until it gave up, though none of its packets died: an end is gone.",
+            "The client waited for an answer until it gave up, though none of its packets died.",
             "Was one of the two VMs stopped while it lasted? How long an end waits is its giveUp.",
         ),
         (Outcome::Reset, _) => (
