@@ -1,18 +1,20 @@
 //! Questions asked of a network and of a run.
 //!
 //! [`play`] runs a scenario with a trace, [`judge`] holds it against its expectations,
-//! [`effective_rows`] lists routes as Azure's tools do,
+//! [`effective_rows`] lists routes as Azure's tools do, [`owner_names`] says who has an address,
 //! [`bill`] adds up what peerings cost, [`readings`] finds the verdicts that depend on a disputed point. Called by
 //! `cli`. Must never forward a packet itself or print.
 
 mod bill;
 mod judge;
+mod owners;
 mod play;
 mod readings;
 mod rows;
 
 pub use bill::{BillLine, bill};
 pub use judge::{Judgement, judge};
-pub use play::{Played, play, probe};
+pub use owners::owner_names;
+pub use play::{Loss, Played, Replays, Setup, Shown, play, probe};
 pub use readings::{Combination, Reading, all_readings, probe_readings, readings};
 pub use rows::{EffectiveRow, effective_rows};

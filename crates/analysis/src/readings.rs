@@ -1,14 +1,16 @@
 //! Disputed points: which verdicts depend on how one reads them (Part 12).
 //!
-//! Runs again under every other reading, one switch at a time, and compares. Called by `trace` and `run`
-//! commands. Costs a run per reading.
+//! Runs again under every other reading, one switch at a time, and compares: with the same traffic, captures and chance.
+//! Called by `trace` and `run` commands. Costs a run per reading.
+
+use std::ops::ControlFlow;
 
 use vnetsim_model::{Network, Traffic};
 use vnetsim_scenario::Scenario;
-use vnetsim_sim::{Change, Outcome, Report, TrafficReport};
+use vnetsim_sim::{Outcome, Play, Report, TrafficReport};
 use vnetsim_types::{NoObserver, TrafficId};
 
-use crate::play::timeline_of;
+use crate::{Played, play::timeline_of};
 
 /// Runs with more events than this are not repeated: the answer would take too long.
 const EVENTS_MAX: u64 = 200_000;
@@ -30,34 +32,52 @@ pub struct Reading {
     pub outcomes: Vec<(Outcome, u64)>,
 }
 
-/// The readings under which some traffic of `scenario` ends otherwise than in `report`; `None` when the run is
-/// too long to be repeated.
-pub fn readings(scenario: &Scenario, report: &Report) -> Option<Vec<Reading>> {
-    other_readings(&scenario.network, &scenario.traffic, &timeline_of(scenario), report)
+/// The readings under which some traffic of `scenario` ends otherwise than in `played`; `None` when the run was broken
+/// off or is too long to be repeated.
+pub fn readings(scenario: &Scenario, played: &Played) -> Option<Vec<Reading>> {
+    let timeline = timeline_of(scenario);
+    let again = |network| Play {
+        network,
+        traffic: &played.traffic,
+        timeline: &timeline,
+        injections: &played.injections,
+        seed: scenario.seed,
+        workers: 1,
+    };
+    other_readings(&scenario.network, &played.report, again)
 }
 
 /// The same for one probe.
 pub fn probe_readings(network: &Network, traffic: &Traffic, report: &Report) -> Vec<Reading> {
-    other_readings(network, std::slice::from_ref(traffic), &[], report).unwrap_or_default()
+    let again = |network| probe_again(network, traffic);
+    other_readings(network, report, again).unwrap_or_default()
 }
 
-fn other_readings(
+/// One conversation and nothing else, as `vnetsim_sim::run` plays it.
+fn probe_again(network: Network, traffic: &Traffic) -> Play<'_> {
+    let traffic = std::slice::from_ref(traffic);
+    Play { network, traffic, timeline: &[], injections: &[], seed: 1, workers: 1 }
+}
+
+fn unwatched(play: Play<'_>) -> Report {
+    play.run(&mut NoObserver, &mut |_| ControlFlow::Continue(()))
+}
+
+fn other_readings<'a>(
     network: &Network,
-    traffic: &[Traffic],
-    timeline: &[Change],
     report: &Report,
+    again: impl Fn(Network) -> Play<'a>,
 ) -> Option<Vec<Reading>> {
-    if traffic.is_empty() {
+    if report.traffic.is_empty() {
         return Some(Vec::new());
     }
-    if report.events > EVENTS_MAX {
+    if report.events > EVENTS_MAX || report.stopped {
         return None;
     }
     let ours = network.semantics();
     let mut found = Vec::new();
     for (switch, point, other, semantics) in ours.alternatives() {
-        let network = network.with_semantics(semantics);
-        let there = vnetsim_sim::run(network, traffic, timeline, &mut NoObserver);
+        let there = unwatched(again(network.with_semantics(semantics)));
         for (ix, (a, b)) in report.traffic.iter().zip(&there.traffic).enumerate() {
             if outcomes(a) != outcomes(b) {
                 let (traffic, ours) = (TrafficId::new(ix), ours.text_of(switch).unwrap_or_default());
@@ -80,11 +100,8 @@ pub struct Combination {
 /// Every combination of readings that one comes to by changing one switch after the other, as long as each
 /// change changes the verdict; the run's own first.
 pub fn all_readings(network: &Network, traffic: &Traffic) -> Vec<Combination> {
-    let run = |semantics| {
-        let network = network.with_semantics(semantics);
-        let report = vnetsim_sim::run(network, std::slice::from_ref(traffic), &[], &mut NoObserver);
-        outcomes(&report.traffic[0])
-    };
+    let run =
+        |semantics| outcomes(&unwatched(probe_again(network.with_semantics(semantics), traffic)).traffic[0]);
     let ours = *network.semantics();
     let mut found = vec![(ours, Combination { changed: Vec::new(), outcomes: run(ours) })];
     let mut next = 0;

@@ -1,6 +1,6 @@
 //! What can be typed.
 
-use std::{path::PathBuf, time::Duration};
+use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use clap::{Parser, Subcommand, ValueEnum};
 use vnetsim_types::ProtoPort;
@@ -23,7 +23,8 @@ const EXIT_CODES: &str = "Exit codes:
   0  as expected
   1  an expectation of the scenario failed
   2  bad usage or input
-  3  the verdict rests on something that is not modelled";
+  3  the verdict rests on something that is not modelled
+  130  the run was broken off by Ctrl-C";
 
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Output {
@@ -39,6 +40,9 @@ pub(crate) enum Command {
     Run {
         /// Scenario file (YAML or JSON).
         file: PathBuf,
+        /// Threads that play; as many as there are cores when absent. The answer is the same with any number.
+        #[arg(long, value_name = "N")]
+        workers: Option<NonZeroUsize>,
     },
     /// Follow one flow, both ways: every hop, who decided, and why it died.
     Trace {

@@ -1,10 +1,12 @@
 //! The commands: read, ask, word the answer.
 
-use std::path::Path;
+use std::{num::NonZeroUsize, path::Path};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
-use vnetsim_analysis::{all_readings, bill, effective_rows, judge, play, probe, probe_readings, readings};
+use vnetsim_analysis::{
+    Setup, all_readings, bill, effective_rows, judge, play, probe, probe_readings, readings,
+};
 use vnetsim_compile::{Epoch, compile};
 use vnetsim_data::Data;
 use vnetsim_model::{Network, Traffic, did_you_mean};
@@ -18,6 +20,7 @@ use crate::{
     Answer, End,
     args::{Args, Command, Output},
     input::{Input, read},
+    watch::Watch,
 };
 
 /// Runs the command that was typed.
@@ -30,8 +33,9 @@ pub(crate) fn run(args: Args) -> Answer {
         }
     }
     match args.command {
-        Command::Run { file } => {
-            with(&file, output, "run", |input, scenario| run_all(input, scenario, output))
+        Command::Run { file, workers } => {
+            let workers = workers.map_or_else(cores, NonZeroUsize::get);
+            with(&file, output, "run", |input, scenario| run_all(input, scenario, output, workers))
         }
         Command::Trace { file, src, dst, protocol, source_port, all_readings } => {
             let question = Question { src, dst, protocol, source_port, all_readings };
@@ -47,8 +51,8 @@ pub(crate) fn run(args: Args) -> Answer {
             with(&file, output, "nsg", |_, scenario| nsg(&scenario.network, output, &nic))
         }
         Command::Bench { file, flows, packet_size, workers, duration } => {
-            let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
-            let options = Options { flows, packet_size, workers: workers.unwrap_or(cores), duration };
+            let workers = workers.unwrap_or_else(cores);
+            let options = Options { flows, packet_size, workers, duration };
             with(&file, output, "bench", |_, scenario| bench(&scenario.network, output, &options))
         }
         Command::Check { file } => check(&file, output),
@@ -57,6 +61,10 @@ pub(crate) fn run(args: Args) -> Answer {
         Command::Data => Answer::text(data(output), End::AsExpected),
         Command::Schema => Answer::text(pretty(&vnetsim_scenario::schema()), End::AsExpected),
     }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }
 
 impl Answer {
@@ -136,12 +144,18 @@ fn bench(network: &Network, output: Output, options: &Options) -> Asked {
     Ok(Answer::text(text, End::AsExpected))
 }
 
-fn run_all(input: &Input, scenario: &Scenario, output: Output) -> Asked {
-    let played = play(scenario);
-    let judgements = judge(scenario, &played);
+fn run_all(input: &Input, scenario: &Scenario, output: Output, workers: usize) -> Asked {
+    let setup = Setup { workers, ..Setup::default() };
+    let mut watch = Watch::new(scenario, &setup.replays);
+    let played = play(scenario, setup, &mut |so_far| watch.look(so_far));
+    watch.end();
+    let stopped = played.report.stopped;
+    // Half a run proves and refutes nothing.
+    let judgements = if stopped { Vec::new() } else { judge(scenario, &played) };
     let failed = judgements.iter().any(|j| !j.failures.is_empty()) || played.report.stuck_at.is_some();
     let expected = judgements.iter().any(|j| j.expects_unmodelled);
     let end = match (failed, played.rests_on_unmodelled() && !expected) {
+        _ if stopped => End::BrokenOff,
         (true, _) => End::ExpectationFailed,
         (false, true) => End::NotModelled,
         (false, false) => End::AsExpected,
@@ -149,17 +163,17 @@ fn run_all(input: &Input, scenario: &Scenario, output: Output) -> Asked {
     let last = played.report.epochs.last().expect("every run has an epoch");
     let answer = report::RunAnswer {
         name: scenario.name.as_deref().unwrap_or("scenario"),
-        traffic: &scenario.traffic,
         played: &played,
         judgements: &judgements,
-        readings: &readings(scenario, &played.report).unwrap_or_default(),
+        readings: &readings(scenario, &played).unwrap_or_default(),
         bill: &bill(&last.network, &played.report.meter),
     };
     let out = match output {
         Output::Table => report::run_text(&answer, &input.sources),
         Output::Json => pretty(&report::run_json(&answer, &input.sources)),
     };
-    Ok(Answer::text(out, end))
+    let said = format!("stopped by Ctrl-C at {} of virtual time\n", played.report.end);
+    Ok(Answer { err: if stopped { said } else { String::new() }, ..Answer::text(out, end) })
 }
 
 /// What `trace` was asked.

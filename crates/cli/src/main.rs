@@ -1,11 +1,12 @@
 //! `vnetsim`: the command line. The only crate that opens files, prints and exits.
 //!
 //! Exit codes: 0 as expected, 1 an expectation failed, 2 bad usage or input, 3 the verdict rests on something not
-//! modelled.
+//! modelled, 130 broken off by Ctrl-C.
 
 mod args;
 mod commands;
 mod input;
+mod watch;
 
 use std::{io::Write, process::ExitCode};
 
@@ -25,6 +26,7 @@ pub(crate) enum End {
     ExpectationFailed = 1,
     BadInput = 2,
     NotModelled = 3,
+    BrokenOff = 130,
 }
 
 fn main() -> ExitCode {

@@ -15,7 +15,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("vnetsim-dataplane", &["types", "packet"]),
     ("vnetsim-compile", &["model", "types", "data", "dataplane"]),
     ("vnetsim-host", &["types", "packet"]),
-    ("vnetsim-sim", &["dataplane", "compile", "model", "packet", "types", "data"]),
+    ("vnetsim-sim", &["dataplane", "compile", "host", "model", "packet", "types", "data"]),
     ("vnetsim-throughput", &["dataplane", "compile", "model", "packet", "types"]),
     ("vnetsim-trace", &["types", "model", "compile"]),
     ("vnetsim-analysis", &["types", "data", "model", "scenario", "compile", "sim", "trace"]),
@@ -48,12 +48,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("vnetsim-capture", &["etherparse", "pcap-parser"]),
     ("vnetsim-dataplane", &["libc", "rustc-hash"]),
     ("vnetsim-host", &["rustc-hash", "smoltcp"]),
+    ("vnetsim-sim", &["crossbeam-channel", "rand_pcg", "rustc-hash"]),
     ("vnetsim-throughput", &["crossbeam-channel"]),
     ("vnetsim-data", &["serde", "toml"]),
     ("vnetsim-model", &["strsim"]),
     ("vnetsim-scenario", &["granit-parser", "serde_json"]),
     ("vnetsim-report", &["annotate-snippets", "serde_json"]),
-    ("vnetsim", &["clap", "indicatif", "serde_json"]),
+    ("vnetsim", &["clap", "indicatif", "serde_json", "signal-hook"]),
 ];
 
 /// Package name -> its normal dependencies, from `cargo metadata`.

@@ -34,6 +34,28 @@ fn run_of_the_showcase() {
 }
 
 #[test]
+fn run_of_applications() {
+    const FILE: &str = "scenarios/applications/hub-under-load.yaml";
+    check(&format!("run {FILE}"), 0, expect_file!["golden/run-applications.txt"]);
+    let json = prints(&format!("run {FILE} -o json"), 0);
+    expect_file!["golden/run-applications.json"].assert_eq(&without_packets(&json));
+    let text = prints(&format!("run {FILE} --workers 1"), 0);
+    assert_eq!(text, prints(&format!("run {FILE} --workers 3"), 0), "workers change the answer");
+    assert_eq!(long_lines(&text), Vec::<&str>::new());
+}
+
+/// JSON of a run, with the number of its recorded packets instead of all their hops.
+fn without_packets(json: &str) -> String {
+    let mut run: serde_json::Value = serde_json::from_str(json).expect("JSON");
+    for flow in run["flows"].as_array_mut().expect("flows") {
+        for outcome in flow["outcomes"].as_array_mut().expect("outcomes") {
+            outcome["packets"] = outcome["packets"].as_array().map_or(0, Vec::len).into();
+        }
+    }
+    format!("{run:#}\n")
+}
+
+#[test]
 fn trace_through_the_firewall() {
     check(
         "trace scenarios/hub-and-spoke.yaml vm1 vm2 -p tcp/443",

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeSet,
     fs,
+    ops::ControlFlow,
     path::{Path, PathBuf},
     sync::{
         OnceLock,
@@ -11,7 +12,7 @@ use std::{
     thread,
 };
 
-use vnetsim_analysis::{judge, play};
+use vnetsim_analysis::{Played, Setup, judge};
 use vnetsim_scenario::{Scenario, load};
 use vnetsim_types::{DropReason, FileId};
 
@@ -84,6 +85,10 @@ fn run(path: &Path) -> Ran {
     ran
 }
 
+fn play(scenario: &Scenario) -> Played {
+    vnetsim_analysis::play(scenario, Setup::default(), &mut |_| ControlFlow::Continue(()))
+}
+
 /// The books balance, every expectation holds.
 fn held(scenario: &Scenario, ran: &mut Ran) {
     let played = play(scenario);
@@ -134,9 +139,8 @@ fn two_runs_are_identical() {
     let differs = |path: &Path| {
         let bytes = fs::read(path).expect("a readable file");
         let played = || load(&bytes, FileId(0)).scenario.map(|scenario| play(&scenario));
-        let text = |played: &vnetsim_analysis::Played| {
-            format!("{:?} {:?}", played.report.traffic, played.trace.conversations())
-        };
+        let text =
+            |played: &Played| format!("{:?} {:?}", played.report.traffic, played.trace.conversations());
         let Some(first) = played().filter(|p| p.report.events <= EVENTS_MAX) else { return false };
         played().is_none_or(|second| text(&first) != text(&second))
     };

@@ -5,12 +5,15 @@
 use serde_json::{Value, json};
 use vnetsim_analysis::{EffectiveRow, Judgement, Played, Reading};
 use vnetsim_model::Traffic;
-use vnetsim_sim::Outcome;
 use vnetsim_trace::{Diagnosis, Explainer, Hop, PacketExplanation};
 use vnetsim_types::{Direction, NsgLevel, Problem, Severity, Span, TrafficId};
 
 use crate::{
-    NextHopAnswer, NsgListing, RunAnswer, Sources, bill::bill_json, disputed::readings_json,
+    NextHopAnswer, NsgListing, RunAnswer, Sources,
+    achieved::{achieved_json, counts_json, packets_json},
+    bill::bill_json,
+    disputed::readings_json,
+    run::verdict_word,
     trace::packet_name,
 };
 
@@ -114,7 +117,7 @@ pub fn trace_json(played: &Played, readings: &[Reading], sources: &Sources) -> V
 
 /// `vnetsim run -o json`.
 pub fn run_json(answer: &RunAnswer<'_>, sources: &Sources) -> Value {
-    let RunAnswer { name, traffic, played, judgements, readings, bill } = *answer;
+    let RunAnswer { name, played, judgements, readings, bill } = *answer;
     let explainer = played.explainer();
     let flow = |(ix, entry): (usize, &Traffic)| {
         let (id, report) = (TrafficId::new(ix), &played.report.traffic[ix]);
@@ -124,6 +127,7 @@ pub fn run_json(answer: &RunAnswer<'_>, sources: &Sources) -> Value {
             "name": entry.name.value, "from": entry.from.address.to_string(), "to": entry.to.address.to_string(),
             "protocol": entry.protocol.to_string(), "conversations": report.started, "outcomes": outcomes,
             "disputed": readings_json(readings, id, &explainer),
+            "packets": packets_json(played, id), "achieved": achieved_json(played, id),
         })
     };
     let change = |c: &vnetsim_sim::ChangeReport| {
@@ -135,15 +139,14 @@ pub fn run_json(answer: &RunAnswer<'_>, sources: &Sources) -> Value {
                 "source": source(j.span, sources) })
     };
     let report = &played.report;
-    let dropped: serde_json::Map<String, Value> =
-        report.dropped.iter().map(|(reason, n)| (reason.code().to_owned(), json!(n))).collect();
     let body = json!({
         "name": name,
-        "packets": { "sent": report.sent, "delivered": report.delivered, "dropped": dropped },
+        "packets": counts_json(report.sent, report.delivered, &report.dropped, report.in_flight()),
         "endNs": report.end.0,
+        "stopped": report.stopped,
         "bill": bill_json(bill),
         "timeline": report.changes.iter().map(change).collect::<Vec<_>>(),
-        "flows": traffic.iter().enumerate().map(flow).collect::<Vec<_>>(),
+        "flows": played.traffic.iter().enumerate().map(flow).collect::<Vec<_>>(),
         "expectations": judgements.iter().map(expectation).collect::<Vec<_>>(),
     });
     envelope("run", body)
@@ -156,12 +159,11 @@ fn outcome(
     group: &vnetsim_sim::OutcomeGroup,
     sources: &Sources,
 ) -> Value {
-    let trace = played.trace.conversation(id, group.first);
-    let packets: Vec<_> = trace.map(|t| explainer.conversation(t)).unwrap_or_default();
-    let verdict = if group.outcome == Outcome::Completed { "Delivered" } else { "Dropped" };
-    let diagnosis = trace.and_then(|t| explainer.diagnosis(t));
+    let shown = played.shown(id, group);
+    let packets: Vec<_> = shown.map(|s| explainer.conversation(s.trace)).unwrap_or_default();
+    let diagnosis = played.diagnosis(id, group);
     json!({
-        "verdict": verdict,
+        "verdict": verdict_word(group.outcome),
         "conversations": group.count,
         "meanDurationNs": group.total_ns / group.count.max(1),
         "drop": diagnosis.map(|d| diagnosis_json(&d, sources)),

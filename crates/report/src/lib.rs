@@ -3,6 +3,7 @@
 //! Text is readable without colour in 100 columns. JSON is versioned: `{"vnetsim": 1, "command": ...}`. Called by
 //! `cli`. Must never decide anything: it words what `analysis`, `trace` and `sim` found.
 
+mod achieved;
 mod bench;
 mod bill;
 mod codes;
@@ -17,6 +18,7 @@ mod run;
 mod sources;
 mod table;
 mod trace;
+mod units;
 mod wrap;
 
 pub use bench::{bench_json, bench_text};

@@ -1,17 +1,20 @@
-//! What a run came to: a table of flows, the reasons of the drops, the timeline, the expectations.
+//! What a run came to: the sums, a table of flows, what applications achieved, the reasons of the drops, the timeline, the
+//! expectations.
 
 use vnetsim_analysis::{BillLine, Judgement, Played, Reading};
-use vnetsim_model::Traffic;
-use vnetsim_sim::{Outcome, OutcomeGroup};
+use vnetsim_model::{Application, Traffic};
+use vnetsim_sim::{Outcome, OutcomeGroup, Report};
 use vnetsim_trace::{ConversationTrace, Explainer};
 use vnetsim_types::{Part, SimTime, TrafficId};
 
 use crate::{
     Sources,
+    achieved::achieved_text,
     bill::bill_text,
     disputed::disputed_text,
     table::table,
     trace::{diagnosis_text, packet_name},
+    units::{count, counted},
     wrap::wrap,
 };
 
@@ -20,8 +23,6 @@ use crate::{
 pub struct RunAnswer<'a> {
     /// Title of the scenario.
     pub name: &'a str,
-    /// Its traffic.
-    pub traffic: &'a [Traffic],
     /// The run.
     pub played: &'a Played,
     /// Its expectations.
@@ -34,27 +35,50 @@ pub struct RunAnswer<'a> {
 
 /// The summary of a run.
 pub fn run_text(answer: &RunAnswer<'_>, sources: &Sources) -> String {
-    let RunAnswer { name, traffic, played, judgements, readings, bill } = *answer;
+    let RunAnswer { name, played, judgements, readings, bill } = *answer;
     let report = &played.report;
-    let mut out = format!(
-        "{name}\n{} packet{}, {} delivered, {} dropped, {} of virtual time\n\n",
-        report.sent,
-        if report.sent == 1 { "" } else { "s" },
-        report.delivered,
-        report.dropped.values().sum::<u64>(),
-        report.end
-    );
+    let mut out = format!("{name}\n{}\n", sums_text(report));
     out.push_str(&changes_text(played, sources));
-    let (rows, reasons) = flows(traffic, played, readings, sources);
+    let (rows, reasons) = flows(played, readings, sources);
     if !rows.is_empty() {
         out.push_str(&table(&["Flow", "From", "To", "Protocol", "Verdict", "Count", "Path", "Time"], &rows));
     }
+    out.push_str(&achieved_text(played));
     out.push_str(&reasons);
     if let Some(at) = report.stuck_at {
         out.push_str(&format!("\nSTOPPED at {at}: too many events at one moment, time does not advance\n"));
     }
     out.push_str(&bill_text(bill));
-    out.push_str(&judgements_text(judgements, sources));
+    if report.stopped {
+        let text = "this run was broken off; what stands here is what was known then, and what the scenario expects was \
+                    not judged";
+        out.push_str(&format!("\n{}", wrap(&format!("STOPPED at {}: ", report.end), text, 2)));
+    } else {
+        out.push_str(&judgements_text(judgements, sources));
+    }
+    out
+}
+
+/// What became of all packets: the first number is the sum of the others of its line.
+fn sums_text(report: &Report) -> String {
+    let dropped: u64 = report.dropped.values().sum();
+    let sums = format!(
+        "{}: {} delivered, {} dropped, {} in flight; {} of virtual time",
+        counted(report.sent, "packet"),
+        count(report.delivered),
+        count(dropped),
+        count(report.in_flight()),
+        report.end
+    );
+    let mut out = wrap("", &sums, 2);
+    if dropped > 0 {
+        let mut reasons: Vec<_> = report.dropped.iter().collect();
+        reasons.sort_by_key(|(_, number)| std::cmp::Reverse(**number));
+        // A number and its reason stay in one line.
+        let words: Vec<String> =
+            reasons.iter().map(|(why, n)| format!("{}\u{a0}{why}", count(**n))).collect();
+        out.push_str(&wrap("dropped: ", &words.join(", "), 9).replace('\u{a0}', " "));
+    }
     out
 }
 
@@ -76,18 +100,13 @@ fn changes_text(played: &Played, sources: &Sources) -> String {
 }
 
 /// A row per traffic entry and outcome, and a paragraph per drop.
-fn flows(
-    traffic: &[Traffic],
-    played: &Played,
-    readings: &[Reading],
-    sources: &Sources,
-) -> (Vec<Vec<String>>, String) {
+fn flows(played: &Played, readings: &[Reading], sources: &Sources) -> (Vec<Vec<String>>, String) {
     let explainer = played.explainer();
     let (mut rows, mut reasons) = (Vec::new(), String::new());
-    for (ix, entry) in traffic.iter().enumerate() {
-        let report = &played.report.traffic[ix];
+    for (ix, entry) in played.traffic.iter().enumerate() {
+        let (id, report) = (TrafficId::new(ix), &played.report.traffic[ix]);
         for group in &report.outcomes {
-            let trace = played.trace.conversation(TrafficId::new(ix), group.first);
+            let shown = played.shown(id, group);
             rows.push(vec![
                 entry.name.value.clone(),
                 end(&explainer, entry.from),
@@ -95,20 +114,12 @@ fn flows(
                 entry.protocol.to_string(),
                 verdict(group, entry),
                 format!("{}/{}", group.count, report.started),
-                trace.map_or_else(String::new, |t| path(&explainer, t, group.outcome)),
+                shown.map_or_else(String::new, |s| path(&explainer, s.trace, group.outcome)),
                 mean_time(group),
             ]);
-            if let Some(diagnosis) = trace.and_then(|t| explainer.diagnosis(t)) {
-                reasons.push_str(&format!(
-                    "\n{}: {}, {}\n",
-                    entry.name.value,
-                    diagnosis.reason,
-                    place(group, &explainer, entry)
-                ));
-                reasons.push_str(&diagnosis_text(&diagnosis, sources));
-            }
+            reasons.push_str(&reason_text(played, id, group, sources));
         }
-        let disputed = disputed_text(readings, TrafficId::new(ix), &explainer);
+        let disputed = disputed_text(readings, id, &explainer);
         if !disputed.is_empty() {
             let dropped = report.outcomes.iter().any(|g| g.outcome != Outcome::Completed);
             if !dropped {
@@ -118,6 +129,63 @@ fn flows(
         }
     }
     (rows, reasons)
+}
+
+/// Why conversations ended as they did; empty when they completed.
+fn reason_text(played: &Played, id: TrafficId, group: &OutcomeGroup, sources: &Sources) -> String {
+    let entry = &played.traffic[id.ix()];
+    let name = &entry.name.value;
+    let mut out = match group.outcome {
+        Outcome::Completed => return String::new(),
+        Outcome::Dropped { reason, .. } => {
+            let packets = &played.report.traffic[id.ix()].packets;
+            let (lost, sent) = (packets.lost(), packets.forward.sent + packets.backward.sent);
+            let lasts = entry.application != Application::Exchange && lost > 0;
+            let of = || format!("; {} of {} packets lost in all", count(lost), count(sent));
+            let lost = if lasts { of() } else { String::new() };
+            format!("\n{name}: {reason}, {}{lost}\n", place(group, &played.explainer(), entry))
+        }
+        other => {
+            let words = other.words().unwrap_or_default();
+            let number = counted(group.count, "conversation");
+            let (why, look) = without_a_word(other, entry);
+            let head = format!("\n{name}: {number} {words}\n");
+            let losses: Vec<String> = played.losses(id).iter().map(ToString::to_string).collect();
+            let lost = || wrap("  lost   ", &losses.join(", "), 9);
+            let lost = if losses.is_empty() { String::new() } else { lost() };
+            head + &wrap("  why    ", why, 9) + &lost + &wrap("  look   ", look, 9)
+        }
+    };
+    if let Some(diagnosis) = played.diagnosis(id, group) {
+        if !matches!(group.outcome, Outcome::Dropped { .. }) {
+            let packet = format!("a packet died at {}: {}", diagnosis.place, diagnosis.reason);
+            out.push_str(&wrap("  seen   ", &packet, 9));
+        }
+        out.push_str(&diagnosis_text(&diagnosis, sources));
+    }
+    out
+}
+
+/// What an ending means that no packet's death explains, and what to look at.
+fn without_a_word(outcome: Outcome, entry: &Traffic) -> (&'static str, &'static str) {
+    match (outcome, entry.application) {
+        (Outcome::TimedOut, Application::Traceroute { .. }) => (
+            "The last hop asked stayed silent until the traceroute gave up.",
+            "Does anybody answer there, and do ICMP errors find the way back? An echo may: protocol: icmp.",
+        ),
+        (Outcome::TimedOut, _) => (
+            "The client waited for an answer until it gave up, though none of its packets died.",
+            "Was one of the two VMs stopped while it lasted? How long an end waits is its giveUp.",
+        ),
+        (Outcome::Reset, _) => (
+            "The other end broke the connection off: it does not know it, or closed before all was said.",
+            "Was the other VM restarted, or does the way lead to another backend or appliance since?",
+        ),
+        _ => (
+            "The run ended before the conversation did: it was stopped, or no end had anything to wait for.",
+            "Packets in flight, and what the other end of the conversation last did.",
+        ),
+    }
 }
 
 /// The name of a known end, the address of another.
@@ -130,14 +198,22 @@ fn end(explainer: &Explainer<'_>, end: vnetsim_model::Endpoint) -> String {
 
 fn verdict(group: &OutcomeGroup, entry: &Traffic) -> String {
     match group.outcome {
-        Outcome::Completed => "Delivered".to_owned(),
         Outcome::Dropped { reason, part: Part::Request, .. } => reason.to_string(),
         Outcome::Dropped { reason, part, .. } => {
             format!("{reason} ({})", packet_name(part, entry.protocol.protocol))
         }
-        Outcome::TimedOut => "Timed out".to_owned(),
-        Outcome::Reset => "Reset".to_owned(),
-        Outcome::Unfinished => "Unfinished".to_owned(),
+        other => verdict_word(other).to_owned(),
+    }
+}
+
+/// How conversations ended, in one word.
+pub(crate) fn verdict_word(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Completed => "Delivered",
+        Outcome::Dropped { .. } => "Dropped",
+        Outcome::TimedOut => "TimedOut",
+        Outcome::Reset => "Reset",
+        Outcome::Unfinished => "Unfinished",
     }
 }
 
@@ -154,7 +230,7 @@ fn place(group: &OutcomeGroup, explainer: &Explainer<'_>, entry: &Traffic) -> St
 /// died before there could have been.
 fn path(explainer: &Explainer<'_>, trace: &ConversationTrace, outcome: Outcome) -> String {
     let way = |part| {
-        let names: Vec<String> = trace.part(part)?.via().map(|place| explainer.place(place)).collect();
+        let names: Vec<String> = trace.way(part)?.via().map(|place| explainer.place(place)).collect();
         Some(match names.as_slice() {
             [] => "direct".to_owned(),
             many if many.len() > 4 => format!("{} ... ({} hops)", many[0], many.len()),

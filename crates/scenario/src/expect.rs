@@ -164,7 +164,7 @@ record! {
     opt bytes: At<Count> = "bytes", "Bytes of the application that arrived: a number, or {min, max}; so the others.";
     opt throughput_mbps: At<Number> = "throughputMbps", "Those bytes in Mbit/s, from the first start to the last end.";
     opt duration: At<Time> = "duration", "The longest conversation.";
-    opt round_trip: At<Time> = "roundTrip", "Median of the first round trips: handshake, echo, datagram.";
+    opt round_trip: At<Time> = "roundTrip", "Mean round trip of handshakes or hops; of single exchanges the mean time from first to last packet.";
     opt retransmissions: At<Count> = "retransmissions", "TCP segments that were sent again.";
     opt sent: At<Count> = "sent", "Packets that were sent, answers included.";
     opt lost: At<Count> = "lost", "Packets that died.";

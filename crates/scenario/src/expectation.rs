@@ -105,9 +105,11 @@ pub struct TrafficExpectation {
     pub bytes: Option<At<Range<u64>>>,
     /// Those bytes by the time from the first start of a conversation to the last end, in Mbit/s.
     pub throughput_mbps: Option<At<Range<f64>>>,
-    /// How long the longest conversation took.
+    /// How long the longest conversation took; of single exchanges, of which only sums are kept, those of the slowest
+    /// ending on average.
     pub duration: Option<At<Range<SimTime>>>,
-    /// Median of the first round trips: TCP handshake, echo, datagram and answer.
+    /// Mean round trip: of TCP handshakes, or of a traceroute's hops. Of single exchanges the mean time until nothing of
+    /// them is under way: request and reply, and for TCP the ACK as well.
     pub round_trip: Option<At<Range<SimTime>>>,
     /// TCP segments that were sent again.
     pub retransmissions: Option<At<Range<u64>>>,

@@ -54,10 +54,10 @@ impl Hosts {
     pub(crate) fn forget(&mut self, vm: VmId) {
         if let Some(ix) = self.by_key.remove(&HostKey::Vm(vm)) {
             let machine = &mut self.all[ix as usize];
-            let lost = machine.host.open().filter(|open| open.opener);
-            self.finished.extend(lost.map(|open| Finished {
+            // Those of its clients too: what it received until now counts.
+            self.finished.extend(machine.host.open().map(|open| Finished {
                 id: open.id,
-                opener: true,
+                opener: open.opener,
                 at: open.stats.last_progress,
                 result: Err(vnetsim_host::Failure::TimedOut),
                 stats: open.stats,

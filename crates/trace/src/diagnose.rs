@@ -2,8 +2,8 @@
 
 use vnetsim_model::{Network, UserNextHop};
 use vnetsim_types::{
-    ApplianceAction, DropReason, FlowKey, NicId, PeeringId, Place, RouteIx, SimTime, Span, Step, SubnetId,
-    VnetId,
+    ApplianceAction, DropReason, FlowKey, NicId, Part, PeeringId, Place, RouteIx, SimTime, Span, Step,
+    SubnetId, VnetId,
 };
 
 use vnetsim_compile::{NextHopType, RouteOrigin};
@@ -51,9 +51,23 @@ pub(crate) struct Finding {
     pub(crate) fix: Vec<String>,
 }
 
-pub(crate) fn diagnose(explainer: &Explainer<'_>, trace: &ConversationTrace) -> Option<Diagnosis> {
-    let packet = trace.dead()?;
-    let (at, reason) = packet.drop()?;
+impl Diagnosis {
+    /// What is known of a death that no recorded packet shows: the reason, and what it usually means.
+    pub fn of_reason(reason: DropReason, place: String, key: FlowKey, on_return: bool) -> Self {
+        let fix = vec![reason.hint().to_owned()];
+        let object = place.clone();
+        Self { reason, place, key, on_return, object, span: Span::default(), because: Vec::new(), fix }
+    }
+}
+
+/// Why `packet` of `trace` came to nothing at `at`, for `reason`.
+pub(crate) fn diagnose(
+    explainer: &Explainer<'_>,
+    trace: &ConversationTrace,
+    packet: &PacketTrace,
+    at: Place,
+    reason: DropReason,
+) -> Option<Diagnosis> {
     let (now, _) = *packet.steps.last()?;
     let key = packet.steps.iter().rev().find_map(|(_, step)| key_of(step))?;
     let case = Case { explainer, network: &explainer.epoch(now).network, trace, packet, now, at, key };
@@ -352,6 +366,13 @@ impl Case<'_> {
                 .map_or(Span::default(), |vm| self.network[vm].name.span),
             ..Finding::default()
         };
+        if let Some(why) = self.session_forgotten(&place) {
+            finding.because.push(why);
+            finding
+                .fix
+                .push("open the connection again: one that is half open never recovers by itself".to_owned());
+            return finding;
+        }
         for packet in &self.trace.packets {
             let passed =
                 packet.via().any(|via| via == self.at) || packet.drop().is_some_and(|(at, _)| at == self.at);
@@ -372,6 +393,25 @@ impl Case<'_> {
         }
         finding.fix.push(format!("or let {place} translate the source to its own address"));
         finding
+    }
+
+    /// The appliance passed both directions on before: since then it was stopped, or waited for too long.
+    fn session_forgotten(&self, place: &str) -> Option<String> {
+        let passed = |part| {
+            let mut of_part = self.trace.packets.iter().filter(move |packet| packet.part == part);
+            of_part.find(|packet| packet.via().any(|via| via == self.at))
+        };
+        let (request, _) = (passed(Part::Request)?, passed(Part::Reply)?);
+        let (opened, _) = *request.steps.first()?;
+        let vm = self.nic_at().and_then(|nic| self.network[nic].vm)?;
+        let since = |epoch: &&vnetsim_compile::Epoch| epoch.from > opened && !epoch.network[vm].running;
+        let stopped = self.explainer.epochs_until(self.now).find(since);
+        Some(match stopped {
+            Some(epoch) => {
+                format!("{place} knew the connection, was stopped at {} and forgot it", epoch.from)
+            }
+            None => format!("{place} knew the connection and forgot it: it was idle for too long"),
+        })
     }
 
     /// The block of the network that holds the destination of a packet that went another way.

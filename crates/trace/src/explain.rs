@@ -7,8 +7,8 @@ use vnetsim_compile::{
 };
 use vnetsim_model::Network;
 use vnetsim_types::{
-    AclIx, ApplianceAction, Direction, FlowKey, NicId, NsgLevel, Part, PeeringId, Place, RouteIx, RuleIx,
-    SimTime, Span, Step, SubnetId,
+    AclIx, ApplianceAction, Direction, DropReason, FlowKey, NicId, NsgLevel, Part, PeeringId, Place, RouteIx,
+    RuleIx, SimTime, Span, Step, SubnetId,
 };
 
 use crate::{ConversationTrace, Diagnosis, PacketTrace, diagnose};
@@ -144,7 +144,20 @@ impl<'a> Explainer<'a> {
 
     /// Why the conversation died; `None` when it completed.
     pub fn diagnosis(&self, trace: &ConversationTrace) -> Option<Diagnosis> {
-        diagnose::diagnose(self, trace)
+        let dead = trace.dead()?;
+        let (at, reason) = dead.drop()?;
+        diagnose::diagnose(self, trace, dead, at, reason)
+    }
+
+    /// Why `packet` of `trace` came to nothing at `at`, for `reason`: it may have arrived and been turned away.
+    pub fn diagnosis_of(
+        &self,
+        trace: &ConversationTrace,
+        packet: &PacketTrace,
+        at: Place,
+        reason: DropReason,
+    ) -> Option<Diagnosis> {
+        diagnose::diagnose(self, trace, packet, at, reason)
     }
 
     fn packet(&self, trace: &PacketTrace) -> Option<PacketExplanation> {

@@ -1,7 +1,7 @@
 //! Records steps while a run goes on.
 //!
-//! Keeps the first conversation of every kind of ending of each traffic entry and forgets the rest,
-//! so that memory does not grow with the number of packets.
+//! Keeps the first conversation of every kind of ending of each traffic entry and forgets the rest, so that memory does
+//! not grow with the number of packets. Of conversations that last the simulation shows a few packets only; those are kept.
 
 use std::collections::BTreeMap;
 
@@ -76,9 +76,20 @@ impl ConversationTrace {
         self.packets.iter().find(|p| p.part == part)
     }
 
+    /// The packet of that part that tells the way: the first that arrived, else the first.
+    pub fn way(&self, part: Part) -> Option<&PacketTrace> {
+        let arrived = |p: &&PacketTrace| p.part == part && p.delivery().is_some();
+        self.packets.iter().find(arrived).or_else(|| self.part(part))
+    }
+
+    /// The packets that died, ICMP errors aside.
+    pub fn all_dead(&self) -> impl Iterator<Item = &PacketTrace> {
+        self.packets.iter().filter(|p| p.part != Part::IcmpError && p.drop().is_some())
+    }
+
     /// The packet that died, ICMP errors aside.
     pub fn dead(&self) -> Option<&PacketTrace> {
-        self.packets.iter().find(|p| p.part != Part::IcmpError && p.drop().is_some())
+        self.all_dead().next()
     }
 }
 
@@ -98,6 +109,12 @@ impl TraceObserver {
     /// The conversation of that traffic entry and number, if it was kept.
     pub fn conversation(&self, traffic: TrafficId, number: u32) -> Option<&ConversationTrace> {
         self.conversations.get(&(traffic, number))
+    }
+
+    /// The conversations of that traffic entry that were kept, by number. Of one that lasts only the first packets are
+    /// there, and those after a change of the network.
+    pub fn conversations_of(&self, traffic: TrafficId) -> impl Iterator<Item = &ConversationTrace> {
+        self.conversations.range((traffic, 0)..=(traffic, u32::MAX)).map(|(_, trace)| trace)
     }
 }
 

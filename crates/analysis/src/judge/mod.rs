@@ -1,5 +1,6 @@
 //! Do the expectations of a scenario hold? Says what was expected and what happened instead.
 
+mod achieved;
 mod control;
 mod routes;
 mod traffic;
@@ -42,7 +43,7 @@ struct Readings<'a> {
 impl Readings<'_> {
     /// Switches that change the fate of `traffic`, sorted; `None` when the run is too long to be repeated.
     fn switches(&mut self, traffic: TrafficId) -> Option<Vec<&'static str>> {
-        let all = self.known.get_or_insert_with(|| readings(self.scenario, &self.played.report)).as_ref()?;
+        let all = self.known.get_or_insert_with(|| readings(self.scenario, self.played)).as_ref()?;
         let mut switches: Vec<_> = all.iter().filter(|r| r.traffic == traffic).map(|r| r.switch).collect();
         switches.sort_unstable();
         switches.dedup();
@@ -62,7 +63,7 @@ fn one(
         Subject::Traffic(expected) => {
             let reason = expected.drop_reason.as_ref().map(|r| r.value);
             expects_unmodelled = reason == Some(DropReason::InsufficientInput);
-            traffic::traffic(scenario, played, readings, expected, &mut failures);
+            traffic::traffic(played, readings, expected, &mut failures);
             format!("traffic {}", expected.traffic.value)
         }
         Subject::Routes(expected) => {

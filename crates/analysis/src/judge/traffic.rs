@@ -1,26 +1,26 @@
 //! Expectations on the fate of traffic.
 
 use vnetsim_compile::RibRoute;
-use vnetsim_scenario::{Leg, Scenario, TrafficExpectation, Verdict};
+use vnetsim_scenario::{Leg, TrafficExpectation, Verdict};
 use vnetsim_sim::{Outcome, OutcomeGroup, TrafficReport};
-use vnetsim_trace::{ConversationTrace, Explainer, PacketTrace};
+use vnetsim_trace::{Explainer, PacketTrace};
 use vnetsim_types::{At, Part, Place, Step, TrafficId};
 
 use super::{
     Readings,
+    achieved::achieved,
     routes::{match_words, row_matches, row_words},
 };
-use crate::{EffectiveRow, Played, effective_rows, play::via};
+use crate::{EffectiveRow, Played, Shown, effective_rows, play::via};
 
 pub(super) fn traffic(
-    scenario: &Scenario,
     played: &Played,
     readings: &mut Readings<'_>,
     expected: &TrafficExpectation,
     failures: &mut Vec<String>,
 ) {
     let named = |t: &vnetsim_model::Traffic| t.name.value.eq_ignore_ascii_case(&expected.traffic.value);
-    let Some(id) = scenario.traffic.iter().position(named).map(TrafficId::new) else {
+    let Some(id) = played.traffic.iter().position(named).map(TrafficId::new) else {
         return failures.push(format!("no traffic is called {}", expected.traffic.value));
     };
     let report = &played.report.traffic[id.ix()];
@@ -55,9 +55,14 @@ pub(super) fn traffic(
     if groups.is_empty() {
         failures.push("no conversation ended before the run did".to_owned());
     }
-    for trace in groups.into_iter().filter_map(|g| played.trace.conversation(id, g.first)) {
-        path(expected, &explainer, trace, failures);
+    let shown: Vec<Shown<'_>> = groups.iter().filter_map(|g| played.shown(id, g)).collect();
+    if shown.is_empty() && !groups.is_empty() && asks_for_path(expected) {
+        failures.push("none of its packets was recorded, so their way is not known".to_owned());
     }
+    for shown in shown {
+        path(expected, &explainer, shown, failures);
+    }
+    achieved(expected, played, id, failures);
     failures.dedup();
 }
 
@@ -136,16 +141,25 @@ fn outcome_words(explainer: &Explainer<'_>, group: &OutcomeGroup) -> String {
     }
 }
 
+fn asks_for_path(expected: &TrafficExpectation) -> bool {
+    expected.via.is_some()
+        || expected.reply_via.is_some()
+        || expected.ttl.is_some()
+        || expected.source.is_some()
+        || expected.rule.is_some()
+        || expected.route.is_some()
+}
+
 /// What the steps of one conversation show.
 fn path(
     expected: &TrafficExpectation,
     explainer: &Explainer<'_>,
-    trace: &ConversationTrace,
+    Shown { trace, dead }: Shown<'_>,
     failures: &mut Vec<String>,
 ) {
     via_matches("via", expected.via.as_deref(), via(explainer, trace, Part::Request), failures);
     via_matches("replyVia", expected.reply_via.as_deref(), via(explainer, trace, Part::Reply), failures);
-    let arrival = trace.part(Part::Request).and_then(PacketTrace::delivery);
+    let arrival = trace.way(Part::Request).and_then(PacketTrace::delivery);
     let mut received = |what: &str, want: Option<String>, got: Option<String>| {
         if let Some(want) = want.filter(|want| Some(want) != got.as_ref()) {
             let got = got.unwrap_or_else(|| "nothing: the packet did not arrive".to_owned());
@@ -163,14 +177,14 @@ fn path(
         arrival.map(|(_, k, _)| k.src.to_string()),
     );
     if let Some(want) = &expected.rule {
-        let got = denying_rule(explainer, trace);
+        let got = denying_rule(explainer, dead);
         if got.as_ref().is_none_or(|got| !got.eq_ignore_ascii_case(&want.value)) {
             let got = got.unwrap_or_else(|| "no rule denied it".to_owned());
             failures.push(format!("expected rule {} to deny, got {got}", want.value));
         }
     }
     if let Some(want) = &expected.route {
-        let packet = trace.dead().or_else(|| trace.part(Part::Request));
+        let packet = dead.or_else(|| trace.way(Part::Request));
         let decided = packet.and_then(|p| {
             if p.drop().is_some() { routes_of(explainer, p).last() } else { routes_of(explainer, p).next() }
         });
@@ -203,8 +217,8 @@ fn via_matches(
     }
 }
 
-fn denying_rule(explainer: &Explainer<'_>, trace: &ConversationTrace) -> Option<String> {
-    trace.dead()?.steps.iter().rev().find_map(|(now, step)| match step {
+fn denying_rule(explainer: &Explainer<'_>, dead: Option<&PacketTrace>) -> Option<String> {
+    dead?.steps.iter().rev().find_map(|(now, step)| match step {
         Step::Nsg { acl, rule, allowed: false, .. } => {
             let compiled = explainer.at(*now);
             let nsg = &explainer.network[compiled.acl(*acl).nsg];
