@@ -9,8 +9,7 @@ use vnetsim_sim::{Play, Report};
 use vnetsim_types::NoObserver;
 
 fn play(network: &Network, traffic: &[Traffic], workers: usize) -> Report {
-    let play =
-        Play { network: network.clone(), traffic, timeline: &[], injections: &[], seed: 1, workers };
+    let play = Play { network: network.clone(), traffic, timeline: &[], injections: &[], seed: 1, workers };
     play.run(&mut NoObserver, &mut |_| ControlFlow::Continue(()))
 }
 

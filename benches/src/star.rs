@@ -23,7 +23,9 @@ fn text(spokes: usize, vms: usize) -> String {
     for hub in 0..hubs {
         let own = (hub * SPOKES_PER_HUB..spokes).take(SPOKES_PER_HUB);
         let links: Vec<String> = own
-            .map(|spoke| format!("{{name: to{spoke}, remoteVirtualNetwork: s{spoke}, allowForwardedTraffic: true}}"))
+            .map(|spoke| {
+                format!("{{name: to{spoke}, remoteVirtualNetwork: s{spoke}, allowForwardedTraffic: true}}")
+            })
             .collect();
         let _ = writeln!(
             text,
@@ -76,7 +78,8 @@ fn ring(network: &Network, spokes: usize) -> Vec<Traffic> {
         let hub = spoke / SPOKES_PER_HUB * SPOKES_PER_HUB;
         let count = (spokes - hub).min(SPOKES_PER_HUB);
         let next = hub + (spoke - hub + 1) % count;
-        let end = |spoke: usize| network.endpoint(&format!("vm{spoke}-0"), None).expect("a machine made here");
+        let end =
+            |spoke: usize| network.endpoint(&format!("vm{spoke}-0"), None).expect("a machine made here");
         let protocol = ProtoPort { protocol: IpProtocol::TCP, port: 5_201 };
         Traffic::probe(&format!("t{spoke}"), end(spoke), end(next), protocol)
     };

@@ -9,10 +9,12 @@ mod bill;
 mod judge;
 mod play;
 mod readings;
+mod replay;
 mod rows;
 
 pub use bill::{BillLine, bill};
 pub use judge::{Judgement, judge};
-pub use play::{Played, play, probe};
+pub use play::{Played, Setup, play, probe};
 pub use readings::{Combination, Reading, all_readings, probe_readings, readings};
+pub use replay::{Replayed, Replays, replays};
 pub use rows::{EffectiveRow, effective_rows};

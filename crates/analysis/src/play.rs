@@ -1,26 +1,73 @@
 //! A scenario, run and recorded.
 
+use std::ops::ControlFlow;
+
 use vnetsim_model::{Network, Traffic};
 use vnetsim_scenario::Scenario;
-use vnetsim_sim::{Change, Outcome, Report};
-use vnetsim_trace::{ConversationTrace, Explainer, TraceObserver};
+use vnetsim_sim::{Change, Injection, Outcome, Play, Progress, Report};
+use vnetsim_trace::{ConversationTrace, Explainer, TapRecorder, TraceObserver};
 use vnetsim_types::{DropReason, Part, TrafficId};
+
+use crate::{Replayed, Replays};
+
+/// How a scenario is played, and what beside it.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// Threads that play; results do not depend on it.
+    pub workers: usize,
+    /// What the scenario's captures hold.
+    pub replays: Replays,
+    /// Records frames, if they are wanted.
+    pub taps: Option<TapRecorder>,
+}
+
+/// One thread, no captures.
+impl Default for Setup {
+    fn default() -> Self {
+        Self { workers: 1, replays: Replays::default(), taps: None }
+    }
+}
 
 /// A run with its recording.
 #[derive(Debug)]
 pub struct Played {
+    /// What was sent: the scenario's traffic, then its captures; by [`TrafficId`].
+    pub traffic: Vec<Traffic>,
+    /// The packets of captures.
+    pub injections: Vec<Injection>,
+    /// By name of the capture: packets that nobody in the network could send.
+    pub homeless: Vec<(String, u64)>,
+    /// What the captures held.
+    pub captures: Vec<Replayed>,
     /// What came of it.
     pub report: Report,
-    /// The first conversation of each kind of ending.
+    /// The first conversation of each kind of ending; frames, if they were wanted.
     pub trace: TraceObserver,
 }
 
-/// Runs all of a scenario.
-pub fn play(scenario: &Scenario) -> Played {
-    let timeline = timeline_of(scenario);
-    let mut trace = TraceObserver::default();
-    let report = vnetsim_sim::run(scenario.network.clone(), &scenario.traffic, &timeline, &mut trace);
-    Played { report, trace }
+/// Runs all of a scenario. `progress` is told from time to time how far it is, and may break it off.
+pub fn play(
+    scenario: &Scenario,
+    setup: Setup,
+    progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+) -> Played {
+    let Replays { traffic: of_captures, injections, homeless, captures } = setup.replays;
+    let traffic: Vec<Traffic> = scenario.traffic.iter().cloned().chain(of_captures).collect();
+    let mut trace = observer(setup.taps);
+    let play = Play {
+        network: scenario.network.clone(),
+        traffic: &traffic,
+        timeline: &timeline_of(scenario),
+        injections: &injections,
+        seed: scenario.seed,
+        workers: setup.workers,
+    };
+    let report = play.run(&mut trace, progress);
+    Played { report, trace, traffic, injections, homeless, captures }
+}
+
+fn observer(taps: Option<TapRecorder>) -> TraceObserver {
+    taps.map_or_else(TraceObserver::default, TraceObserver::with_taps)
 }
 
 /// The scenario's timeline as the simulation takes it.
@@ -35,10 +82,12 @@ pub(crate) fn timeline_of(scenario: &Scenario) -> Vec<Change> {
 }
 
 /// Runs one conversation on a network: what `vnetsim trace` shows.
-pub fn probe(network: &Network, traffic: &Traffic) -> Played {
-    let mut trace = TraceObserver::default();
-    let report = vnetsim_sim::run(network.clone(), std::slice::from_ref(traffic), &[], &mut trace);
-    Played { report, trace }
+pub fn probe(network: &Network, traffic: &Traffic, taps: Option<TapRecorder>) -> Played {
+    let mut trace = observer(taps);
+    let traffic = vec![traffic.clone()];
+    let report = vnetsim_sim::run(network.clone(), &traffic, &[], &mut trace);
+    let (injections, homeless, captures) = (Vec::new(), Vec::new(), Vec::new());
+    Played { report, trace, traffic, injections, homeless, captures }
 }
 
 impl Played {

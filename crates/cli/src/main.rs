@@ -4,6 +4,7 @@
 //! modelled.
 
 mod args;
+mod captures;
 mod commands;
 mod input;
 

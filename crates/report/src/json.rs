@@ -11,7 +11,7 @@ use vnetsim_types::{Direction, NsgLevel, Problem, Severity, Span, TrafficId};
 
 use crate::{
     NextHopAnswer, NsgListing, RunAnswer, Sources, bill::bill_json, disputed::readings_json,
-    trace::packet_name,
+    replay::replays_json, trace::packet_name,
 };
 
 /// Version of every envelope.
@@ -144,6 +144,7 @@ pub fn run_json(answer: &RunAnswer<'_>, sources: &Sources) -> Value {
         "bill": bill_json(bill),
         "timeline": report.changes.iter().map(change).collect::<Vec<_>>(),
         "flows": traffic.iter().enumerate().map(flow).collect::<Vec<_>>(),
+        "captures": replays_json(&played.captures),
         "expectations": judgements.iter().map(expectation).collect::<Vec<_>>(),
     });
     envelope("run", body)

@@ -10,6 +10,7 @@ use crate::{
     Sources,
     bill::bill_text,
     disputed::disputed_text,
+    replay::replays_text,
     table::table,
     trace::{diagnosis_text, packet_name},
     wrap::wrap,
@@ -50,6 +51,7 @@ pub fn run_text(answer: &RunAnswer<'_>, sources: &Sources) -> String {
         out.push_str(&table(&["Flow", "From", "To", "Protocol", "Verdict", "Count", "Path", "Time"], &rows));
     }
     out.push_str(&reasons);
+    out.push_str(&replays_text(&played.captures));
     if let Some(at) = report.stuck_at {
         out.push_str(&format!("\nSTOPPED at {at}: too many events at one moment, time does not advance\n"));
     }

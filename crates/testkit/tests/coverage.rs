@@ -95,7 +95,8 @@ fn every_interesting_outcome_happens() {
     for (what, count) in &seen {
         println!("{count:>6} {what}");
     }
-    let reasons = DropReason::ALL.iter().filter(|reason| !TOO_MANY.contains(reason) && !FAULTS.contains(reason));
+    let reasons =
+        DropReason::ALL.iter().filter(|reason| !TOO_MANY.contains(reason) && !FAULTS.contains(reason));
     let wanted = reasons.map(|reason| reason.name()).chain(WANTED.iter().copied());
     let missing: Vec<_> = wanted.filter(|what| !seen.contains_key(*what)).collect();
     assert!(missing.is_empty(), "never happened: {missing:?}");

@@ -51,9 +51,23 @@ pub(crate) struct Finding {
     pub(crate) fix: Vec<String>,
 }
 
-pub(crate) fn diagnose(explainer: &Explainer<'_>, trace: &ConversationTrace) -> Option<Diagnosis> {
-    let packet = trace.dead()?;
-    let (at, reason) = packet.drop()?;
+impl Diagnosis {
+    /// What is known of a death that no recorded packet shows: the reason, and what it usually means.
+    pub fn of_reason(reason: DropReason, place: String, key: FlowKey, on_return: bool) -> Self {
+        let fix = vec![reason.hint().to_owned()];
+        let object = String::new();
+        Self { reason, place, key, on_return, object, span: Span::default(), because: Vec::new(), fix }
+    }
+}
+
+/// Why `packet` of `trace` came to nothing at `at`, for `reason`.
+pub(crate) fn diagnose(
+    explainer: &Explainer<'_>,
+    trace: &ConversationTrace,
+    packet: &PacketTrace,
+    at: Place,
+    reason: DropReason,
+) -> Option<Diagnosis> {
     let (now, _) = *packet.steps.last()?;
     let key = packet.steps.iter().rev().find_map(|(_, step)| key_of(step))?;
     let case = Case { explainer, network: &explainer.epoch(now).network, trace, packet, now, at, key };

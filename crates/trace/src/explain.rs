@@ -7,8 +7,8 @@ use vnetsim_compile::{
 };
 use vnetsim_model::Network;
 use vnetsim_types::{
-    AclIx, ApplianceAction, Direction, FlowKey, NicId, NsgLevel, Part, PeeringId, Place, RouteIx, RuleIx,
-    SimTime, Span, Step, SubnetId,
+    AclIx, ApplianceAction, Direction, DropReason, FlowKey, NicId, NsgLevel, Part, PeeringId, Place, RouteIx,
+    RuleIx, SimTime, Span, Step, SubnetId,
 };
 
 use crate::{ConversationTrace, Diagnosis, PacketTrace, diagnose};
@@ -144,14 +144,33 @@ impl<'a> Explainer<'a> {
 
     /// Why the conversation died; `None` when it completed.
     pub fn diagnosis(&self, trace: &ConversationTrace) -> Option<Diagnosis> {
-        diagnose::diagnose(self, trace)
+        let dead = trace.dead()?;
+        let (at, reason) = dead.drop()?;
+        diagnose::diagnose(self, trace, dead, at, reason)
+    }
+
+    /// Why `packet` of `trace` came to nothing at `at`, for `reason`: it may have arrived and been turned away.
+    pub fn diagnosis_of(
+        &self,
+        trace: &ConversationTrace,
+        packet: &PacketTrace,
+        at: Place,
+        reason: DropReason,
+    ) -> Option<Diagnosis> {
+        diagnose::diagnose(self, trace, packet, at, reason)
     }
 
     fn packet(&self, trace: &PacketTrace) -> Option<PacketExplanation> {
         let (sent, ended) = (trace.steps.first()?.0, trace.steps.last()?.0);
-        let mut hops: Vec<Hop> = Vec::with_capacity(trace.steps.len());
+        let hops = self.hops(&trace.steps);
+        Some(PacketExplanation { part: trace.part, key: trace.key()?, hops, sent, ended })
+    }
+
+    /// Steps of a packet, one after the other, in words.
+    pub fn hops(&self, steps: &[(SimTime, Step)]) -> Vec<Hop> {
+        let mut hops: Vec<Hop> = Vec::with_capacity(steps.len());
         let mut before: Option<Step> = None;
-        for (now, step) in &trace.steps {
+        for (now, step) in steps {
             match (before, step, hops.last_mut()) {
                 // Both attachments are missing: one line says so.
                 (Some(Step::NoNsg { at: a, .. }), Step::NoNsg { at: b, .. }, Some(last)) if a == *b => {
@@ -161,7 +180,7 @@ impl<'a> Explainer<'a> {
             }
             before = Some(*step);
         }
-        Some(PacketExplanation { part: trace.part, key: trace.key()?, hops, sent, ended })
+        hops
     }
 
     /// The contest of the routes of `subnet` for `dst`, which `winner` won.

@@ -62,7 +62,7 @@ fn one(
         Subject::Traffic(expected) => {
             let reason = expected.drop_reason.as_ref().map(|r| r.value);
             expects_unmodelled = reason == Some(DropReason::InsufficientInput);
-            traffic::traffic(scenario, played, readings, expected, &mut failures);
+            traffic::traffic(played, readings, expected, &mut failures);
             format!("traffic {}", expected.traffic.value)
         }
         Subject::Routes(expected) => {

@@ -1,7 +1,7 @@
 //! Expectations on the fate of traffic.
 
 use vnetsim_compile::RibRoute;
-use vnetsim_scenario::{Leg, Scenario, TrafficExpectation, Verdict};
+use vnetsim_scenario::{Leg, TrafficExpectation, Verdict};
 use vnetsim_sim::{Outcome, OutcomeGroup, TrafficReport};
 use vnetsim_trace::{ConversationTrace, Explainer, PacketTrace};
 use vnetsim_types::{At, Part, Place, Step, TrafficId};
@@ -13,14 +13,13 @@ use super::{
 use crate::{EffectiveRow, Played, effective_rows, play::via};
 
 pub(super) fn traffic(
-    scenario: &Scenario,
     played: &Played,
     readings: &mut Readings<'_>,
     expected: &TrafficExpectation,
     failures: &mut Vec<String>,
 ) {
     let named = |t: &vnetsim_model::Traffic| t.name.value.eq_ignore_ascii_case(&expected.traffic.value);
-    let Some(id) = scenario.traffic.iter().position(named).map(TrafficId::new) else {
+    let Some(id) = played.traffic.iter().position(named).map(TrafficId::new) else {
         return failures.push(format!("no traffic is called {}", expected.traffic.value));
     };
     let report = &played.report.traffic[id.ix()];

@@ -227,7 +227,13 @@ fn idle_timeouts_go_from_4_to_30_minutes() {
 fn probes_have_a_port_and_https_is_for_standard() {
     let with = |protocol: ProbeProtocol, port: u64, sku: LbSku| {
         balancer_problems(|lb| {
-            let probe = Probe { name: text("p"), protocol: Some(protocol.into()), port: Some(port.into()), interval_s: None, threshold: None };
+            let probe = Probe {
+                name: text("p"),
+                protocol: Some(protocol.into()),
+                port: Some(port.into()),
+                interval_s: None,
+                threshold: None,
+            };
             lb.probes.push(probe);
             lb.rules[0].probe = Some(text("P"));
             lb.sku = Some(sku.into());
