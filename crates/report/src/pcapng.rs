@@ -217,7 +217,7 @@ impl<'a> Words<'a> {
         }
         for loser in hop.losers.iter().take(LOSERS_SHOWN) {
             let verb = if loser.listed { "beat" } else { "gone" };
-            text.push_str(&format!("; {verb} {}: {}", loser.route, loser.why));
+            text.push_str(&format!("; {verb} {}: {}", loser.route.replace("  ", ", "), loser.why));
         }
         if hop.losers.len() > LOSERS_SHOWN {
             text.push_str(&format!("; and {} more", hop.losers.len() - LOSERS_SHOWN));
