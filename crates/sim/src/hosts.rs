@@ -177,7 +177,8 @@ impl<const WATCHED: bool> Shard<'_, WATCHED> {
                     addresses.extend(network[*nic].ip_configurations.iter().map(|c| c.address));
                     addresses.extend(&self.tables.nics[nic.ix()].floating); // LB-11
                 }
-                Host::new(&addresses, HostConfig { mtu: machine.guest.mtu, ..config })
+                let window = machine.guest.tcp_window_bytes.unwrap_or(config.buffer_bytes);
+                Host::new(&addresses, HostConfig { mtu: machine.guest.mtu, buffer_bytes: window, ..config })
             }
             HostKey::Far(_, ip) | HostKey::Platform(_, ip) => Host::new(&[ip], config),
         }

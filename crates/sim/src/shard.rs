@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 use vnetsim_compile::{Compiled, Epoch};
-use vnetsim_dataplane::{Backends, Edge, Meter, Packet, Switches, Tables};
+use vnetsim_dataplane::{Backends, Edge, Meter, Packet, Switches, Tables, prefetch};
 use vnetsim_model::{Application, Network, Traffic};
 use vnetsim_packet::Headers;
 use vnetsim_types::{
@@ -30,12 +30,29 @@ use crate::{
     wheel::Wheel,
 };
 
-/// Packets of a longer conversation that are watched at a node, in each direction and each epoch.
+/// Conversations that last whose first packets, one for each direction, are watched.
+const WATCHED_CONVERSATIONS_MAX: u32 = 256;
+/// Later packets of a traffic entry that are watched at a node, in each direction and each epoch.
 const WATCHED_MAX: u32 = 4;
 /// Connections of a capture that are watched so each; those behind them together.
 const REPLAYED_WATCHED_MAX: u32 = 1_000;
 /// Parcels kept for further packets.
 const POOL_MAX: usize = 1 << 16;
+
+/// How many events ahead a packet is asked for, and what it will look up.
+const FAR_AHEAD: usize = 6;
+const NEAR_AHEAD: usize = 2;
+
+/// Asks for the lines of a packet that its next event reads.
+#[inline]
+fn prefetch_flight(flight: &Flight) {
+    let packet = &flight.packet;
+    prefetch(&packet.id);
+    prefetch(&packet.headers.src);
+    prefetch(&packet.headers.l4);
+    prefetch(&packet.passed);
+    prefetch(&flight.leg);
+}
 
 /// What all shards read.
 pub(crate) struct Setting<'a> {
@@ -110,6 +127,8 @@ pub(crate) struct Shard<'a, const WATCHED: bool> {
     pub(crate) end: SimTime,
     at_this_instant: u64,
     pub(crate) stuck_at: Option<SimTime>,
+    /// When the present window ends: what others do is known until then.
+    pub(crate) known_until: SimTime,
 }
 
 /// A count for each node.
@@ -185,6 +204,7 @@ impl<'a, const WATCHED: bool> Shard<'a, WATCHED> {
             end: SimTime::ZERO,
             at_this_instant: 0,
             stuck_at: None,
+            known_until: SimTime(u64::MAX),
             compiled: Some(compiled),
             epoch,
             setting,
@@ -247,6 +267,7 @@ impl<'a, const WATCHED: bool> Shard<'a, WATCHED> {
 
     /// Plays what happens before `end`.
     pub(crate) fn play_window(&mut self, end: SimTime) {
+        self.known_until = end;
         while let Some(entry) = self.queue.pop_before(end) {
             if !self.meet(entry) {
                 return;
@@ -264,12 +285,26 @@ impl<'a, const WATCHED: bool> Shard<'a, WATCHED> {
         }
         self.now = key.time;
         self.journal.key = key;
+        self.look_ahead();
         if !key.is_background() {
-            self.events += 1;
+            // All shards meet the same changes.
+            self.events += u64::from(self.number == 0 || !matches!(event, Event::Change(_)));
             self.end = key.time;
         }
         self.happen(event);
         true
+    }
+
+    /// Asks for the memory of the packets whose events come next: first for the packet, then for what it will look up.
+    #[inline]
+    fn look_ahead(&self) {
+        if let Some(Event::Arrive(flight) | Event::Emit(_, flight)) = self.queue.upcoming(FAR_AHEAD) {
+            prefetch_flight(flight);
+        }
+        if let Some(Event::Arrive(flight) | Event::Emit(_, flight)) = self.queue.upcoming(NEAR_AHEAD) {
+            self.switches.fetch(&flight.packet);
+            flight.packet.frame.first().inspect(|byte| prefetch(*byte));
+        }
     }
 
     fn happen(&mut self, event: Event) {
@@ -418,6 +453,9 @@ impl<'a, const WATCHED: bool> Shard<'a, WATCHED> {
         // How many probes there are depends on the windows of the shards.
         if tag.traffic == PROBES || self.is_followed(tag) {
             return tag.traffic != PROBES;
+        }
+        if matches!(tag.part, Part::Request | Part::Reply) {
+            return tag.conversation < WATCHED_CONVERSATIONS_MAX;
         }
         let (epoch, forward) = (self.tables.epoch, tag.part.is_forward());
         // The connections of a capture differ from each other.
