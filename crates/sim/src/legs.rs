@@ -9,7 +9,7 @@ use vnetsim_dataplane::{
 use vnetsim_model::LinkEnd;
 use vnetsim_types::{
     Direction, DropReason, GatewayId, NicId, Observer, PacketTag, Part, Place, PrivateEndpointId, SimTime,
-    SiteId, Step, Tap,
+    SiteId, Step, Tap, VnetId,
 };
 
 use crate::{
@@ -49,6 +49,7 @@ impl<const WATCHED: bool> Shard<'_, WATCHED> {
         let mtu = vm.map_or(u16::MAX, |vm| self.network()[vm].guest.mtu);
         let runs = self.tables.nics[nic.ix()].up;
         if runs && let Err(reason) = cut(&mut flight.packet, mtu) {
+            self.show(&flight.packet, Tap::Guest(nic, Direction::Outbound));
             return self.lost(flight, Place::Nic(nic), reason);
         }
         self.emit(nic, flight);
@@ -58,10 +59,11 @@ impl<const WATCHED: bool> Shard<'_, WATCHED> {
     pub(crate) fn emit(&mut self, nic: NicId, mut flight: Box<Flight>) {
         let port = &self.tables.nics[nic.ix()];
         let vnet = port.vnet;
-        if !port.up {
+        let up = port.up;
+        self.show(&flight.packet, Tap::Guest(nic, Direction::Outbound));
+        if !up {
             return self.lost(flight, Place::Nic(nic), DropReason::SenderStopped);
         }
-        self.show(&flight.packet, Tap::Guest(nic, Direction::Outbound));
         let mut cx = context!(self);
         match self.switches.egress(&mut cx, nic, &mut flight.packet) {
             Ok(leg) => {
@@ -89,6 +91,7 @@ impl<const WATCHED: bool> Shard<'_, WATCHED> {
         let Some(frame) = error else { return };
         let tag = PacketTag { part: Part::IcmpError, ..packet.tag };
         if let Some(error) = self.made_at(Place::Platform, self.node_of(Place::Nic(nic)), tag, frame) {
+            self.show(&error.packet, Tap::Guest(nic, Direction::Inbound));
             self.enter_guest(nic, error);
         }
     }
@@ -169,7 +172,7 @@ impl<const WATCHED: bool> Shard<'_, WATCHED> {
     fn ends_of_sender(&self, node: Node, nic: Option<NicId>) -> Ends {
         match (node, nic) {
             (_, Some(nic)) => self.ends_of(LegEnd::Nic(nic)),
-            (Node::Vnet(vnet), None) => [Some(LinkEnd::Vnet(vnetsim_types::VnetId(vnet))), None],
+            (Node::Vnet(vnet), None) => [Some(LinkEnd::Vnet(VnetId(vnet))), None],
             (Node::Gateway(gateway), None) => self.ends_of(LegEnd::Gateway(GatewayId(gateway))),
             (Node::Site(site), None) => [Some(LinkEnd::Site(SiteId(site))), None],
             (Node::Internet, None) => [Some(LinkEnd::Internet), None],
@@ -197,43 +200,51 @@ impl<const WATCHED: bool> Shard<'_, WATCHED> {
         match end {
             LegEnd::Nic(nic) => self.arrive_at_nic(origin, nic, flight),
             LegEnd::Gateway(gateway) => {
+                self.show_link(origin, self.tables.gateways[gateway.ix()].vnet, &flight.packet);
                 self.show(&flight.packet, Tap::Other(Place::Gateway(gateway)));
                 let mut cx = context!(self);
                 let out =
                     at_gateway(&mut cx, &mut self.gateway_backends, origin, gateway, &mut flight.packet);
                 self.leave_gateway(gateway, out, flight);
             }
-            LegEnd::Site(site) => self.at_far_end(Place::Site(site), flight),
+            LegEnd::Site(site) => {
+                self.show(&flight.packet, Tap::Other(Place::Site(site)));
+                self.at_far_end(Place::Site(site), flight);
+            }
             LegEnd::PrivateEndpoint(id) => {
+                self.show_link(origin, self.tables.endpoints[id.ix()].vnet, &flight.packet);
+                self.show(&flight.packet, Tap::Other(Place::PrivateEndpoint(id)));
                 let mut cx = context!(self);
                 match self.switches.ingress_endpoint(&mut cx, origin, id, &mut flight.packet) {
                     Ok(()) => self.at_far_end(Place::PrivateEndpoint(id), flight),
                     Err(reason) => self.dropped(flight, Place::PrivateEndpoint(id), reason),
                 }
             }
-            LegEnd::Platform(nic) => self.at_platform(nic, flight),
+            LegEnd::Platform(nic) => {
+                self.show(&flight.packet, Tap::Other(Place::Platform));
+                self.at_platform(nic, flight);
+            }
             LegEnd::Internet { nic, way } => {
                 let mut cx = context!(self);
                 match self.edge.leave(&mut cx, nic, way, &mut flight.packet) {
-                    // A public address of this network is reached from outside, like any other.
-                    Ok(())
-                        if self.tables.public.contains_key(&flight.packet.headers.dst)
-                            || self.edge.is_answer(&flight.packet) =>
-                    {
-                        self.internet_sends(flight);
-                    }
-                    Ok(()) => self.at_far_end(Place::Internet, flight),
+                    Ok(()) => self.at_internet(flight),
                     Err(reason) => self.dropped(flight, Place::Nic(nic), reason),
                 }
             }
         }
     }
 
+    /// A public address of this network is reached from outside, like any other.
+    fn at_internet(&mut self, flight: Box<Flight>) {
+        self.show(&flight.packet, Tap::Other(Place::Internet));
+        let comes_back = self.tables.public.contains_key(&flight.packet.headers.dst)
+            || self.edge.is_answer(&flight.packet);
+        if comes_back { self.internet_sends(flight) } else { self.at_far_end(Place::Internet, flight) }
+    }
+
     fn arrive_at_nic(&mut self, origin: Origin, nic: NicId, mut flight: Box<Flight>) {
-        if WATCHED && self.journal.frames {
-            self.show_link(origin, nic, &flight.packet);
-            self.show(&flight.packet, Tap::Fabric(nic, Direction::Inbound));
-        }
+        self.show_link(origin, self.tables.nics[nic.ix()].vnet, &flight.packet);
+        self.show(&flight.packet, Tap::Fabric(nic, Direction::Inbound));
         let mut cx = context!(self);
         match self.switches.ingress(&mut cx, origin, nic, &mut flight.packet) {
             Ok(()) => {
@@ -244,9 +255,14 @@ impl<const WATCHED: bool> Shard<'_, WATCHED> {
         }
     }
 
-    fn show_link(&mut self, origin: Origin, nic: NicId, packet: &Packet) {
+    /// Shows the packet on the link by which it comes to `here`, if it comes from another network.
+    #[inline]
+    fn show_link(&mut self, origin: Origin, here: VnetId, packet: &Packet) {
+        if !(WATCHED && self.journal.frames) {
+            return;
+        }
         let (Origin::Subnet(subnet) | Origin::Gateway(subnet)) = origin else { return };
-        let (here, there) = (self.tables.nics[nic.ix()].vnet, self.tables.subnets[subnet.ix()].vnet);
+        let there = self.tables.subnets[subnet.ix()].vnet;
         if let Some(link) = self.tables.link_from(here, there).filter(|_| here != there) {
             self.show(packet, Tap::Peering(link));
         }

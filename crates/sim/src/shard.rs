@@ -13,7 +13,7 @@ use vnetsim_dataplane::{Backends, Edge, Meter, Packet, Switches, Tables, prefetc
 use vnetsim_model::{Application, Network, Traffic};
 use vnetsim_packet::Headers;
 use vnetsim_types::{
-    DropReason, Observer, PacketId, PacketTag, Part, Place, SimTime, Step, TrafficId, limits,
+    DropReason, Observer, PacketId, PacketTag, Part, Place, SimTime, Step, Tap, TrafficId, limits,
 };
 
 use crate::{
@@ -26,7 +26,7 @@ use crate::{
     journal::Journal,
     probe::Probes,
     senders::Senders,
-    tally::{PROBES, Tally},
+    tally::{PROBES, Tally, Telling},
     wheel::Wheel,
 };
 
@@ -34,6 +34,8 @@ use crate::{
 const WATCHED_CONVERSATIONS_MAX: u32 = 256;
 /// Later packets of a traffic entry that are watched at a node, in each direction and each epoch.
 const WATCHED_MAX: u32 = 4;
+/// Connections of a capture that are watched so each; those behind them together.
+const REPLAYED_WATCHED_MAX: u32 = 1_000;
 /// Parcels kept for further packets.
 const POOL_MAX: usize = 1 << 16;
 
@@ -67,6 +69,20 @@ pub(crate) struct Setting<'a> {
 }
 
 impl Setting<'_> {
+    /// True for packets of a capture.
+    pub(crate) fn replays(&self, traffic: TrafficId) -> bool {
+        self.traffic.get(traffic.ix()).is_some_and(|t| t.application == Application::Replay)
+    }
+
+    /// Which dead packet of a conversation tells how it ended.
+    fn telling(&self, traffic: TrafficId) -> Telling {
+        match (self.lasts(traffic), self.replays(traffic)) {
+            (false, _) => Telling::None,
+            (true, false) => Telling::Last,
+            (true, true) => Telling::First,
+        }
+    }
+
     /// True for conversations that last: their packets are counted, not followed one by one.
     pub(crate) fn lasts(&self, traffic: TrafficId) -> bool {
         self.traffic.get(traffic.ix()).is_some_and(|t| t.application != Application::Exchange)
@@ -102,7 +118,7 @@ pub(crate) struct Shard<'a, const WATCHED: bool> {
     pub(crate) journal: Journal<WATCHED>,
     pub(crate) tally: Tally,
     pub(crate) meter: Meter,
-    watched: FxHashMap<(TrafficId, bool, u64), (u32, u32)>,
+    watched: FxHashMap<(TrafficId, bool, u64, u32), (u32, u32)>,
     pool: Vec<Box<Flight>>,
     pub(crate) events: u64,
     /// Packets made.
@@ -405,7 +421,8 @@ impl<'a, const WATCHED: bool> Shard<'a, WATCHED> {
         flight: &mut Flight,
     ) {
         let id = PacketId(node.number() << 40 | self.packets.next(node));
-        let traced = WATCHED && self.is_watched(node, tag);
+        let watched = WATCHED && self.is_watched(node, tag);
+        let traced = watched || WATCHED && self.setting.all_packets && tag.traffic != PROBES;
         flight.packet.renew(id, tag, traced, headers);
         flight.packet.sent_at = self.now;
         self.sent += 1;
@@ -414,9 +431,16 @@ impl<'a, const WATCHED: bool> Shard<'a, WATCHED> {
             self.journal.sent(tag, false);
         }
         if traced {
-            self.journal.packet(id, tag);
+            if watched {
+                self.journal.packet(id, tag)
+            } else {
+                self.journal.further(id, tag)
+            }
             let (key, ttl) = (headers.flow_key(), headers.ttl);
             self.journal.step(id, self.now, Step::Sent { from, key, ttl });
+        }
+        if !matches!(from, Place::Nic(_)) {
+            self.show(&flight.packet, Tap::Other(from));
         }
     }
 
@@ -427,14 +451,17 @@ impl<'a, const WATCHED: bool> Shard<'a, WATCHED> {
 
     fn is_watched(&mut self, node: Node, tag: PacketTag) -> bool {
         // How many probes there are depends on the windows of the shards.
-        if tag.traffic == PROBES || self.setting.all_packets || self.is_followed(tag) {
+        if tag.traffic == PROBES || self.is_followed(tag) {
             return tag.traffic != PROBES;
         }
         if matches!(tag.part, Part::Request | Part::Reply) {
             return tag.conversation < WATCHED_CONVERSATIONS_MAX;
         }
         let (epoch, forward) = (self.tables.epoch, tag.part.is_forward());
-        let seen = self.watched.entry((tag.traffic, forward, node.number())).or_default();
+        // The connections of a capture differ from each other.
+        let replayed = self.setting.replays(tag.traffic);
+        let which = if replayed { tag.conversation.min(REPLAYED_WATCHED_MAX) } else { 0 };
+        let seen = self.watched.entry((tag.traffic, forward, node.number(), which)).or_default();
         if seen.0 != epoch {
             *seen = (epoch, 0);
         }
@@ -465,7 +492,7 @@ impl<'a, const WATCHED: bool> Shard<'a, WATCHED> {
     /// A packet died, and whoever decided has said so.
     pub(crate) fn dropped(&mut self, flight: Box<Flight>, at: Place, reason: DropReason) {
         let tag = flight.packet.tag;
-        self.tally.dropped(self.journal.key, tag, at, reason, self.setting.lasts(tag.traffic));
+        self.tally.dropped(self.journal.key, tag, at, reason, self.setting.telling(tag.traffic));
         if self.is_followed(tag) {
             self.journal.dropped(tag, at, reason);
         }
@@ -493,7 +520,7 @@ impl<'a, const WATCHED: bool> Shard<'a, WATCHED> {
 
     /// Shows the frame to whoever wants frames.
     #[inline]
-    pub(crate) fn show(&mut self, packet: &Packet, tap: vnetsim_types::Tap) {
+    pub(crate) fn show(&mut self, packet: &Packet, tap: Tap) {
         if WATCHED && self.journal.frames && packet.traced {
             self.journal.frame(packet.id, self.now, tap, &packet.frame);
         }
