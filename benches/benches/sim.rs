@@ -3,7 +3,7 @@
 use std::{hint::black_box, ops::ControlFlow};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use vnetsim_benches::star::{star, streams, uploads};
+use vnetsim_benches::star::{requests, star, streams, uploads};
 use vnetsim_model::{Network, Traffic};
 use vnetsim_sim::{Play, Report};
 use vnetsim_types::NoObserver;
@@ -63,5 +63,27 @@ fn workers(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, udp, tcp, workers);
+/// 10 to 10,000 machines that ask each other: packet-hops a second, and events a second.
+fn scale(c: &mut Criterion) {
+    let sizes = [(5, 2), (10, 10), (100, 10), (100, 100)];
+    let count =
+        |report: &Report, what: &str| if what == "hops" { 2 * report.delivered } else { report.events };
+    for what in ["hops", "events"] {
+        let mut group = c.benchmark_group(format!("sim/scale/{what}"));
+        group.sample_size(10);
+        for (spokes, vms) in sizes {
+            let network = star(spokes, vms);
+            let traffic = requests(&network, (spokes, vms), 10);
+            let report = play(&network, &traffic, 1);
+            assert_eq!((report.delivered, report.in_flight()), (report.sent, 0), "{:?}", report.dropped);
+            group.throughput(Throughput::Elements(count(&report, what)));
+            group.bench_function(BenchmarkId::new("machines", spokes * vms), |b| {
+                b.iter(|| black_box(play(&network, &traffic, 1)));
+            });
+        }
+        group.finish();
+    }
+}
+
+criterion_group!(benches, udp, tcp, workers, scale);
 criterion_main!(benches);

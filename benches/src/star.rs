@@ -2,20 +2,22 @@
 
 use std::fmt::Write;
 
-use vnetsim_model::{Application, Network, Traffic};
-use vnetsim_types::{IpProtocol, ProtoPort, SimTime};
+use vnetsim_model::{Application, Endpoint, Network, Traffic};
+use vnetsim_types::{IpProtocol, Place, ProtoPort, SimTime};
 
 use crate::networks::network;
 
 /// A hub 10.0.0.0/16 with a router, and `spokes` networks of a /22 each with `vms` machines, which are called
-/// `vm<spoke>-<number>`. Beyond 500 spokes, which is what Azure lets one hub have, there are several hubs, whose routers
-/// serve 500 spokes each.
+/// `vm<spoke>-<number>`. Beyond 500 spokes, which is what Azure lets one hub have, there are several hubs in several
+/// regions, whose routers serve 500 spokes each. Machines have TCP windows of 64 kB.
 pub fn star(spokes: usize, vms: usize) -> Network {
     network(&text(spokes, vms))
 }
 
 /// Links that one network can have (PEER-24).
 const SPOKES_PER_HUB: usize = 500;
+/// A subscription has 1,000 networks in a region at most (ADDR-11).
+const REGIONS: [&str; 4] = ["westeurope", "northeurope", "eastus", "koreacentral"];
 
 fn text(spokes: usize, vms: usize) -> String {
     let mut text = String::from("vnetsim: 1\nnetwork:\n  virtualNetworks:\n");
@@ -29,8 +31,9 @@ fn text(spokes: usize, vms: usize) -> String {
             .collect();
         let _ = writeln!(
             text,
-            "    - {{name: hub{hub}, location: westeurope, addressSpace: {{addressPrefixes: [172.16.{hub}.0/24]}},\n       \
+            "    - {{name: hub{hub}, location: {}, addressSpace: {{addressPrefixes: [172.16.{hub}.0/24]}},\n       \
              subnets: [{{name: s, addressPrefix: 172.16.{hub}.0/24}}],\n       virtualNetworkPeerings: [{}]}}",
+            REGIONS[hub % REGIONS.len()],
             links.join(", ")
         );
     }
@@ -38,9 +41,10 @@ fn text(spokes: usize, vms: usize) -> String {
         let (hub, block) = (spoke / SPOKES_PER_HUB, block(spoke));
         let _ = writeln!(
             text,
-            "    - {{name: s{spoke}, location: westeurope, addressSpace: {{addressPrefixes: [{block}]}},\n       \
+            "    - {{name: s{spoke}, location: {}, addressSpace: {{addressPrefixes: [{block}]}},\n       \
              subnets: [{{name: s, addressPrefix: {block}, routeTable: rt{hub}}}],\n       \
-             virtualNetworkPeerings: [{{name: up, remoteVirtualNetwork: hub{hub}, allowForwardedTraffic: true}}]}}"
+             virtualNetworkPeerings: [{{name: up, remoteVirtualNetwork: hub{hub}, allowForwardedTraffic: true}}]}}",
+            REGIONS[hub % REGIONS.len()]
         );
     }
     text.push_str("  routeTables:\n");
@@ -61,7 +65,10 @@ fn text(spokes: usize, vms: usize) -> String {
     }
     for spoke in 0..spokes {
         for vm in 0..vms {
-            let _ = writeln!(text, "    - {{name: vm{spoke}-{vm}, subnet: s{spoke}/s}}");
+            let _ = writeln!(
+                text,
+                "    - {{name: vm{spoke}-{vm}, subnet: s{spoke}/s, guest: {{tcpWindow: 64kB}}}}"
+            );
         }
     }
     text
@@ -72,25 +79,33 @@ fn block(spoke: usize) -> String {
     format!("{ip}/22")
 }
 
-/// From each spoke's first machine to that of the next spoke of the same hub.
-fn ring(network: &Network, spokes: usize) -> Vec<Traffic> {
+/// From machine `vm` of each spoke to that of the next spoke of the same hub.
+fn ring(network: &Network, spokes: usize, vm: usize) -> Vec<Traffic> {
     let one = |spoke: usize| {
         let hub = spoke / SPOKES_PER_HUB * SPOKES_PER_HUB;
         let count = (spokes - hub).min(SPOKES_PER_HUB);
         let next = hub + (spoke - hub + 1) % count;
-        let end =
-            |spoke: usize| network.endpoint(&format!("vm{spoke}-0"), None).expect("a machine made here");
+        let end = |spoke: usize| machine(network, spoke, vm);
         let protocol = ProtoPort { protocol: IpProtocol::TCP, port: 5_201 };
         Traffic::probe(&format!("t{spoke}"), end(spoke), end(next), protocol)
     };
     (0..spokes).map(one).collect()
 }
 
-/// A stream of datagrams of `ip_bytes` from every spoke to the next, `packets` in all, one every 10 us from each.
+/// Machines were written spoke by spoke after the routers, so that none has to be looked for.
+fn machine(network: &Network, spoke: usize, vm: usize) -> Endpoint {
+    let hubs = network.vnets().iter().take_while(|vnet| vnet.name.value.starts_with("hub")).count();
+    let spokes = network.vnets().len() - hubs;
+    let each = (network.vms().len() - hubs) / spokes;
+    let nic = network.vms()[hubs + spoke * each + vm].nics[0];
+    Endpoint { place: Place::Nic(nic), address: network[nic].ip_configurations[0].address }
+}
+
+/// A stream of datagrams of `ip_bytes` from every spoke to the next, `packets` in all, 800,000 a second of virtual time.
 pub fn streams(network: &Network, spokes: usize, ip_bytes: u16, packets: u64) -> Vec<Traffic> {
-    let interval = SimTime::from_micros(10);
+    let interval = SimTime(1_250 * spokes as u64);
     let each = packets / spokes as u64;
-    let mut all = ring(network, spokes);
+    let mut all = ring(network, spokes, 0);
     for (ix, traffic) in all.iter_mut().enumerate() {
         traffic.protocol.protocol = IpProtocol::UDP;
         traffic.application = Application::Stream { lasts: SimTime(interval.0 * each), interval };
@@ -101,9 +116,27 @@ pub fn streams(network: &Network, spokes: usize, ip_bytes: u16, packets: u64) ->
     all
 }
 
+/// From every machine a TCP connection to the one of the same number in the next spoke: `requests` of 300 bytes, answered
+/// with 10 kB each. They begin 10 us after each other.
+pub fn requests(network: &Network, (spokes, vms): (usize, usize), requests: u32) -> Vec<Traffic> {
+    let mut all = Vec::new();
+    for vm in 0..vms {
+        for (spoke, base) in ring(network, spokes, vm).into_iter().enumerate() {
+            let ix = vm * spokes + spoke;
+            all.push(Traffic {
+                name: format!("r{ix}").into(),
+                application: Application::Requests { requests, request_bytes: 300, response_bytes: 10_000 },
+                start: SimTime(ix as u64 * 10_000),
+                ..base
+            });
+        }
+    }
+    all
+}
+
 /// A TCP upload of `bytes` from every spoke to the next.
 pub fn uploads(network: &Network, spokes: usize, bytes: u64) -> Vec<Traffic> {
-    let mut all = ring(network, spokes);
+    let mut all = ring(network, spokes, 0);
     for (ix, traffic) in all.iter_mut().enumerate() {
         traffic.application = Application::Requests { requests: 1, request_bytes: bytes, response_bytes: 0 };
         traffic.start = SimTime(ix as u64 * 7_001);
