@@ -73,8 +73,8 @@ fn hops(switches: Switches) -> Hops<'static> {
 
 // With what it costs to make each packet anew.
 #[library_benchmark]
-#[bench::egress_repeated(args = (hops(Switches::repeating()), false), config = limit(700))]
-#[bench::ingress_repeated(args = (hops(Switches::repeating()), true), config = limit(700))]
+#[bench::egress_repeated(args = (hops(Switches::repeating()), false), config = limit(1_100))]
+#[bench::ingress_repeated(args = (hops(Switches::repeating()), true), config = limit(1_100))]
 #[bench::egress_decided(args = (hops(Switches::default()), false), config = limit(2_000))]
 #[bench::ingress_decided(args = (hops(Switches::default()), true), config = limit(2_000))]
 fn hop(mut hops: Hops<'static>, inbound: bool) -> Hops<'static> {

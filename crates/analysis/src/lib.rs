@@ -10,11 +10,13 @@ mod judge;
 mod owners;
 mod play;
 mod readings;
+mod replay;
 mod rows;
 
 pub use bill::{BillLine, bill};
 pub use judge::{Judgement, judge};
 pub use owners::owner_names;
-pub use play::{Loss, Played, Replays, Setup, Shown, play, probe};
+pub use play::{Loss, Played, Setup, Shown, play, probe};
 pub use readings::{Combination, Reading, all_readings, probe_readings, readings};
+pub use replay::{Replayed, Replays, replays};
 pub use rows::{EffectiveRow, effective_rows};

@@ -8,8 +8,10 @@ use std::{fmt, ops::ControlFlow};
 use vnetsim_model::{Network, Traffic};
 use vnetsim_scenario::Scenario;
 use vnetsim_sim::{Change, Injection, Outcome, OutcomeGroup, Play, Progress, Report};
-use vnetsim_trace::{ConversationTrace, Diagnosis, Explainer, PacketTrace, TraceObserver};
+use vnetsim_trace::{ConversationTrace, Diagnosis, Explainer, PacketTrace, TapRecorder, TraceObserver};
 use vnetsim_types::{DropReason, FlowKey, Part, Place, TrafficId};
+
+use crate::{Replayed, Replays};
 
 /// How a scenario is played, and what beside it.
 #[derive(Clone, Debug)]
@@ -18,24 +20,15 @@ pub struct Setup {
     pub workers: usize,
     /// What the scenario's captures hold.
     pub replays: Replays,
+    /// Records frames, if they are wanted.
+    pub taps: Option<TapRecorder>,
 }
 
 /// One thread, no captures.
 impl Default for Setup {
     fn default() -> Self {
-        Self { workers: 1, replays: Replays::default() }
+        Self { workers: 1, replays: Replays::default(), taps: None }
     }
-}
-
-/// Packets of captures that are sent again.
-#[derive(Clone, Debug, Default)]
-pub struct Replays {
-    /// An entry for each capture, with its name. They are played after the scenario's own traffic.
-    pub traffic: Vec<Traffic>,
-    /// Their packets; [`TrafficId`]s count the scenario's own entries first.
-    pub injections: Vec<Injection>,
-    /// By name of the capture: packets whose addresses nobody in the network has.
-    pub homeless: Vec<(String, u64)>,
 }
 
 /// A run with its recording.
@@ -47,9 +40,11 @@ pub struct Played {
     pub injections: Vec<Injection>,
     /// By name of the capture: packets that nobody in the network could send.
     pub homeless: Vec<(String, u64)>,
+    /// What the captures held.
+    pub captures: Vec<Replayed>,
     /// What came of it.
     pub report: Report,
-    /// The first conversation of each kind of ending; of those that last, the first packets.
+    /// The first conversation of each kind of ending; of those that last, the first packets. Frames, if they were wanted.
     pub trace: TraceObserver,
 }
 
@@ -59,9 +54,9 @@ pub fn play(
     setup: Setup,
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Played {
-    let Replays { traffic: captures, injections, homeless } = setup.replays;
-    let traffic: Vec<Traffic> = scenario.traffic.iter().cloned().chain(captures).collect();
-    let mut trace = TraceObserver::default();
+    let Replays { traffic: of_captures, injections, homeless, captures } = setup.replays;
+    let traffic: Vec<Traffic> = scenario.traffic.iter().cloned().chain(of_captures).collect();
+    let mut trace = observer(setup.taps);
     let play = Play {
         network: scenario.network.clone(),
         traffic: &traffic,
@@ -71,7 +66,11 @@ pub fn play(
         workers: setup.workers,
     };
     let report = play.run(&mut trace, progress);
-    Played { report, trace, traffic, injections, homeless }
+    Played { report, trace, traffic, injections, homeless, captures }
+}
+
+fn observer(taps: Option<TapRecorder>) -> TraceObserver {
+    taps.map_or_else(TraceObserver::default, TraceObserver::with_taps)
 }
 
 /// The scenario's timeline as the simulation takes it.
@@ -86,11 +85,12 @@ pub(crate) fn timeline_of(scenario: &Scenario) -> Vec<Change> {
 }
 
 /// Runs one conversation on a network: what `vnetsim trace` shows.
-pub fn probe(network: &Network, traffic: &Traffic) -> Played {
-    let mut trace = TraceObserver::default();
+pub fn probe(network: &Network, traffic: &Traffic, taps: Option<TapRecorder>) -> Played {
+    let mut trace = observer(taps);
     let traffic = vec![traffic.clone()];
     let report = vnetsim_sim::run(network.clone(), &traffic, &[], &mut trace);
-    Played { report, trace, traffic, injections: Vec::new(), homeless: Vec::new() }
+    let (injections, homeless, captures) = (Vec::new(), Vec::new(), Vec::new());
+    Played { report, trace, traffic, injections, homeless, captures }
 }
 
 /// The packets that show how conversations ended.

@@ -3,6 +3,7 @@
 use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use clap::{Parser, Subcommand, ValueEnum};
+use vnetsim_trace::TAPPED_PACKETS_DEFAULT;
 use vnetsim_types::ProtoPort;
 
 /// Offline, packet-level simulator of Azure virtual networks.
@@ -34,6 +35,20 @@ pub(crate) enum Output {
     Json,
 }
 
+/// Frames for Wireshark.
+#[derive(clap::Args, Debug)]
+pub(crate) struct CaptureArgs {
+    /// Write every packet at every tap on its way, with what it met there, as pcapng.
+    #[arg(long, value_name = "OUT.pcapng")]
+    pub(crate) capture: Option<PathBuf>,
+    /// Only at the taps of this VM, NIC, peering (vnet/link), gateway, site, private endpoint or `internet`.
+    #[arg(long, value_name = "NAME", requires = "capture")]
+    pub(crate) capture_at: Vec<String>,
+    /// Frames of at most so many packets.
+    #[arg(long, value_name = "N", requires = "capture", default_value_t = TAPPED_PACKETS_DEFAULT)]
+    pub(crate) capture_limit: usize,
+}
+
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
     /// Replay a scenario: its traffic, its timeline, its expectations.
@@ -43,6 +58,8 @@ pub(crate) enum Command {
         /// Threads that play; as many as there are cores when absent. The answer is the same with any number.
         #[arg(long, value_name = "N")]
         workers: Option<NonZeroUsize>,
+        #[command(flatten)]
+        taps: CaptureArgs,
     },
     /// Follow one flow, both ways: every hop, who decided, and why it died.
     Trace {
@@ -61,6 +78,8 @@ pub(crate) enum Command {
         /// Evaluate every reading of the disputed points that the flow touches.
         #[arg(long)]
         all_readings: bool,
+        #[command(flatten)]
+        taps: CaptureArgs,
     },
     /// Effective routes, as the Azure CLI prints them.
     Routes {

@@ -10,15 +10,16 @@ use vnetsim_analysis::{
 use vnetsim_compile::{Epoch, compile};
 use vnetsim_data::Data;
 use vnetsim_model::{Network, Traffic, did_you_mean};
-use vnetsim_report as report;
+use vnetsim_report::{self as report, Sources};
 use vnetsim_scenario::Scenario;
 use vnetsim_throughput::{Options, Phase, measure};
 use vnetsim_trace::Explainer;
-use vnetsim_types::{ProtoPort, SimTime, SubnetId};
+use vnetsim_types::{Problem, ProtoPort, SimTime, SubnetId};
 
 use crate::{
     Answer, End,
-    args::{Args, Command, Output},
+    args::{Args, CaptureArgs, Command, Output},
+    captures,
     input::{Input, read},
     watch::Watch,
 };
@@ -33,13 +34,15 @@ pub(crate) fn run(args: Args) -> Answer {
         }
     }
     match args.command {
-        Command::Run { file, workers } => {
+        Command::Run { file, workers, taps } => {
             let workers = workers.map_or_else(cores, NonZeroUsize::get);
-            with(&file, output, "run", |input, scenario| run_all(input, scenario, output, workers))
+            with(&file, output, "run", |input, scenario| {
+                run_all(&file, input, scenario, output, workers, &taps)
+            })
         }
-        Command::Trace { file, src, dst, protocol, source_port, all_readings } => {
-            let question = Question { src, dst, protocol, source_port, all_readings };
-            with(&file, output, "trace", |input, scenario| trace(input, scenario, output, &question))
+        Command::Trace { file, src, dst, protocol, source_port, all_readings, taps } => {
+            let question = Question { src, dst, protocol, source_port, all_readings, taps };
+            with(&file, output, "trace", |input, scenario| trace(&file, input, scenario, output, &question))
         }
         Command::Routes { file, target } => {
             with(&file, output, "routes", |_, scenario| routes(&scenario.network, output, &target))
@@ -72,6 +75,14 @@ impl Answer {
         Self { out, err: String::new(), end }
     }
 
+    fn problems(command: &str, problems: &[Problem], sources: &Sources, output: Output) -> Self {
+        let end = End::BadInput;
+        match output {
+            Output::Table => Self { out: String::new(), err: report::problems_text(problems, sources), end },
+            Output::Json => Self::text(pretty(&report::problems_json(command, problems, sources)), end),
+        }
+    }
+
     fn usage(message: String) -> Self {
         Self { out: String::new(), err: format!("error: {message}\n"), end: End::BadInput }
     }
@@ -88,15 +99,7 @@ fn with(file: &Path, output: Output, command: &str, ask: impl FnOnce(&Input, &Sc
     let input = read(file);
     let problems = &input.loaded.problems;
     let Some(scenario) = &input.loaded.scenario else {
-        let end = End::BadInput;
-        return match output {
-            Output::Table => {
-                Answer { out: String::new(), err: report::problems_text(problems, &input.sources), end }
-            }
-            Output::Json => {
-                Answer::text(pretty(&report::problems_json(command, problems, &input.sources)), end)
-            }
-        };
+        return Answer::problems(command, problems, &input.sources, output);
     };
     let warnings = report::problems_text(problems, &input.sources);
     match ask(&input, scenario) {
@@ -109,8 +112,11 @@ fn with(file: &Path, output: Output, command: &str, ask: impl FnOnce(&Input, &Sc
 
 fn check(file: &Path, output: Output) -> Answer {
     let input = read(file);
-    let problems = &input.loaded.problems;
-    let end = if input.loaded.scenario.is_some() { End::AsExpected } else { End::BadInput };
+    let of_captures = input.loaded.scenario.as_ref().map(|scenario| captures::recorded(file, scenario));
+    let ok = of_captures.as_ref().is_some_and(Result::is_ok);
+    let more = of_captures.map(|read| read.map_or_else(|errors| errors, |(_, warnings)| warnings));
+    let problems = &[&input.loaded.problems[..], &more.unwrap_or_default()].concat();
+    let end = if ok { End::AsExpected } else { End::BadInput };
     match (output, problems.is_empty()) {
         (Output::Json, _) => {
             Answer::text(pretty(&report::problems_json("check", problems, &input.sources)), end)
@@ -144,12 +150,29 @@ fn bench(network: &Network, output: Output, options: &Options) -> Asked {
     Ok(Answer::text(text, End::AsExpected))
 }
 
-fn run_all(input: &Input, scenario: &Scenario, output: Output, workers: usize) -> Asked {
-    let setup = Setup { workers, ..Setup::default() };
+fn run_all(
+    file: &Path,
+    input: &Input,
+    scenario: &Scenario,
+    output: Output,
+    workers: usize,
+    taps: &CaptureArgs,
+) -> Asked {
+    let (replays, warnings) = match captures::recorded(file, scenario) {
+        Ok(recorded) => recorded,
+        Err(problems) => return Ok(Answer::problems("run", &problems, &input.sources, output)),
+    };
+    let inputs = captures::inputs(file, scenario);
+    let (taps, capture) = captures::asked_for(taps, &scenario.network, inputs)?.unzip();
+    let setup = Setup { workers, replays, taps };
     let mut watch = Watch::new(scenario, &setup.replays);
     let played = play(scenario, setup, &mut |so_far| watch.look(so_far));
     watch.end();
     let stopped = played.report.stopped;
+    let mut notes = report::problems_text(&warnings, &input.sources);
+    if let Some(capture) = capture {
+        notes.push_str(&capture.write(&played, &input.sources)?);
+    }
     // Half a run proves and refutes nothing.
     let judgements = if stopped { Vec::new() } else { judge(scenario, &played) };
     let failed = judgements.iter().any(|j| !j.failures.is_empty()) || played.report.stuck_at.is_some();
@@ -172,8 +195,10 @@ fn run_all(input: &Input, scenario: &Scenario, output: Output, workers: usize) -
         Output::Table => report::run_text(&answer, &input.sources),
         Output::Json => pretty(&report::run_json(&answer, &input.sources)),
     };
-    let said = format!("stopped by Ctrl-C at {} of virtual time\n", played.report.end);
-    Ok(Answer { err: if stopped { said } else { String::new() }, ..Answer::text(out, end) })
+    if stopped {
+        notes.push_str(&format!("stopped by Ctrl-C at {} of virtual time\n", played.report.end));
+    }
+    Ok(Answer { err: notes, ..Answer::text(out, end) })
 }
 
 /// What `trace` was asked.
@@ -183,9 +208,10 @@ struct Question {
     protocol: ProtoPort,
     source_port: u16,
     all_readings: bool,
+    taps: CaptureArgs,
 }
 
-fn trace(input: &Input, scenario: &Scenario, output: Output, question: &Question) -> Asked {
+fn trace(file: &Path, input: &Input, scenario: &Scenario, output: Output, question: &Question) -> Asked {
     let Question { src, dst, protocol, source_port, .. } = question;
     let network = &scenario.network;
     let like = dst.parse().ok();
@@ -195,7 +221,8 @@ fn trace(input: &Input, scenario: &Scenario, output: Output, question: &Question
         return Err(format!("{} and {} are of different address families", from.address, to.address));
     }
     let traffic = Traffic { source_port: *source_port, ..Traffic::probe("trace", from, to, *protocol) };
-    let played = probe(network, &traffic);
+    let (taps, capture) = captures::asked_for(&question.taps, network, [file.to_path_buf()])?.unzip();
+    let played = probe(network, &traffic, taps);
     let end = if played.rests_on_unmodelled() { End::NotModelled } else { End::AsExpected };
     let disputed = probe_readings(network, &traffic, &played.report);
     let combinations = question.all_readings.then(|| all_readings(network, &traffic));
@@ -214,7 +241,8 @@ fn trace(input: &Input, scenario: &Scenario, output: Output, question: &Question
             pretty(&body)
         }
     };
-    Ok(Answer::text(out, end))
+    let notes = capture.map(|capture| capture.write(&played, &input.sources)).transpose()?;
+    Ok(Answer { err: notes.unwrap_or_default(), ..Answer::text(out, end) })
 }
 
 /// Reads the `cites` of every scenario file under `folder`; one that cannot be read stops the answer.

@@ -16,7 +16,7 @@ pub(crate) struct Input {
 pub(crate) fn read(path: &Path) -> Input {
     let mut sources = Sources::default();
     let name = path.display().to_string();
-    match bytes(path) {
+    match bytes(path, INPUT_BYTES_MAX as u64) {
         Ok(bytes) => {
             let file = sources.add(name, &bytes);
             Input { loaded: load(&bytes, file), sources }
@@ -30,16 +30,16 @@ pub(crate) fn read(path: &Path) -> Input {
     }
 }
 
-fn bytes(path: &Path) -> Result<Vec<u8>, String> {
+/// The contents of a file of at most `bytes_max`.
+pub(crate) fn bytes(path: &Path, bytes_max: u64) -> Result<Vec<u8>, String> {
     let file = File::open(path).map_err(|e| e.to_string())?;
     if file.metadata().map_err(|e| e.to_string())?.is_dir() {
         return Err("it is a directory".to_owned());
     }
     let mut bytes = Vec::new();
-    let limit = INPUT_BYTES_MAX as u64 + 1;
-    file.take(limit).read_to_end(&mut bytes).map_err(|e| e.to_string())?;
-    if bytes.len() > INPUT_BYTES_MAX {
-        return Err(format!("it is larger than {} MiB", INPUT_BYTES_MAX >> 20));
+    file.take(bytes_max + 1).read_to_end(&mut bytes).map_err(|e| e.to_string())?;
+    if bytes.len() as u64 > bytes_max {
+        return Err(format!("it is larger than {} MiB", bytes_max >> 20));
     }
     Ok(bytes)
 }

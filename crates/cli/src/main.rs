@@ -4,6 +4,7 @@
 //! modelled, 130 broken off by Ctrl-C.
 
 mod args;
+mod captures;
 mod commands;
 mod input;
 mod watch;

@@ -18,8 +18,14 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("vnetsim-sim", &["dataplane", "compile", "host", "model", "packet", "types", "data"]),
     ("vnetsim-throughput", &["dataplane", "compile", "model", "packet", "types"]),
     ("vnetsim-trace", &["types", "model", "compile"]),
-    ("vnetsim-analysis", &["types", "data", "model", "scenario", "compile", "sim", "trace"]),
-    ("vnetsim-report", &["types", "data", "model", "compile", "sim", "trace", "analysis", "throughput"]),
+    (
+        "vnetsim-analysis",
+        &["types", "packet", "capture", "data", "model", "scenario", "compile", "sim", "trace"],
+    ),
+    (
+        "vnetsim-report",
+        &["types", "capture", "data", "model", "compile", "sim", "trace", "analysis", "throughput"],
+    ),
     ("vnetsim-oracle", &["model", "types", "packet"]),
     (
         "vnetsim",

@@ -12,8 +12,8 @@ use std::{
     thread,
 };
 
-use vnetsim_analysis::{Played, Setup, judge};
-use vnetsim_scenario::{Scenario, load};
+use vnetsim_analysis::{Played, Setup, judge, play, replays};
+use vnetsim_scenario::{CaptureReplay, Scenario, load};
 use vnetsim_types::{DropReason, FileId};
 
 fn scenarios() -> PathBuf {
@@ -80,18 +80,24 @@ fn run(path: &Path) -> Ran {
         ..Ran::default()
     };
     if let Some(scenario) = loaded.scenario {
-        held(&scenario, &mut ran);
+        held(&scenario, setup(path, &scenario, &mut ran), &mut ran);
     }
     ran
 }
 
-fn play(scenario: &Scenario) -> Played {
-    vnetsim_analysis::play(scenario, Setup::default(), &mut |_| ControlFlow::Continue(()))
+/// With the captures, whose paths are relative to the file.
+fn setup(path: &Path, scenario: &Scenario, ran: &mut Ran) -> Setup {
+    let folder = path.parent().expect("a folder");
+    let read = |capture: &CaptureReplay| fs::read(folder.join(&capture.file.value)).expect("a capture");
+    let files: Vec<Vec<u8>> = scenario.captures.iter().map(read).collect();
+    let (replays, warnings) = replays(scenario, &files).expect("captures");
+    ran.wrong.extend(warnings.into_iter().map(|p| p.message));
+    Setup { replays, ..Setup::default() }
 }
 
 /// The books balance, every expectation holds.
-fn held(scenario: &Scenario, ran: &mut Ran) {
-    let played = play(scenario);
+fn held(scenario: &Scenario, setup: Setup, ran: &mut Ran) {
+    let played = play(scenario, setup, &mut |_| ControlFlow::Continue(()));
     let report = &played.report;
     ran.reasons = report.dropped.keys().copied().collect();
     let dropped: u64 = report.dropped.values().sum();
@@ -138,7 +144,12 @@ fn two_runs_are_identical() {
     const EVENTS_MAX: u64 = 100_000;
     let differs = |path: &Path| {
         let bytes = fs::read(path).expect("a readable file");
-        let played = || load(&bytes, FileId(0)).scenario.map(|scenario| play(&scenario));
+        let played = || {
+            load(&bytes, FileId(0)).scenario.map(|scenario| {
+                let setup = setup(path, &scenario, &mut Ran::default());
+                play(&scenario, setup, &mut |_| ControlFlow::Continue(()))
+            })
+        };
         let text =
             |played: &Played| format!("{:?} {:?}", played.report.traffic, played.trace.conversations());
         let Some(first) = played().filter(|p| p.report.events <= EVENTS_MAX) else { return false };

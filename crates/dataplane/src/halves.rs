@@ -11,7 +11,7 @@
 //! elsewhere than at a NIC or a gateway. A VM's bandwidth limit is charged here as there.
 
 use vnetsim_packet::{L4, Mac, TcpFlags, set_macs};
-use vnetsim_types::{Direction, DropReason, GatewayId, NicId, Observer, PeeringId, SubnetId};
+use vnetsim_types::{Direction, DropReason, GatewayId, NicId, Observer, PeeringId, SimTime, SubnetId};
 
 use crate::{
     Context, FABRIC_MAC, Leg, LegEnd, Origin, Packet, Switches, Tables,
@@ -62,6 +62,17 @@ struct Received {
     /// The receiving network's link, where it crossed one: counts bytes (PEER-39).
     link: PeeringId,
     mac: Mac,
+}
+
+impl Sent {
+    #[inline(always)]
+    fn leg(&self) -> Leg {
+        let end = match self.to {
+            To::Nic(nic) => LegEnd::Nic(nic),
+            To::Gateway(gateway) => LegEnd::Gateway(gateway),
+        };
+        Leg { origin: Origin::Subnet(self.from), end }
+    }
 }
 
 impl Fate {
@@ -153,16 +164,39 @@ impl Switches {
         }
         record.seen = now;
         self.halves.repeated += 1;
-        let to = match sent.to {
-            To::Nic(nic) => LegEnd::Nic(nic),
-            To::Gateway(gateway) => LegEnd::Gateway(gateway),
-        };
-        let leg = Leg { origin: Origin::Subnet(sent.from), end: to };
+        let leg = sent.leg();
         let charged = match sent.limited {
             true => self.buckets.charge(cx.now, &cx.tables.nics[nic.ix()], packet),
             false => Ok(()),
         };
         Some(charged.map(|()| leg))
+    }
+
+    /// The leg that [`egress`](Self::egress) would choose a moment later for a packet that leaves `nic` then, if that is
+    /// known already and nothing in between can change it: no other tables, no limit on the VM's bandwidth, no other step
+    /// of the time that records count. The record is in use then, as after `egress`.
+    #[inline]
+    pub fn egress_ahead<O: Observer>(
+        &mut self,
+        cx: &Context<'_, O>,
+        later: SimTime,
+        nic: NicId,
+        packet: &Packet,
+    ) -> Option<Leg> {
+        if !self.is_present(cx.tables) || Moment::of(cx.now) != Moment::of(later) {
+            return None;
+        }
+        let (end, hash) = self.known::<O>(nic, Direction::Outbound, packet)?;
+        let at = self.flows.v4.find(hash, &end)?;
+        let cell = self.flows.v4.cell_mut(at);
+        let Fate { sent, idle_max, .. } = &self.halves.notes.get(cell.key.note())?[end.side & 1];
+        let (record, now) = (&mut cell.records[end.side & 1], Moment::of(cx.now));
+        if packet.headers.ip_len > sent.ip_len_max || record.is_idle(now, *idle_max) || sent.limited {
+            return None;
+        }
+        record.seen = now;
+        self.halves.repeated += 1;
+        Some(sent.leg())
     }
 
     /// The same with a packet that reaches a NIC on a leg from `origin`.

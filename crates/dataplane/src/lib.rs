@@ -35,6 +35,7 @@ pub use fast::{Forwarder, Handed, worker_of};
 pub use flow::FlowTable;
 pub use gateway::{GatewayOut, at_gateway, from_gateway};
 pub use lpm::Lpm;
+pub use memory::prefetch;
 pub use packet::{Entered, HandedBy, Leg, LegEnd, Origin, Packet, Passed, WayOut};
 pub use pipeline::{Context, FABRIC_MAC, Switches};
 pub use stages::{

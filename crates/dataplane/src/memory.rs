@@ -6,7 +6,7 @@
 /// Hints that `value` will be read soon. Costs an instruction.
 #[allow(unsafe_code)]
 #[inline(always)]
-pub(crate) fn prefetch<T>(value: &T) {
+pub fn prefetch<T>(value: &T) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     // SAFETY: SSE is part of x86-64, and a prefetch of a valid address has no effect that a program can observe.
     unsafe {

@@ -249,6 +249,12 @@ impl Switches {
         }
     }
 
+    /// True when `tables` are those that the last packet met.
+    #[inline]
+    pub(crate) fn is_present(&self, tables: &Tables) -> bool {
+        self.epoch == tables.epoch
+    }
+
     #[inline(never)]
     fn begin_epoch(&mut self, now: SimTime, tables: &Tables) {
         self.epoch = tables.epoch;

@@ -45,6 +45,9 @@ impl Wire {
 
     /// Gives back the buffer of a frame that is no longer needed.
     pub fn recycle(&mut self, frame: Vec<u8>) {
+        if frame.capacity() == 0 {
+            return;
+        }
         let spare = &mut self.spare[usize::from(frame.len() > SHORT_MAX)];
         if spare.len() < SPARE_MAX {
             spare.push(frame);

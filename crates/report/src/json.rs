@@ -13,6 +13,7 @@ use crate::{
     achieved::{achieved_json, counts_json, packets_json},
     bill::bill_json,
     disputed::readings_json,
+    replay::replays_json,
     run::verdict_word,
     trace::packet_name,
 };
@@ -147,6 +148,7 @@ pub fn run_json(answer: &RunAnswer<'_>, sources: &Sources) -> Value {
         "bill": bill_json(bill),
         "timeline": report.changes.iter().map(change).collect::<Vec<_>>(),
         "flows": played.traffic.iter().enumerate().map(flow).collect::<Vec<_>>(),
+        "captures": replays_json(&played.captures),
         "expectations": judgements.iter().map(expectation).collect::<Vec<_>>(),
     });
     envelope("run", body)

@@ -12,6 +12,7 @@ use crate::{
     achieved::achieved_text,
     bill::bill_text,
     disputed::disputed_text,
+    replay::replays_text,
     table::table,
     trace::{diagnosis_text, packet_name},
     units::{count, counted},
@@ -45,6 +46,7 @@ pub fn run_text(answer: &RunAnswer<'_>, sources: &Sources) -> String {
     }
     out.push_str(&achieved_text(played));
     out.push_str(&reasons);
+    out.push_str(&replays_text(&played.captures));
     if let Some(at) = report.stuck_at {
         out.push_str(&format!("\nSTOPPED at {at}: too many events at one moment, time does not advance\n"));
     }

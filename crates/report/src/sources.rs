@@ -35,8 +35,13 @@ impl Sources {
         Some(format!("{path}:{line}:{column}"))
     }
 
-    /// The line's text in `room` characters: from its start if all of it fits, else from the marked place on.
+    /// The line's text in `room` characters: from its start if all of it fits, else from the marked place on. Nothing when
+    /// a long path leaves no room to speak of.
     pub fn excerpt(&self, span: Span, room: usize) -> String {
+        const ROOM_MIN: usize = 8;
+        if room < ROOM_MIN {
+            return String::new();
+        }
         let whole = self.line_text(span).unwrap_or_default();
         if whole.chars().count() <= room {
             return whole.to_owned();

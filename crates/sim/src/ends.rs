@@ -125,7 +125,6 @@ impl<const WATCHED: bool> Shard<'_, WATCHED> {
 
     /// The packet is for `place`, which is no guest. A gateway answers pings (FE-17), a private endpoint does not.
     pub(crate) fn at_far_end(&mut self, place: Place, flight: Box<Flight>) {
-        self.show(&flight.packet, vnetsim_types::Tap::Other(place));
         if flight.packet.tag.traffic == PROBES {
             return self.lost(flight, place, DropReason::NoSuchDestination);
         }

@@ -13,13 +13,16 @@ use crate::probe::ProbeFlip;
 pub(crate) struct Flight {
     pub(crate) packet: Packet,
     pub(crate) leg: Leg,
+    /// The number of its next leg among the events of the node that sends it, where that is settled before it leaves;
+    /// else 0.
+    pub(crate) sequence: u64,
 }
 
 impl Flight {
     /// Room for a packet.
     pub(crate) fn empty() -> Self {
         let leg = Leg { origin: Origin::Platform, end: LegEnd::Nic(NicId(0)) };
-        Self { packet: Packet::empty(), leg }
+        Self { packet: Packet::empty(), leg, sequence: 0 }
     }
 }
 

@@ -110,7 +110,7 @@ impl<const WATCHED: bool> Shard<'_, WATCHED> {
     }
 
     /// A packet of a TCP connection is for a machine at `place`.
-    pub(crate) fn at_stack(&mut self, key: HostKey, place: Place, flight: Box<Flight>) {
+    pub(crate) fn at_stack(&mut self, key: HostKey, place: Place, mut flight: Box<Flight>) {
         let tag = flight.packet.tag;
         let traffic = &self.setting.traffic[tag.traffic.ix()];
         let open = match key {
@@ -127,6 +127,8 @@ impl<const WATCHED: bool> Shard<'_, WATCHED> {
         let now = self.now;
         let Hosts { all, wire, .. } = &mut self.hosts;
         all[ix as usize].host.receive(now, &flight.packet.frame, incoming, wire);
+        // The next frame is made of this one.
+        wire.recycle(std::mem::take(&mut flight.packet.frame));
         self.delivered(flight, place);
         self.settle(ix);
     }
@@ -177,7 +179,8 @@ impl<const WATCHED: bool> Shard<'_, WATCHED> {
                     addresses.extend(network[*nic].ip_configurations.iter().map(|c| c.address));
                     addresses.extend(&self.tables.nics[nic.ix()].floating); // LB-11
                 }
-                Host::new(&addresses, HostConfig { mtu: machine.guest.mtu, ..config })
+                let window = machine.guest.tcp_window_bytes.unwrap_or(config.buffer_bytes);
+                Host::new(&addresses, HostConfig { mtu: machine.guest.mtu, buffer_bytes: window, ..config })
             }
             HostKey::Far(_, ip) | HostKey::Platform(_, ip) => Host::new(&[ip], config),
         }

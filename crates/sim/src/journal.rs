@@ -23,6 +23,7 @@ enum Note {
     Delivered(PacketTag, Place),
     Dropped(PacketTag, Place, DropReason),
     Packet(PacketId, PacketTag),
+    Further(PacketId, PacketTag),
     Step(PacketId, Step),
     Frame(PacketId, Tap, Box<[u8]>),
 }
@@ -74,6 +75,10 @@ impl<const WATCHED: bool> Observer for Journal<WATCHED> {
         self.note(Note::Packet(packet, tag));
     }
 
+    fn further(&mut self, packet: PacketId, tag: PacketTag) {
+        self.note(Note::Further(packet, tag));
+    }
+
     fn step(&mut self, packet: PacketId, _now: SimTime, step: Step) {
         self.note(Note::Step(packet, step));
     }
@@ -93,6 +98,7 @@ impl Entry {
             Note::Delivered(tag, at) => books.delivered(now, tag, at, observer),
             Note::Dropped(tag, at, reason) => books.dropped(now, tag, at, reason, observer),
             Note::Packet(id, tag) => observer.packet(id, tag),
+            Note::Further(id, tag) => observer.further(id, tag),
             Note::Step(id, step) => observer.step(id, now, step),
             Note::Frame(id, tap, frame) => observer.frame(id, now, tap, &frame),
         }

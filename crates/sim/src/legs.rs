@@ -9,7 +9,7 @@ use vnetsim_dataplane::{
 use vnetsim_model::LinkEnd;
 use vnetsim_types::{
     Direction, DropReason, GatewayId, NicId, Observer, PacketTag, Part, Place, PrivateEndpointId, SimTime,
-    SiteId, Step, Tap,
+    SiteId, Step, Tap, VnetId,
 };
 
 use crate::{
@@ -49,6 +49,7 @@ impl<const WATCHED: bool> Shard<'_, WATCHED> {
         let mtu = vm.map_or(u16::MAX, |vm| self.network()[vm].guest.mtu);
         let runs = self.tables.nics[nic.ix()].up;
         if runs && let Err(reason) = cut(&mut flight.packet, mtu) {
+            self.show(&flight.packet, Tap::Guest(nic, Direction::Outbound));
             return self.lost(flight, Place::Nic(nic), reason);
         }
         self.emit(nic, flight);
@@ -58,10 +59,11 @@ impl<const WATCHED: bool> Shard<'_, WATCHED> {
     pub(crate) fn emit(&mut self, nic: NicId, mut flight: Box<Flight>) {
         let port = &self.tables.nics[nic.ix()];
         let vnet = port.vnet;
-        if !port.up {
+        let up = port.up;
+        self.show(&flight.packet, Tap::Guest(nic, Direction::Outbound));
+        if !up {
             return self.lost(flight, Place::Nic(nic), DropReason::SenderStopped);
         }
-        self.show(&flight.packet, Tap::Guest(nic, Direction::Outbound));
         let mut cx = context!(self);
         match self.switches.egress(&mut cx, nic, &mut flight.packet) {
             Ok(leg) => {
@@ -89,14 +91,27 @@ impl<const WATCHED: bool> Shard<'_, WATCHED> {
         let Some(frame) = error else { return };
         let tag = PacketTag { part: Part::IcmpError, ..packet.tag };
         if let Some(error) = self.made_at(Place::Platform, self.node_of(Place::Nic(nic)), tag, frame) {
+            self.show(&error.packet, Tap::Guest(nic, Direction::Inbound));
             self.enter_guest(nic, error);
         }
     }
 
     /// Sends the packet on its leg. `node` sends it, by `nic` if a guest did.
     pub(crate) fn travel(&mut self, node: Node, nic: Option<NicId>, leg: Leg, mut flight: Box<Flight>) {
-        let mut at =
-            self.now + latency(&self.tables, leg.origin, leg.end) + std::mem::take(&mut flight.packet.wait);
+        let begins = self.now + std::mem::take(&mut flight.packet.wait);
+        self.travel_from(begins, node, nic, leg, flight);
+    }
+
+    /// The same for a leg that begins at `begins`.
+    fn travel_from(
+        &mut self,
+        begins: SimTime,
+        node: Node,
+        nic: Option<NicId>,
+        leg: Leg,
+        mut flight: Box<Flight>,
+    ) {
+        let mut at = begins + latency(&self.tables, leg.origin, leg.end);
         flight.leg = leg;
         if !self.faults.is_empty() {
             let (from, to) = (self.ends_of_sender(node, nic), self.ends_of(leg.end));
@@ -116,10 +131,14 @@ impl<const WATCHED: bool> Shard<'_, WATCHED> {
         self.fly(node, at, flight);
     }
 
-    fn fly(&mut self, node: Node, at: SimTime, flight: Box<Flight>) {
+    fn fly(&mut self, node: Node, at: SimTime, mut flight: Box<Flight>) {
         let probe = flight.packet.tag.traffic == PROBES;
         let kind = if probe { Kind::Background } else { Kind::Arrive };
-        let key = Key::new(at, kind, node, self.sequence(node));
+        let sequence = match std::mem::take(&mut flight.sequence) {
+            0 => self.sequence(node),
+            settled => settled,
+        };
+        let key = Key::new(at, kind, node, sequence);
         let to = self.shard_of(flight.leg.end);
         let entry = Entry { key, event: Event::Arrive(flight) };
         if to == self.number { self.queue.push(entry) } else { self.outbox[to].push(entry) }
@@ -128,7 +147,7 @@ impl<const WATCHED: bool> Shard<'_, WATCHED> {
     /// A fault makes a second packet of one; nobody watches it.
     fn copy(&mut self, node: Node, at: SimTime, flight: &Flight) {
         let mut copy = Box::new(flight.clone());
-        copy.packet.traced = false;
+        (copy.packet.traced, copy.sequence) = (false, 0);
         self.sent += 1;
         self.tally.sent(copy.packet.tag);
         if self.is_followed(copy.packet.tag) {
@@ -153,7 +172,7 @@ impl<const WATCHED: bool> Shard<'_, WATCHED> {
     fn ends_of_sender(&self, node: Node, nic: Option<NicId>) -> Ends {
         match (node, nic) {
             (_, Some(nic)) => self.ends_of(LegEnd::Nic(nic)),
-            (Node::Vnet(vnet), None) => [Some(LinkEnd::Vnet(vnetsim_types::VnetId(vnet))), None],
+            (Node::Vnet(vnet), None) => [Some(LinkEnd::Vnet(VnetId(vnet))), None],
             (Node::Gateway(gateway), None) => self.ends_of(LegEnd::Gateway(GatewayId(gateway))),
             (Node::Site(site), None) => [Some(LinkEnd::Site(SiteId(site))), None],
             (Node::Internet, None) => [Some(LinkEnd::Internet), None],
@@ -181,43 +200,51 @@ impl<const WATCHED: bool> Shard<'_, WATCHED> {
         match end {
             LegEnd::Nic(nic) => self.arrive_at_nic(origin, nic, flight),
             LegEnd::Gateway(gateway) => {
+                self.show_link(origin, self.tables.gateways[gateway.ix()].vnet, &flight.packet);
                 self.show(&flight.packet, Tap::Other(Place::Gateway(gateway)));
                 let mut cx = context!(self);
                 let out =
                     at_gateway(&mut cx, &mut self.gateway_backends, origin, gateway, &mut flight.packet);
                 self.leave_gateway(gateway, out, flight);
             }
-            LegEnd::Site(site) => self.at_far_end(Place::Site(site), flight),
+            LegEnd::Site(site) => {
+                self.show(&flight.packet, Tap::Other(Place::Site(site)));
+                self.at_far_end(Place::Site(site), flight);
+            }
             LegEnd::PrivateEndpoint(id) => {
+                self.show_link(origin, self.tables.endpoints[id.ix()].vnet, &flight.packet);
+                self.show(&flight.packet, Tap::Other(Place::PrivateEndpoint(id)));
                 let mut cx = context!(self);
                 match self.switches.ingress_endpoint(&mut cx, origin, id, &mut flight.packet) {
                     Ok(()) => self.at_far_end(Place::PrivateEndpoint(id), flight),
                     Err(reason) => self.dropped(flight, Place::PrivateEndpoint(id), reason),
                 }
             }
-            LegEnd::Platform(nic) => self.at_platform(nic, flight),
+            LegEnd::Platform(nic) => {
+                self.show(&flight.packet, Tap::Other(Place::Platform));
+                self.at_platform(nic, flight);
+            }
             LegEnd::Internet { nic, way } => {
                 let mut cx = context!(self);
                 match self.edge.leave(&mut cx, nic, way, &mut flight.packet) {
-                    // A public address of this network is reached from outside, like any other.
-                    Ok(())
-                        if self.tables.public.contains_key(&flight.packet.headers.dst)
-                            || self.edge.is_answer(&flight.packet) =>
-                    {
-                        self.internet_sends(flight);
-                    }
-                    Ok(()) => self.at_far_end(Place::Internet, flight),
+                    Ok(()) => self.at_internet(flight),
                     Err(reason) => self.dropped(flight, Place::Nic(nic), reason),
                 }
             }
         }
     }
 
+    /// A public address of this network is reached from outside, like any other.
+    fn at_internet(&mut self, flight: Box<Flight>) {
+        self.show(&flight.packet, Tap::Other(Place::Internet));
+        let comes_back = self.tables.public.contains_key(&flight.packet.headers.dst)
+            || self.edge.is_answer(&flight.packet);
+        if comes_back { self.internet_sends(flight) } else { self.at_far_end(Place::Internet, flight) }
+    }
+
     fn arrive_at_nic(&mut self, origin: Origin, nic: NicId, mut flight: Box<Flight>) {
-        if WATCHED && self.journal.frames {
-            self.show_link(origin, nic, &flight.packet);
-            self.show(&flight.packet, Tap::Fabric(nic, Direction::Inbound));
-        }
+        self.show_link(origin, self.tables.nics[nic.ix()].vnet, &flight.packet);
+        self.show(&flight.packet, Tap::Fabric(nic, Direction::Inbound));
         let mut cx = context!(self);
         match self.switches.ingress(&mut cx, origin, nic, &mut flight.packet) {
             Ok(()) => {
@@ -228,9 +255,14 @@ impl<const WATCHED: bool> Shard<'_, WATCHED> {
         }
     }
 
-    fn show_link(&mut self, origin: Origin, nic: NicId, packet: &Packet) {
+    /// Shows the packet on the link by which it comes to `here`, if it comes from another network.
+    #[inline]
+    fn show_link(&mut self, origin: Origin, here: VnetId, packet: &Packet) {
+        if !(WATCHED && self.journal.frames) {
+            return;
+        }
         let (Origin::Subnet(subnet) | Origin::Gateway(subnet)) = origin else { return };
-        let (here, there) = (self.tables.nics[nic.ix()].vnet, self.tables.subnets[subnet.ix()].vnet);
+        let there = self.tables.subnets[subnet.ix()].vnet;
         if let Some(link) = self.tables.link_from(here, there).filter(|_| here != there) {
             self.show(packet, Tap::Peering(link));
         }
@@ -261,7 +293,7 @@ impl<const WATCHED: bool> Shard<'_, WATCHED> {
             Reaction::Forwarded(out, after) => {
                 self.show(&flight.packet, Tap::Appliance(out));
                 self.passed(&flight.packet, Place::Nic(nic));
-                self.push(self.now + after, Kind::Emit, Node::Vnet(vnet.0), Event::Emit(out, flight));
+                self.leave_appliance(Node::Vnet(vnet.0), out, after, flight);
             }
             Reaction::Dropped(reason, error) => {
                 let at = Place::Nic(nic);
@@ -275,6 +307,24 @@ impl<const WATCHED: bool> Shard<'_, WATCHED> {
                 self.dropped(flight, at, reason);
             }
         }
+    }
+
+    /// The packet leaves an appliance by `out`, that much later. Where it goes then is settled now if it is known and
+    /// nothing can come in between; that saves an event and changes nothing.
+    fn leave_appliance(&mut self, node: Node, out: NicId, after: SimTime, mut flight: Box<Flight>) {
+        let leaves = self.now + after;
+        flight.sequence = self.sequence(node);
+        let foreseeable =
+            leaves < self.known_until && self.queue.nothing_changes_until(leaves) && self.faults.is_empty();
+        if foreseeable {
+            let cx = context!(self);
+            if let Some(leg) = self.switches.egress_ahead(&cx, leaves, out, &flight.packet) {
+                self.events += 1; // what happened is the same, and so is its number
+                return self.travel_from(leaves, node, Some(out), leg, flight);
+            }
+        }
+        let key = Key::new(leaves, Kind::Emit, node, flight.sequence);
+        self.queue.push(Entry { key, event: Event::Emit(out, flight) });
     }
 
     /// GW-06: a site sends into Azure by the gateway that serves the destination, if its device knows it.

@@ -34,7 +34,7 @@ pub use engine::{Play, Progress, run};
 pub use report::{Achieved, Report};
 pub use senders::{Hop, Injection};
 pub use tally::{Counts, PacketCounts, Spread};
-pub use vnetsim_dataplane::Meter;
+pub use vnetsim_dataplane::{Meter, is_public};
 
 use vnetsim_model::{Operation, Refusal};
 use vnetsim_types::{SimTime, Span};

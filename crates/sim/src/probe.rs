@@ -87,13 +87,13 @@ impl<const WATCHED: bool> Shard<'_, WATCHED> {
         if self.setting.timeline.is_empty() {
             return;
         }
-        for (lb, probe, nic) in all(self.network()) {
+        for (number, (lb, probe, nic)) in all(self.network()).into_iter().enumerate() {
             let known = &self.network().load_balancers()[lb.ix()].probes[probe];
             let (Some(port), true) = (known.port, self.has(Place::Nic(nic))) else { continue };
             let up = self.network().probe_result(lb, probe, nic).unwrap_or(true);
             let ix = self.probes.all.len();
             // Members are asked at different moments, as hosts that know nothing of each other do.
-            let first = SimTime(known.interval.0 * (ix as u64 % 16 + 1) / 16);
+            let first = SimTime(known.interval.0 * (number as u64 % 16 + 1) / 16);
             self.probes.all.push(Probe { lb, probe, nic, port, up, contrary: 0, asked: 0, answer: None });
             self.probe_at(ix as u32, first);
         }

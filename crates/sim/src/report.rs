@@ -138,7 +138,9 @@ pub(crate) fn judge(
             Application::Traceroute { .. } => {
                 traceroutes(ends.traced.iter().filter(|t| t.traffic == id), &drop, &mut achieved)
             }
-            Application::Replay => replayed(injections, id, &drop),
+            Application::Replay => {
+                replayed(injections, id, &|conversation| tally.first_drops.get(&(id, conversation)).copied())
+            }
         };
         let received = tally.receivers.range((id, LEAST)..).take_while(|((of, _), _)| *of == id);
         report.receivers = received.map(|((_, place), count)| (*place, *count)).collect();

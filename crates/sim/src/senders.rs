@@ -4,7 +4,7 @@
 //! exchange. Called for `Application::{Stream, Traceroute, Replay}`. Costs one event and one copy of the frame for each
 //! packet sent.
 
-use std::net::IpAddr;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use rustc_hash::FxHashMap;
 use vnetsim_dataplane::FABRIC_MAC;
@@ -13,7 +13,7 @@ use vnetsim_packet::{self as packet, Endpoints, Headers, L4, set_macs};
 use vnetsim_types::{DropReason, IpProtocol, PacketTag, Part, Place, SimTime, TrafficId};
 
 use crate::{
-    event::{Event, Flight, Kind},
+    event::{Event, Flight, Kind, Node},
     frames::{self, source_port},
     shard::Shard,
 };
@@ -73,7 +73,7 @@ pub(crate) struct Traced {
 enum Sender {
     Stream(Stream),
     Traceroute(Traceroute),
-    /// Positions in the injections of this shard, the next one last.
+    /// What a node injects, by position in the injections, the next one last.
     Replay(Vec<u32>),
 }
 
@@ -110,16 +110,20 @@ impl Senders {
 impl<const WATCHED: bool> Shard<'_, WATCHED> {
     /// The packets of captures that this shard's places send.
     pub(crate) fn plan_replays(&mut self) {
-        let own = |shard: &Self, at: &u32| shard.has(shard.setting.injections[*at as usize].from);
-        let mut all: Vec<u32> =
-            (0..self.setting.injections.len() as u32).filter(|at| own(self, at)).collect();
-        all.sort_by_key(|at| self.setting.injections[*at as usize].at);
-        all.reverse();
-        if let Some(first) = all.last() {
-            let at = self.setting.injections[*first as usize].at;
+        // Each node has its own, so that the order of events does not depend on who shares its shard.
+        let mut by_node: BTreeMap<Node, Vec<u32>> = BTreeMap::new();
+        for (at, packet) in self.setting.injections.iter().enumerate() {
+            if self.has(packet.from) {
+                by_node.entry(self.node_of(packet.from)).or_default().push(at as u32);
+            }
+        }
+        for mut own in by_node.into_values() {
+            own.sort_by_key(|at| self.setting.injections[*at as usize].at);
+            let first = self.setting.injections[own[0] as usize].at;
+            own.reverse();
             let ix = self.senders.all.len() as u32;
-            self.senders.all.push(Sender::Replay(all));
-            self.tick_at(ix, at);
+            self.senders.all.push(Sender::Replay(own));
+            self.tick_at(ix, first);
         }
     }
 

@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 use vnetsim_compile::{Compiled, Epoch};
-use vnetsim_dataplane::{Backends, Edge, Meter, Packet, Switches, Tables};
+use vnetsim_dataplane::{Backends, Edge, Meter, Packet, Switches, Tables, prefetch};
 use vnetsim_model::{Application, Network, Traffic};
 use vnetsim_packet::Headers;
 use vnetsim_types::{
-    DropReason, Observer, PacketId, PacketTag, Part, Place, SimTime, Step, TrafficId, limits,
+    DropReason, Observer, PacketId, PacketTag, Part, Place, SimTime, Step, Tap, TrafficId, limits,
 };
 
 use crate::{
@@ -26,14 +26,33 @@ use crate::{
     journal::Journal,
     probe::Probes,
     senders::Senders,
-    tally::{PROBES, Tally},
+    tally::{PROBES, Tally, Telling},
     wheel::Wheel,
 };
 
-/// Packets of a longer conversation that are watched at a node, in each direction and each epoch.
+/// Conversations that last whose first packets, one for each direction, are watched.
+const WATCHED_CONVERSATIONS_MAX: u32 = 256;
+/// Later packets of a traffic entry that are watched at a node, in each direction and each epoch.
 const WATCHED_MAX: u32 = 4;
+/// Connections of a capture that are watched so each; those behind them together.
+const REPLAYED_WATCHED_MAX: u32 = 1_000;
 /// Parcels kept for further packets.
 const POOL_MAX: usize = 1 << 16;
+
+/// How many events ahead a packet is asked for, and what it will look up.
+const FAR_AHEAD: usize = 6;
+const NEAR_AHEAD: usize = 2;
+
+/// Asks for the lines of a packet that its next event reads.
+#[inline]
+fn prefetch_flight(flight: &Flight) {
+    let packet = &flight.packet;
+    prefetch(&packet.id);
+    prefetch(&packet.headers.src);
+    prefetch(&packet.headers.l4);
+    prefetch(&packet.passed);
+    prefetch(&flight.leg);
+}
 
 /// What all shards read.
 pub(crate) struct Setting<'a> {
@@ -50,6 +69,20 @@ pub(crate) struct Setting<'a> {
 }
 
 impl Setting<'_> {
+    /// True for packets of a capture.
+    pub(crate) fn replays(&self, traffic: TrafficId) -> bool {
+        self.traffic.get(traffic.ix()).is_some_and(|t| t.application == Application::Replay)
+    }
+
+    /// Which dead packet of a conversation tells how it ended.
+    fn telling(&self, traffic: TrafficId) -> Telling {
+        match (self.lasts(traffic), self.replays(traffic)) {
+            (false, _) => Telling::None,
+            (true, false) => Telling::Last,
+            (true, true) => Telling::First,
+        }
+    }
+
     /// True for conversations that last: their packets are counted, not followed one by one.
     pub(crate) fn lasts(&self, traffic: TrafficId) -> bool {
         self.traffic.get(traffic.ix()).is_some_and(|t| t.application != Application::Exchange)
@@ -85,7 +118,7 @@ pub(crate) struct Shard<'a, const WATCHED: bool> {
     pub(crate) journal: Journal<WATCHED>,
     pub(crate) tally: Tally,
     pub(crate) meter: Meter,
-    watched: FxHashMap<(TrafficId, bool, u64), (u32, u32)>,
+    watched: FxHashMap<(TrafficId, bool, u64, u32), (u32, u32)>,
     pool: Vec<Box<Flight>>,
     pub(crate) events: u64,
     /// Packets made.
@@ -94,6 +127,8 @@ pub(crate) struct Shard<'a, const WATCHED: bool> {
     pub(crate) end: SimTime,
     at_this_instant: u64,
     pub(crate) stuck_at: Option<SimTime>,
+    /// When the present window ends: what others do is known until then.
+    pub(crate) known_until: SimTime,
 }
 
 /// A count for each node.
@@ -169,6 +204,7 @@ impl<'a, const WATCHED: bool> Shard<'a, WATCHED> {
             end: SimTime::ZERO,
             at_this_instant: 0,
             stuck_at: None,
+            known_until: SimTime(u64::MAX),
             compiled: Some(compiled),
             epoch,
             setting,
@@ -231,6 +267,7 @@ impl<'a, const WATCHED: bool> Shard<'a, WATCHED> {
 
     /// Plays what happens before `end`.
     pub(crate) fn play_window(&mut self, end: SimTime) {
+        self.known_until = end;
         while let Some(entry) = self.queue.pop_before(end) {
             if !self.meet(entry) {
                 return;
@@ -248,12 +285,26 @@ impl<'a, const WATCHED: bool> Shard<'a, WATCHED> {
         }
         self.now = key.time;
         self.journal.key = key;
+        self.look_ahead();
         if !key.is_background() {
-            self.events += 1;
+            // All shards meet the same changes.
+            self.events += u64::from(self.number == 0 || !matches!(event, Event::Change(_)));
             self.end = key.time;
         }
         self.happen(event);
         true
+    }
+
+    /// Asks for the memory of the packets whose events come next: first for the packet, then for what it will look up.
+    #[inline]
+    fn look_ahead(&self) {
+        if let Some(Event::Arrive(flight) | Event::Emit(_, flight)) = self.queue.upcoming(FAR_AHEAD) {
+            prefetch_flight(flight);
+        }
+        if let Some(Event::Arrive(flight) | Event::Emit(_, flight)) = self.queue.upcoming(NEAR_AHEAD) {
+            self.switches.fetch(&flight.packet);
+            flight.packet.frame.first().inspect(|byte| prefetch(*byte));
+        }
     }
 
     fn happen(&mut self, event: Event) {
@@ -370,7 +421,8 @@ impl<'a, const WATCHED: bool> Shard<'a, WATCHED> {
         flight: &mut Flight,
     ) {
         let id = PacketId(node.number() << 40 | self.packets.next(node));
-        let traced = WATCHED && self.is_watched(node, tag);
+        let watched = WATCHED && self.is_watched(node, tag);
+        let traced = watched || WATCHED && self.setting.all_packets && tag.traffic != PROBES;
         flight.packet.renew(id, tag, traced, headers);
         flight.packet.sent_at = self.now;
         self.sent += 1;
@@ -379,9 +431,16 @@ impl<'a, const WATCHED: bool> Shard<'a, WATCHED> {
             self.journal.sent(tag, false);
         }
         if traced {
-            self.journal.packet(id, tag);
+            if watched {
+                self.journal.packet(id, tag)
+            } else {
+                self.journal.further(id, tag)
+            }
             let (key, ttl) = (headers.flow_key(), headers.ttl);
             self.journal.step(id, self.now, Step::Sent { from, key, ttl });
+        }
+        if !matches!(from, Place::Nic(_)) {
+            self.show(&flight.packet, Tap::Other(from));
         }
     }
 
@@ -392,11 +451,17 @@ impl<'a, const WATCHED: bool> Shard<'a, WATCHED> {
 
     fn is_watched(&mut self, node: Node, tag: PacketTag) -> bool {
         // How many probes there are depends on the windows of the shards.
-        if tag.traffic == PROBES || self.setting.all_packets || self.is_followed(tag) {
+        if tag.traffic == PROBES || self.is_followed(tag) {
             return tag.traffic != PROBES;
         }
+        if matches!(tag.part, Part::Request | Part::Reply) {
+            return tag.conversation < WATCHED_CONVERSATIONS_MAX;
+        }
         let (epoch, forward) = (self.tables.epoch, tag.part.is_forward());
-        let seen = self.watched.entry((tag.traffic, forward, node.number())).or_default();
+        // The connections of a capture differ from each other.
+        let replayed = self.setting.replays(tag.traffic);
+        let which = if replayed { tag.conversation.min(REPLAYED_WATCHED_MAX) } else { 0 };
+        let seen = self.watched.entry((tag.traffic, forward, node.number(), which)).or_default();
         if seen.0 != epoch {
             *seen = (epoch, 0);
         }
@@ -427,7 +492,7 @@ impl<'a, const WATCHED: bool> Shard<'a, WATCHED> {
     /// A packet died, and whoever decided has said so.
     pub(crate) fn dropped(&mut self, flight: Box<Flight>, at: Place, reason: DropReason) {
         let tag = flight.packet.tag;
-        self.tally.dropped(self.journal.key, tag, at, reason, self.setting.lasts(tag.traffic));
+        self.tally.dropped(self.journal.key, tag, at, reason, self.setting.telling(tag.traffic));
         if self.is_followed(tag) {
             self.journal.dropped(tag, at, reason);
         }
@@ -455,7 +520,7 @@ impl<'a, const WATCHED: bool> Shard<'a, WATCHED> {
 
     /// Shows the frame to whoever wants frames.
     #[inline]
-    pub(crate) fn show(&mut self, packet: &Packet, tap: vnetsim_types::Tap) {
+    pub(crate) fn show(&mut self, packet: &Packet, tap: Tap) {
         if WATCHED && self.journal.frames && packet.traced {
             self.journal.frame(packet.id, self.now, tap, &packet.frame);
         }

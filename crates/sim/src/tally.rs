@@ -114,7 +114,18 @@ impl PacketCounts {
     }
 }
 
-/// The last packet of a conversation that died.
+/// Which dead packet of a conversation tells how it ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Telling {
+    /// The books know.
+    None,
+    /// The last: stacks try again.
+    Last,
+    /// The first: what follows in a capture does not know that it died.
+    First,
+}
+
+/// A packet of a conversation that died.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct LastDrop {
     pub(crate) key: Key,
@@ -131,6 +142,8 @@ pub(crate) struct Tally {
     pub(crate) probes: Counts,
     /// Of conversations that last.
     pub(crate) last_drops: FxHashMap<(TrafficId, u32), LastDrop>,
+    /// Of connections of captures.
+    pub(crate) first_drops: FxHashMap<(TrafficId, u32), LastDrop>,
     /// Who received the first packets of conversations that last, by entry.
     pub(crate) receivers: BTreeMap<(TrafficId, Place), u64>,
 }
@@ -161,16 +174,30 @@ impl Tally {
         }
     }
 
-    pub(crate) fn dropped(&mut self, key: Key, tag: PacketTag, at: Place, reason: DropReason, lasts: bool) {
+    pub(crate) fn dropped(
+        &mut self,
+        key: Key,
+        tag: PacketTag,
+        at: Place,
+        reason: DropReason,
+        telling: Telling,
+    ) {
         *self.counts(tag).dropped.entry(reason).or_default() += 1;
         if tag.traffic == PROBES {
             return;
         }
         let entry = &mut self.traffic[tag.traffic.ix()];
         *entry.losses.entry((tag.part.is_forward(), at, reason)).or_default() += 1;
-        if lasts && tag.part != Part::IcmpError {
-            let drop = LastDrop { key, part: tag.part, at, reason };
-            self.last_drops.insert((tag.traffic, tag.conversation), drop);
+        let (of, drop) = ((tag.traffic, tag.conversation), LastDrop { key, part: tag.part, at, reason });
+        match telling {
+            _ if tag.part == Part::IcmpError => {}
+            Telling::None => {}
+            Telling::Last => {
+                self.last_drops.insert(of, drop);
+            }
+            Telling::First => {
+                self.first_drops.entry(of).or_insert(drop);
+            }
         }
     }
 
@@ -184,6 +211,11 @@ impl Tally {
         for (conversation, drop) in other.last_drops {
             let last = self.last_drops.entry(conversation).or_insert(drop);
             *last = (*last).max(drop);
+        }
+        #[expect(clippy::iter_over_hash_type, reason = "the earlier one of each is kept, whatever the order")]
+        for (conversation, drop) in other.first_drops {
+            let first = self.first_drops.entry(conversation).or_insert(drop);
+            *first = (*first).min(drop);
         }
         for (receiver, count) in other.receivers {
             *self.receivers.entry(receiver).or_default() += count;

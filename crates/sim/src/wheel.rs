@@ -9,7 +9,7 @@ use std::{cmp::Ordering, collections::BinaryHeap};
 
 use vnetsim_types::SimTime;
 
-use crate::event::Entry;
+use crate::event::{Entry, Event};
 
 /// A near slot is 2^10 ns long.
 const NEAR_SHIFT: u32 = 10;
@@ -17,8 +17,9 @@ const NEAR_BITS: u32 = 12;
 /// A far slot is as long as the near wheel.
 const FAR_SHIFT: u32 = NEAR_SHIFT + NEAR_BITS;
 const FAR_BITS: u32 = 10;
-/// Slots keep the memory of at most so many events.
+/// Memory for at most so many events is used again, and that of at most so many slots.
 const KEPT_MAX: usize = 1 << 12;
+const SPARE_MAX: usize = 1 << NEAR_BITS;
 
 #[derive(Debug)]
 struct Slots {
@@ -32,9 +33,16 @@ impl Slots {
         Self { slots: (0..1 << bits).map(|_| Vec::new()).collect(), used: vec![0; 1 << (bits - 6)] }
     }
 
-    fn push(&mut self, slot: usize, entry: Entry) {
+    /// Adds an event to `slot`, in memory of `spare` if the slot has none: that of the slot emptied last is in the caches.
+    fn push(&mut self, slot: usize, entry: Entry, spare: &mut Vec<Vec<Entry>>) {
         self.used[slot / 64] |= 1 << (slot % 64);
-        self.slots[slot].push(entry);
+        let place = &mut self.slots[slot];
+        if place.capacity() == 0
+            && let Some(memory) = spare.pop()
+        {
+            *place = memory;
+        }
+        place.push(entry);
     }
 
     /// The first slot in use from `from` on, without going round.
@@ -46,10 +54,10 @@ impl Slots {
         at.map(|(ix, bits)| (word + ix) * 64 + bits.trailing_zeros() as usize)
     }
 
-    /// Exchanges what `slot` holds for `emptied`, which is empty.
-    fn take(&mut self, slot: usize, emptied: &mut Vec<Entry>) {
+    /// Takes what `slot` holds.
+    fn take(&mut self, slot: usize) -> Vec<Entry> {
         self.used[slot / 64] &= !(1 << (slot % 64));
-        std::mem::swap(&mut self.slots[slot], emptied);
+        std::mem::take(&mut self.slots[slot])
     }
 }
 
@@ -79,6 +87,8 @@ impl Ord for Beyond {
 pub(crate) struct Wheel {
     /// Those of the slot whose time has come, and whatever was added late; the latest first.
     current: Vec<Entry>,
+    /// Memory of slots that were emptied.
+    spare: Vec<Vec<Entry>>,
     near: Slots,
     far: Slots,
     beyond: BinaryHeap<Beyond>,
@@ -86,17 +96,21 @@ pub(crate) struct Wheel {
     cursor: u64,
     /// Events that keep the run alive.
     foreground: usize,
+    /// When the network will change, the next time last.
+    changes: Vec<SimTime>,
 }
 
 impl Default for Wheel {
     fn default() -> Self {
         Self {
             current: Vec::new(),
+            spare: Vec::new(),
             near: Slots::new(NEAR_BITS),
             far: Slots::new(FAR_BITS),
             beyond: BinaryHeap::new(),
             cursor: 0,
             foreground: 0,
+            changes: Vec::new(),
         }
     }
 }
@@ -105,7 +119,23 @@ impl Wheel {
     /// Adds an event.
     pub(crate) fn push(&mut self, entry: Entry) {
         self.foreground += usize::from(!entry.key.is_background());
+        if matches!(entry.event, Event::Change(_) | Event::Flip(_)) {
+            let at = self.changes.partition_point(|time| *time > entry.key.time);
+            self.changes.insert(at, entry.key.time);
+        }
         self.place(entry);
+    }
+
+    /// True when the network, as far as is known, will be the same until after `time`.
+    #[inline]
+    pub(crate) fn nothing_changes_until(&self, time: SimTime) -> bool {
+        self.changes.last().is_none_or(|change| *change > time)
+    }
+
+    /// The event that comes after `ahead` others, if it is known without a search.
+    #[inline]
+    pub(crate) fn upcoming(&self, ahead: usize) -> Option<&Event> {
+        self.current.len().checked_sub(1 + ahead).map(|at| &self.current[at].event)
     }
 
     fn place(&mut self, entry: Entry) {
@@ -117,10 +147,8 @@ impl Wheel {
         }
         let pages = (slot >> NEAR_BITS) - (self.cursor >> NEAR_BITS);
         match pages {
-            0 => self.near.push((slot & ((1 << NEAR_BITS) - 1)) as usize, entry),
-            1..=0x3ff => {
-                self.far.push(((slot >> NEAR_BITS) & ((1 << FAR_BITS) - 1)) as usize, entry);
-            }
+            0 => self.near.push((slot & ((1 << NEAR_BITS) - 1)) as usize, entry, &mut self.spare),
+            1..=0x3ff => self.far.push(far_slot(slot >> NEAR_BITS), entry, &mut self.spare),
             _ => self.beyond.push(Beyond(entry)),
         }
     }
@@ -156,6 +184,9 @@ impl Wheel {
         }
         let entry = self.current.pop()?;
         self.foreground -= usize::from(!entry.key.is_background());
+        if matches!(entry.event, Event::Change(_) | Event::Flip(_)) {
+            self.changes.pop(); // the earliest one, which this is
+        }
         Some(entry)
     }
 
@@ -167,11 +198,7 @@ impl Wheel {
                 return false;
             }
             self.cursor = number;
-            if self.current.capacity() > KEPT_MAX {
-                self.current = Vec::new();
-            }
-            self.near.take(slot, &mut self.current);
-            self.current.sort_unstable_by_key(|entry| std::cmp::Reverse(entry.key));
+            self.enter(slot);
             return true;
         }
         let beyond = self.beyond.peek().map(|entry| entry.0.key.time.0 >> FAR_SHIFT);
@@ -183,29 +210,38 @@ impl Wheel {
         true
     }
 
+    /// The time of a near slot has come.
+    fn enter(&mut self, slot: usize) {
+        let emptied = std::mem::replace(&mut self.current, self.near.take(slot));
+        self.keep(emptied);
+        self.current.sort_unstable_by_key(|entry| std::cmp::Reverse(entry.key));
+    }
+
+    fn keep(&mut self, emptied: Vec<Entry>) {
+        if (1..=KEPT_MAX).contains(&emptied.capacity()) && self.spare.len() < SPARE_MAX {
+            self.spare.push(emptied);
+        }
+    }
+
     /// Deals out the events of far slot `page`.
     fn turn_to(&mut self, page: u64) {
-        let mut dealt = Vec::new();
-        self.far.take(far_slot(page), &mut dealt);
+        let mut dealt = self.far.take(far_slot(page));
         // The slot before the page's first one, so that nothing of it counts as late.
         self.cursor = (page << NEAR_BITS) - 1;
         let first = page << NEAR_BITS;
         for entry in dealt.drain(..) {
-            self.near.push(((entry.key.time.0 >> NEAR_SHIFT) - first) as usize, entry);
+            self.near.push(((entry.key.time.0 >> NEAR_SHIFT) - first) as usize, entry, &mut self.spare);
         }
-        if dealt.capacity() <= KEPT_MAX {
-            self.far.slots[far_slot(page)] = dealt;
-        }
+        self.keep(dealt);
         while self.beyond.peek().is_some_and(|entry| entry.0.key.time.0 >> FAR_SHIFT == page) {
             if let Some(Beyond(entry)) = self.beyond.pop() {
-                self.near.push(((entry.key.time.0 >> NEAR_SHIFT) - first) as usize, entry);
+                self.near.push(((entry.key.time.0 >> NEAR_SHIFT) - first) as usize, entry, &mut self.spare);
             }
         }
         self.cursor = first;
         // The first slot of the page is the current one from now on.
         if self.near.used[0] & 1 != 0 {
-            self.near.take(0, &mut self.current);
-            self.current.sort_unstable_by_key(|entry| std::cmp::Reverse(entry.key));
+            self.enter(0);
         }
     }
 
@@ -233,7 +269,7 @@ mod tests {
     use vnetsim_types::TrafficId;
 
     use super::*;
-    use crate::event::{Event, Key, Kind, Node};
+    use crate::event::{Key, Kind, Node};
 
     fn entry(time: u64, sequence: u64) -> Entry {
         let key = Key::new(SimTime(time), Kind::Start, Node::Traffic(0), sequence);

@@ -82,8 +82,8 @@ pub(crate) fn diagnose(
         on_return: !packet.part.is_forward(),
         object: finding.object,
         span: finding.span,
-        because: finding.because,
-        fix: finding.fix,
+        because: once(finding.because),
+        fix: once(finding.fix),
     })
 }
 
@@ -518,6 +518,17 @@ fn first_subnet(packet: &PacketTrace) -> Option<SubnetId> {
         Step::Route { subnet, .. } => Some(*subnet),
         _ => None,
     })
+}
+
+/// Each sentence once: packets that were sent again say the same again.
+fn once(sentences: Vec<String>) -> Vec<String> {
+    let mut all: Vec<String> = Vec::with_capacity(sentences.len());
+    for sentence in sentences {
+        if !all.contains(&sentence) {
+            all.push(sentence);
+        }
+    }
+    all
 }
 
 fn part_word(packet: &PacketTrace) -> &'static str {

@@ -162,9 +162,15 @@ impl<'a> Explainer<'a> {
 
     fn packet(&self, trace: &PacketTrace) -> Option<PacketExplanation> {
         let (sent, ended) = (trace.steps.first()?.0, trace.steps.last()?.0);
-        let mut hops: Vec<Hop> = Vec::with_capacity(trace.steps.len());
+        let hops = self.hops(&trace.steps);
+        Some(PacketExplanation { part: trace.part, key: trace.key()?, hops, sent, ended })
+    }
+
+    /// Steps of a packet, one after the other, in words.
+    pub fn hops(&self, steps: &[(SimTime, Step)]) -> Vec<Hop> {
+        let mut hops: Vec<Hop> = Vec::with_capacity(steps.len());
         let mut before: Option<Step> = None;
-        for (now, step) in &trace.steps {
+        for (now, step) in steps {
             match (before, step, hops.last_mut()) {
                 // Both attachments are missing: one line says so.
                 (Some(Step::NoNsg { at: a, .. }), Step::NoNsg { at: b, .. }, Some(last)) if a == *b => {
@@ -174,7 +180,7 @@ impl<'a> Explainer<'a> {
             }
             before = Some(*step);
         }
-        Some(PacketExplanation { part: trace.part, key: trace.key()?, hops, sent, ended })
+        hops
     }
 
     /// The contest of the routes of `subnet` for `dst`, which `winner` won.

@@ -13,7 +13,9 @@ mod filters;
 mod record;
 mod route_none;
 mod services;
+mod taps;
 
 pub use diagnose::Diagnosis;
 pub use explain::{Explainer, Hop, HopKind, Loser, PacketExplanation};
 pub use record::{ConversationTrace, PacketTrace, TraceObserver};
+pub use taps::{TAPPED_PACKETS_DEFAULT, TapFilter, TapRecorder, TappedFrame, TappedPacket};

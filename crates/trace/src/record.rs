@@ -6,9 +6,11 @@
 use std::collections::BTreeMap;
 
 use vnetsim_types::{
-    ApplianceAction, DropReason, FlowKey, Observer, PacketId, PacketTag, Part, Place, SimTime, Step,
+    ApplianceAction, DropReason, FlowKey, Observer, PacketId, PacketTag, Part, Place, SimTime, Step, Tap,
     TrafficId,
 };
+
+use crate::TapRecorder;
 
 /// The steps of one packet.
 #[derive(Clone, Debug)]
@@ -98,9 +100,20 @@ impl ConversationTrace {
 pub struct TraceObserver {
     tags: BTreeMap<PacketId, PacketTag>,
     conversations: BTreeMap<(TrafficId, u32), ConversationTrace>,
+    taps: Option<TapRecorder>,
 }
 
 impl TraceObserver {
+    /// One that keeps frames as well.
+    pub fn with_taps(taps: TapRecorder) -> Self {
+        Self { taps: Some(taps), ..Self::default() }
+    }
+
+    /// The frames, if they were asked for.
+    pub fn taps(&self) -> Option<&TapRecorder> {
+        self.taps.as_ref()
+    }
+
     /// The conversations that were kept, by traffic entry and number.
     pub fn conversations(&self) -> &BTreeMap<(TrafficId, u32), ConversationTrace> {
         &self.conversations
@@ -119,13 +132,37 @@ impl TraceObserver {
 }
 
 impl Observer for TraceObserver {
+    fn wants_all(&self) -> bool {
+        self.taps.is_some()
+    }
+
+    fn wants_frames(&self) -> bool {
+        self.taps.is_some()
+    }
+
+    fn further(&mut self, packet: PacketId, tag: PacketTag) {
+        if let Some(taps) = &mut self.taps {
+            taps.packet(packet, tag);
+        }
+    }
+
+    fn frame(&mut self, packet: PacketId, now: SimTime, tap: Tap, frame: &[u8]) {
+        if let Some(taps) = &mut self.taps {
+            taps.frame(packet, now, tap, frame);
+        }
+    }
+
     fn packet(&mut self, packet: PacketId, tag: PacketTag) {
+        self.further(packet, tag);
         self.tags.insert(packet, tag);
         let conversation = self.conversations.entry((tag.traffic, tag.conversation)).or_default();
         conversation.packets.push(PacketTrace { id: packet, part: tag.part, steps: Vec::new() });
     }
 
     fn step(&mut self, packet: PacketId, now: SimTime, step: Step) {
+        if let Some(taps) = &mut self.taps {
+            taps.step(packet, now, step);
+        }
         let Some(tag) = self.tags.get(&packet) else { return };
         let conversation = self.conversations.get_mut(&(tag.traffic, tag.conversation));
         let packets = conversation.into_iter().flat_map(|c| c.packets.iter_mut());

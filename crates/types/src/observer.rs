@@ -270,6 +270,11 @@ pub trait Observer {
     /// A packet was made whose steps follow.
     fn packet(&mut self, packet: PacketId, tag: PacketTag);
 
+    /// The same, of a packet that only those who [want all](Self::wants_all) are told of.
+    fn further(&mut self, packet: PacketId, tag: PacketTag) {
+        self.packet(packet, tag);
+    }
+
     /// The frame of `packet` as it is at `tap`.
     fn frame(&mut self, _packet: PacketId, _now: SimTime, _tap: Tap, _frame: &[u8]) {}
 

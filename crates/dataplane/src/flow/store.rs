@@ -199,11 +199,8 @@ impl<K: Key> Store<K> {
         let (home, mask) = (self.home(hash), self.lines.len().wrapping_sub(1));
         for further in 0..self.lines.len() {
             let at = (home + further) & mask;
-            // Which of the two it is cannot be foretold.
-            let [first, second] = &self.lines[at].0;
-            let (is_first, is_second) = (first.holds(end), second.holds(end));
-            if is_first | is_second {
-                return Some((at * 2 + usize::from(is_second)) * 2 + end.side);
+            if let Some(cell) = self.lines[at].0.iter().position(|cell| cell.holds(end)) {
+                return Some((at * 2 + cell) * 2 + end.side);
             }
             if self.passed_on[at] == 0 {
                 return None;
