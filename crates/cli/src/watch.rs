@@ -44,7 +44,7 @@ impl Watch {
         // In this order: the first one finds the flag unset. Where there are no signals, Ctrl-C just kills.
         let _ = flag::register_conditional_shutdown(SIGINT, crate::End::BrokenOff as i32, stop.clone());
         let _ = flag::register(SIGINT, stop.clone());
-        let now = Instant::now();
+        let now = wall_clock();
         Self { stop, planned: planned(scenario, replays), started: now, looked: now, bar: None }
     }
 
@@ -53,7 +53,7 @@ impl Watch {
         if self.stop.load(Ordering::Relaxed) {
             return ControlFlow::Break(());
         }
-        let now = Instant::now();
+        let now = wall_clock();
         if now - self.looked >= BETWEEN_LOOKS && now - self.started >= PATIENCE {
             self.looked = now;
             self.show(so_far, now - self.started);
@@ -63,12 +63,10 @@ impl Watch {
 
     /// A bar that hides itself when standard error is no terminal.
     fn show(&mut self, so_far: Progress, took: Duration) {
-        let style = || {
-            ProgressStyle::with_template("{bar:30} {percent:>3} %  {msg}").unwrap_or_else(|_| {
-                ProgressStyle::default_bar() // the template is right: it stands here
-            })
-        };
-        let bar = self.bar.get_or_insert_with(|| ProgressBar::new(STEPS).with_style(style()));
+        let bar = self.bar.get_or_insert_with(|| {
+            let style = ProgressStyle::with_template("{bar:30} {percent:>3} %  {msg}");
+            ProgressBar::new(STEPS).with_style(style.expect("a template written here"))
+        });
         let done = so_far.time.0.min(self.planned.0) as f64 / self.planned.0.max(1) as f64;
         bar.set_position((done * STEPS as f64) as u64);
         let millions = |packets: f64| format!("{:.1} M", packets / 1e6);
@@ -88,6 +86,11 @@ impl Watch {
             bar.finish_and_clear();
         }
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "somebody waits: this clock is only shown")]
+fn wall_clock() -> Instant {
+    Instant::now()
 }
 
 /// When the last conversation starts, the last change happens, the last stream ends, the last captured packet is sent.

@@ -20,6 +20,7 @@ expect: [{traffic: t, verdict: Delivered}]
 ";
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "another process is given time to begin")]
 fn ctrl_c_prints_what_is_known() {
     let file = std::env::temp_dir().join(format!("vnetsim-broken-off-{}.yaml", std::process::id()));
     std::fs::write(&file, LONG).expect("a folder for temporary files");

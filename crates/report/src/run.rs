@@ -140,22 +140,14 @@ fn reason_text(played: &Played, id: TrafficId, group: &OutcomeGroup, sources: &S
     let mut out = match group.outcome {
         Outcome::Completed => return String::new(),
         Outcome::Dropped { reason, .. } => {
-            let packets = &played.report.traffic[id.ix()].packets;
-            let (lost, sent) = (packets.lost(), packets.forward.sent + packets.backward.sent);
-            let lasts = entry.application != Application::Exchange && lost > 0;
-            let of = || format!("; {} of {} packets lost in all", count(lost), count(sent));
-            let lost = if lasts { of() } else { String::new() };
-            format!("\n{name}: {reason}, {}{lost}\n", place(group, &played.explainer(), entry))
+            format!("\n{name}: {reason}, {}\n", place(group, &played.explainer(), entry))
         }
         other => {
             let words = other.words().unwrap_or_default();
             let number = counted(group.count, "conversation");
             let (why, look) = without_a_word(other, entry);
             let head = format!("\n{name}: {number} {words}\n");
-            let losses: Vec<String> = played.losses(id).iter().map(ToString::to_string).collect();
-            let lost = || wrap("  lost   ", &losses.join(", "), 9);
-            let lost = if losses.is_empty() { String::new() } else { lost() };
-            head + &wrap("  why    ", why, 9) + &lost + &wrap("  look   ", look, 9)
+            head + &wrap("  why    ", why, 9) + &wrap("  look   ", look, 9)
         }
     };
     if let Some(diagnosis) = played.diagnosis(id, group) {
