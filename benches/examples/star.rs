@@ -1,4 +1,4 @@
-//! Plays a star once and prints its figures: for profilers, and for a first look. `star udp|tcp SPOKES BYTES WORKERS`.
+//! Plays a star once and prints its figures: for profilers, and for a first look. `star udp|tcp SPOKES BYTES WORKERS PACKETS`.
 
 #![allow(clippy::print_stdout, clippy::disallowed_methods, reason = "it measures and prints")]
 
@@ -12,11 +12,11 @@ fn main() {
     let mut args = std::env::args().skip(1);
     let kind = args.next().unwrap_or_else(|| "udp".to_owned());
     let mut number = |default| args.next().and_then(|n| n.parse().ok()).unwrap_or(default);
-    let (spokes, bytes, workers) = (number(8), number(64), number(1));
+    let (spokes, bytes, workers, packets) = (number(8), number(64), number(1), number(3_000_000));
     let network = star(spokes, 1);
     let traffic = match kind.as_str() {
-        "tcp" => uploads(&network, spokes, 1_000_000_000 / spokes as u64),
-        _ => streams(&network, spokes, bytes as u16, 3_000_000),
+        "tcp" => uploads(&network, spokes, packets as u64 * 970 / spokes as u64),
+        _ => streams(&network, spokes, bytes as u16, packets as u64),
     };
     let play = Play { network, traffic: &traffic, timeline: &[], injections: &[], seed: 1, workers };
     let start = Instant::now();

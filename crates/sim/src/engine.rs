@@ -87,6 +87,7 @@ impl Play<'_> {
             timeline: self.timeline,
             injections: self.injections,
             seed: self.seed,
+            lasting: self.traffic.iter().map(|t| t.application != Application::Exchange).collect(),
             shards,
             control: &control,
             all_packets: observer.wants_all(),

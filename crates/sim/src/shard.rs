@@ -42,6 +42,8 @@ const POOL_MAX: usize = 1 << 16;
 /// How many events ahead a packet is asked for, and what it will look up.
 const FAR_AHEAD: usize = 6;
 const NEAR_AHEAD: usize = 2;
+/// With fewer flow records nothing is asked for.
+const WORTH_RECORDS: usize = 256;
 
 /// Asks for the lines of a packet that its next event reads.
 #[inline]
@@ -64,6 +66,8 @@ pub(crate) struct Setting<'a> {
     pub(crate) homes: Vec<usize>,
     pub(crate) shards: usize,
     pub(crate) control: &'a Control,
+    /// By [`TrafficId`]: see [`Setting::lasts`].
+    pub(crate) lasting: Vec<bool>,
     pub(crate) all_packets: bool,
     pub(crate) frames: bool,
 }
@@ -85,7 +89,7 @@ impl Setting<'_> {
 
     /// True for conversations that last: their packets are counted, not followed one by one.
     pub(crate) fn lasts(&self, traffic: TrafficId) -> bool {
-        self.traffic.get(traffic.ix()).is_some_and(|t| t.application != Application::Exchange)
+        self.lasting.get(traffic.ix()).copied().unwrap_or_default()
     }
 }
 
@@ -119,6 +123,7 @@ pub(crate) struct Shard<'a, const WATCHED: bool> {
     pub(crate) tally: Tally,
     pub(crate) meter: Meter,
     watched: FxHashMap<(TrafficId, bool, u64, u32), (u32, u32)>,
+    #[expect(clippy::vec_box, reason = "events hold boxes, and those are what is used again")]
     pool: Vec<Box<Flight>>,
     pub(crate) events: u64,
     /// Packets made.
@@ -139,14 +144,23 @@ struct Sequences {
 }
 
 impl Sequences {
+    #[inline]
     fn next(&mut self, node: Node) -> u64 {
+        if let Node::Vnet(ix) = node
+            && let Some(count) = self.vnets.get_mut(ix as usize)
+        {
+            *count += 1;
+            return *count;
+        }
+        self.next_of_others(node)
+    }
+
+    #[cold]
+    fn next_of_others(&mut self, node: Node) -> u64 {
         let count = match node {
             Node::Vnet(ix) => {
-                let ix = ix as usize;
-                if ix >= self.vnets.len() {
-                    self.vnets.resize(ix + 1, 0);
-                }
-                &mut self.vnets[ix]
+                self.vnets.resize(ix as usize + 1, 0);
+                &mut self.vnets[ix as usize]
             }
             other => self.others.entry(other.number()).or_default(),
         };
@@ -298,6 +312,9 @@ impl<'a, const WATCHED: bool> Shard<'a, WATCHED> {
     /// Asks for the memory of the packets whose events come next: first for the packet, then for what it will look up.
     #[inline]
     fn look_ahead(&self) {
+        if self.switches.flow_records() < WORTH_RECORDS {
+            return; // they are in the caches
+        }
         if let Some(Event::Arrive(flight) | Event::Emit(_, flight)) = self.queue.upcoming(FAR_AHEAD) {
             prefetch_flight(flight);
         }
