@@ -3,6 +3,7 @@
 //! An allocator that counts stands in for the system's; it is the only `unsafe` of this file.
 
 #![allow(unsafe_code)]
+#![allow(clippy::print_stdout, reason = "the figure is worth seeing")]
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},

@@ -114,7 +114,8 @@ fn every_room_of_the_list_exists() {
 }
 
 /// The modules that may say `unsafe`, each with its invariants and a bench that shows what it buys.
-const UNSAFE: &[&str] = &["benches/tests/alloc.rs", "benches/tests/memory.rs", "crates/dataplane/src/memory.rs"];
+const UNSAFE: &[&str] =
+    &["benches/tests/alloc.rs", "benches/tests/memory.rs", "crates/dataplane/src/memory.rs"];
 
 #[test]
 fn unsafe_code_stays_in_its_modules() {

@@ -185,17 +185,6 @@ fn vnet_of(network: &Network, place: Place) -> Option<VnetId> {
     }
 }
 
-/// What the shards leave.
-struct Played {
-    tally: Tally,
-    meter: Meter,
-    ends: Ends,
-    end: SimTime,
-    events: u64,
-    stuck_at: Option<SimTime>,
-    stopped: bool,
-}
-
 /// What a shard leaves.
 struct Left {
     tally: Tally,
@@ -206,13 +195,26 @@ struct Left {
     stuck_at: Option<SimTime>,
 }
 
+impl Left {
+    /// Adds what another shard leaves.
+    fn add(&mut self, other: Self) {
+        self.tally.add(other.tally);
+        self.meter.add(&other.meter);
+        self.ends.add(other.ends);
+        self.end = self.end.max(other.end);
+        self.events += other.events;
+        self.stuck_at = [self.stuck_at, other.stuck_at].into_iter().flatten().min();
+    }
+}
+
+/// What all shards leave, and whether somebody broke the run off.
 fn shards_run<const WATCHED: bool, O: Observer>(
     setting: &Setting<'_>,
     lookahead: SimTime,
     books: &mut Books,
     observer: &mut O,
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
-) -> Played {
+) -> (Left, bool) {
     let mut stopped = false;
     let left = if setting.shards == 1 {
         let mut shard = Shard::<WATCHED>::new(setting, 0);
@@ -236,19 +238,11 @@ fn shards_run<const WATCHED: bool, O: Observer>(
             flow
         })
     };
-    let mut left = left.into_iter();
-    let first = left.next().expect("there is a shard");
-    let Left { tally, meter, ends, end, events, stuck_at } = first;
-    let mut played = Played { tally, meter, ends, end, events, stuck_at, stopped };
-    for more in left {
-        played.tally.add(more.tally);
-        played.meter.add(&more.meter);
-        played.ends.add(more.ends);
-        played.end = played.end.max(more.end);
-        played.events += more.events;
-        played.stuck_at = [played.stuck_at, more.stuck_at].into_iter().flatten().min();
-    }
-    played
+    let all = left.into_iter().reduce(|mut all, more| {
+        all.add(more);
+        all
+    });
+    (all.expect("there is a shard"), stopped)
 }
 
 impl Ends {
@@ -370,9 +364,9 @@ fn finish(
     injections: &[Injection],
     control: Control,
     books: Books,
-    played: Played,
+    (left, stopped): (Left, bool),
 ) -> Report {
-    let Played { tally, meter, ends, end, events, stuck_at, stopped } = played;
+    let Left { tally, meter, ends, end, events, stuck_at } = left;
     let mut reports = books.reports;
     for (report, packets) in reports.iter_mut().zip(&tally.traffic) {
         report.packets = packets.clone();
