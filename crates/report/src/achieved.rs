@@ -59,7 +59,7 @@ pub(crate) fn achieved_text(played: &Played) -> String {
     for entry in entries.iter().filter(|e| matches!(e.traffic.application, Application::Traceroute { .. })) {
         out.push_str(&traceroute(entry, played));
     }
-    let many = entries.iter().filter(|e| e.losses.len() > 1 && !e.is_traceroute());
+    let many = entries.iter().filter(|e| !e.losses.is_empty() && !e.is_traceroute());
     for (ix, entry) in many.enumerate() {
         let words: Vec<String> = entry.losses.iter().map(ToString::to_string).collect();
         let blank = if ix == 0 { "\n" } else { "" };
@@ -90,19 +90,9 @@ impl Entry<'_> {
         self.achieved.bits_per_s().filter(|bits| *bits > 0).map_or_else(String::new, rate)
     }
 
-    /// `12 LINK_LOSS`, or of several reasons `12, most LINK_LOSS`.
+    /// Where and why they died stands below the tables.
     fn lost(&self) -> String {
-        let mut by_reason: BTreeMap<DropReason, u64> = BTreeMap::new();
-        for loss in &self.losses {
-            *by_reason.entry(loss.reason).or_default() += loss.count;
-        }
-        let all = count(self.report.packets.lost());
-        let main = by_reason.iter().max_by_key(|(reason, number)| (**number, std::cmp::Reverse(**reason)));
-        match (main, by_reason.len()) {
-            (None, _) => all,
-            (Some((reason, _)), 1) => format!("{all} {reason}"),
-            (Some((reason, _)), _) => format!("{all}, most {reason}"),
-        }
+        count(self.report.packets.lost())
     }
 
     fn loss(&self) -> String {
