@@ -120,6 +120,7 @@ record! {
         given.exclusive("stream", &["traceroute"], cx),
         given.exclusive("traceroute", &["ttl", "oneWay"], cx),
         given.belongs("bandwidth", "stream", cx),
+        given.belongs("bandwidth", "size", cx),
         given.belongs("response", "request", cx),
         given.belongs("requests", "request", cx),
     ]
@@ -201,7 +202,12 @@ impl Decode for Hops {
         match text.to_ascii_lowercase().as_str() {
             "true" => Some(Some(HOPS_DEFAULT)),
             "false" => Some(None),
-            _ => Between::<1, 255>::decode(node, cx).map(|hops| u8::try_from(hops).ok()),
+            number if number.parse::<u8>().is_ok_and(|hops| hops > 0) => Some(number.parse().ok()),
+            _ => {
+                let problem =
+                    cx.bad("BAD_VALUE", node.span, &format!("{} is no number of hops", shown(text)));
+                cx.fail(problem.help("write true, or the most hops, from 1 to 255"))
+            }
         }
     }
     fn schema() -> Value {

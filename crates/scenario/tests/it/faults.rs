@@ -124,7 +124,7 @@ fn faults_with_mistakes() {
             "10:22 MISSING_PROPERTY setLink of timeline entry says no end (add between, from or at)",
             "11:22 MISSING_PROPERTY setLink of timeline entry: `to` means nothing without `from` (add `from`, or remove `to`)",
             "12:43 CONFLICTING_PROPERTIES setLink of timeline entry: `between` and `at` exclude each other (keep one of them)",
-            "13:31 BAD_VALUE setLink of timeline entry: `between` names 1 ends, not two (write it like [hub, s1])",
+            "13:31 BAD_VALUE setLink of timeline entry: `between` names 1 end, not two (write it like [hub, s1])",
             "14:31 WRONG_TYPE `between` of setLink of timeline entry: expected a list, found a single value (put it into a list: `[...]`, or a line with `- `)",
             "15:37 BAD_VALUE `loss` of setLink of timeline entry: `101%` is not a share of the packets (write it like 1% or 0.01, from 0 to 100%, in steps of 0.0001%)",
             "15:54 BAD_VALUE `duplicate` of setLink of timeline entry: `2` is not a share of the packets (write it like 1% or 0.01, from 0 to 100%, in steps of 0.0001%)",
