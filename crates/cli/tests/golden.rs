@@ -35,7 +35,7 @@ fn run_of_the_showcase() {
 
 #[test]
 fn run_of_applications() {
-    const FILE: &str = "scenarios/applications/hub-under-load.yaml";
+    const FILE: &str = "scenarios/time/hub-under-load.yaml";
     check(&format!("run {FILE}"), 0, expect_file!["golden/run-applications.txt"]);
     let json = prints(&format!("run {FILE} -o json"), 0);
     expect_file!["golden/run-applications.json"].assert_eq(&without_packets(&json));
