@@ -120,7 +120,6 @@ record! {
         given.exclusive("stream", &["traceroute"], cx),
         given.exclusive("traceroute", &["ttl", "oneWay"], cx),
         given.belongs("bandwidth", "stream", cx),
-        given.belongs("bandwidth", "size", cx),
         given.belongs("response", "request", cx),
         given.belongs("requests", "request", cx),
     ]
@@ -151,6 +150,11 @@ record! {
             return cx.fail(problem.help("write 1ns or more, or say rate or bandwidth"));
         }
         let plays = plays?;
+        if let (Plays::Stream { lasts, spacing: Spacing::BitsPerSecond(_) }, None) = (&plays, size) {
+            let message = format!("{}: `bandwidth` needs a `size`", cx.object);
+            let problem = Problem::error("MISSING_PROPERTY", lasts.span, message);
+            return cx.fail(problem.help("add the payload bytes of a datagram, such as size: 1200"));
+        }
         Some(Sent {
             name,
             from,

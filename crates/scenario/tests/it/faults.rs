@@ -44,7 +44,7 @@ fn guests_with_mistakes() {
             "9:83 MISSING_PROPERTY dnat rule of guest of virtual machine `a` has no `port`",
             "9:83 MISSING_PROPERTY dnat rule of guest of virtual machine `a` has no `to`",
             "10:47 BAD_VALUE `bandwidth` of guest of virtual machine `b`: `1Gb` is not a bandwidth (write it like 100Mbps, 1.5 Gbps or 750 Mbit/s)",
-            "10:63 BAD_VALUE `tcpWindow` of guest of virtual machine `b`: `64kb` is not an amount of bytes (write it like 300B, 20kB, 50MB or 1GiB)",
+            "10:63 BAD_VALUE `tcpWindow` of guest of virtual machine `b`: `64kb` is not an amount of bytes (did you mean `64kB`? Units are B, kB, MB, GB, KiB, MiB, GiB: bytes, not bits)",
             "10:76 BAD_VALUE `state` of guest of virtual machine `b`: `broken` is not known here (write one of `working`, `notForwarding`, `dead`)",
             "10:102 BAD_VALUE `packetsPerSecond` of guest of virtual machine `b`: `1.5` is not a whole number",
             "11:36 UNKNOWN_PROPERTY `window` is not a property of guest of virtual machine `c`",
@@ -150,7 +150,7 @@ fn faults_of_nobody() {
         ),
         &[
             "8:39 UNKNOWN_REFERENCE no virtual machine is called `vm3` (did you mean `vm1`?)",
-            "9:37 UNKNOWN_REFERENCE no virtual network, VM or site is called `onprem`",
+            "9:37 UNKNOWN_REFERENCE no virtual network, VM or site is called `onprem` (an end is a virtual network, a VM, a site or `internet`)",
             "10:25 UNKNOWN_REFERENCE no virtual network gateway is called `gw`",
             "11:26 UNKNOWN_REFERENCE no virtual network gateway is called `gw`",
         ],
