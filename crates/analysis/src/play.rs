@@ -145,7 +145,7 @@ impl Played {
         };
         let of_reason = || {
             let key = self.key(id, group.first);
-            Diagnosis::of_reason(reason, explainer.place(at), key, !part.is_forward())
+            Diagnosis::of_reason(&explainer, reason, at, key, !part.is_forward())
         };
         Some(known.or_else(refused).unwrap_or_else(of_reason))
     }

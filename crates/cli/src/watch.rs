@@ -3,6 +3,9 @@
 //! Called by `vnetsim run`. The only place that reads the wall clock for a run, and only to show it; what comes out never
 //! depends on it, but for a run that somebody breaks off. Costs next to nothing between two looks at the clock.
 
+// The wall clock is what this module is about.
+#![allow(clippy::disallowed_methods)]
+
 use std::{
     ops::ControlFlow,
     sync::{

@@ -30,6 +30,7 @@ fn ctrl_c_prints_what_is_known() {
         .stderr(Stdio::piped())
         .spawn()
         .expect("the program starts");
+    #[allow(clippy::disallowed_methods)] // a person waits before pressing Ctrl-C
     thread::sleep(Duration::from_secs(2));
     let kill = Command::new("kill").args(["-INT", &run.id().to_string()]).status();
     assert!(kill.is_ok_and(|status| status.success()), "kill");

@@ -33,9 +33,18 @@ fn run_of_the_showcase() {
     check("run scenarios/hub-and-spoke.yaml", 0, expect_file!["golden/run-hub-and-spoke.txt"]);
 }
 
+/// What a person on call reads: what happened when, what the probe noticed, whom it hit.
+#[test]
+fn run_of_a_failover() {
+    const FILE: &str = "scenarios/time/firewall-failover.yaml";
+    let text = prints(&format!("run {FILE}"), 0);
+    expect_file!["golden/run-failover.txt"].assert_eq(&text);
+    assert_eq!(long_lines(&text), Vec::<&str>::new());
+}
+
 #[test]
 fn run_of_applications() {
-    const FILE: &str = "scenarios/applications/hub-under-load.yaml";
+    const FILE: &str = "scenarios/time/hub-under-load.yaml";
     check(&format!("run {FILE}"), 0, expect_file!["golden/run-applications.txt"]);
     let json = prints(&format!("run {FILE} -o json"), 0);
     expect_file!["golden/run-applications.json"].assert_eq(&without_packets(&json));

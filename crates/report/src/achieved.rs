@@ -59,8 +59,8 @@ pub(crate) fn achieved_text(played: &Played) -> String {
     for entry in entries.iter().filter(|e| matches!(e.traffic.application, Application::Traceroute { .. })) {
         out.push_str(&traceroute(entry, played));
     }
-    let losing = entries.iter().filter(|entry| !entry.losses.is_empty());
-    for (ix, entry) in losing.enumerate() {
+    let many = entries.iter().filter(|e| !e.losses.is_empty() && !e.is_traceroute());
+    for (ix, entry) in many.enumerate() {
         let words: Vec<String> = entry.losses.iter().map(ToString::to_string).collect();
         let blank = if ix == 0 { "\n" } else { "" };
         let head = format!("{}: lost ", entry.traffic.name.value);
@@ -86,6 +86,7 @@ impl Entry<'_> {
         self.achieved.bits_per_s().filter(|bits| *bits > 0).map_or_else(String::new, rate)
     }
 
+    /// Where and why they died stands below the tables.
     fn lost(&self) -> String {
         count(self.report.packets.lost())
     }

@@ -135,6 +135,7 @@ pub fn run_json(answer: &RunAnswer<'_>, sources: &Sources) -> Value {
         let refusal = c.result.as_ref().err().map(|r| json!({ "code": r.code, "message": r.message }));
         json!({ "atNs": c.at.0, "accepted": c.result.is_ok(), "refusal": refusal, "source": source(c.span, sources) })
     };
+    let probe = |c: &vnetsim_trace::ProbeChange| json!({ "atNs": c.at.0, "probe": c.probe, "member": c.member, "up": c.up });
     let expectation = |j: &Judgement| {
         json!({ "title": j.title, "holds": j.failures.is_empty(), "failures": j.failures, "because": j.because,
                 "source": source(j.span, sources) })
@@ -147,6 +148,7 @@ pub fn run_json(answer: &RunAnswer<'_>, sources: &Sources) -> Value {
         "stopped": report.stopped,
         "bill": bill_json(bill),
         "timeline": report.changes.iter().map(change).collect::<Vec<_>>(),
+        "probes": played.explainer().probe_changes().iter().map(probe).collect::<Vec<_>>(),
         "flows": played.traffic.iter().enumerate().map(flow).collect::<Vec<_>>(),
         "captures": replays_json(&played.captures),
         "expectations": judgements.iter().map(expectation).collect::<Vec<_>>(),

@@ -1,11 +1,13 @@
 //! What a run came to: the sums, a table of flows, what applications achieved, the reasons of the drops, the timeline, the
 //! expectations.
 
+use std::collections::BTreeMap;
+
 use vnetsim_analysis::{BillLine, Judgement, Played, Reading};
 use vnetsim_model::{Application, Traffic};
 use vnetsim_sim::{Outcome, OutcomeGroup, Report};
 use vnetsim_trace::{ConversationTrace, Explainer};
-use vnetsim_types::{Part, SimTime, TrafficId};
+use vnetsim_types::{DropReason, Part, Place, SimTime, TrafficId};
 
 use crate::{
     Sources,
@@ -85,15 +87,25 @@ fn sums_text(report: &Report) -> String {
 }
 
 fn changes_text(played: &Played, sources: &Sources) -> String {
-    let mut out = String::new();
-    for change in &played.report.changes {
+    let asked = played.report.changes.iter().map(|change| {
         let line = sources.line_text(change.span).unwrap_or_default().trim_start_matches("- ");
         let what = change.name.as_deref().unwrap_or(line);
         let result = match &change.result {
             Ok(()) => "accepted".to_owned(),
             Err(refusal) => format!("REFUSED {}: {}", refusal.code, refusal.message),
         };
-        out.push_str(&wrap(&format!("at {:<8} ", change.at.to_string()), &format!("{result}  {what}"), 12));
+        (change.at, format!("{result}  {what}"))
+    });
+    let probes = played.explainer().probe_changes().into_iter().map(|change| {
+        let now =
+            if change.up { "up again: it gets new connections" } else { "down: no new connections to it" };
+        (change.at, format!("probe {}  {} is {now}", change.probe, change.member))
+    });
+    let mut lines: Vec<(SimTime, String)> = asked.chain(probes).collect();
+    lines.sort_by_key(|(at, _)| *at);
+    let mut out = String::new();
+    for (at, line) in lines {
+        out.push_str(&wrap(&format!("at {:<8} ", at.to_string()), &line, 12));
     }
     if !out.is_empty() {
         out.push('\n');
@@ -109,11 +121,15 @@ fn flows(played: &Played, readings: &[Reading], sources: &Sources) -> (Vec<Vec<S
         let (id, report) = (TrafficId::new(ix), &played.report.traffic[ix]);
         for group in &report.outcomes {
             let shown = played.shown(id, group);
+            let [from, to, protocol] = match entry.application {
+                Application::Replay => ["-".to_owned(), "-".to_owned(), "capture".to_owned()],
+                _ => [end(&explainer, entry.from), end(&explainer, entry.to), entry.protocol.to_string()],
+            };
             rows.push(vec![
                 entry.name.value.clone(),
-                end(&explainer, entry.from),
-                end(&explainer, entry.to),
-                entry.protocol.to_string(),
+                from,
+                to,
+                protocol,
                 verdict(group, entry),
                 format!("{}/{}", group.count, report.started),
                 shown.map_or_else(String::new, |s| path(&explainer, s.trace, group.outcome)),
@@ -156,9 +172,35 @@ fn reason_text(played: &Played, id: TrafficId, group: &OutcomeGroup, sources: &S
             out.push_str(&wrap("  seen   ", &packet, 9));
         }
         out.push_str(&diagnosis_text(&diagnosis, sources));
+        out.push_str(&other_failures(played, id, diagnosis.reason));
     }
     out
 }
+
+/// The failures behind the packets that died for another reason than the one explained, most packets first.
+fn other_failures(played: &Played, id: TrafficId, explained: DropReason) -> String {
+    let (entry, explainer) = (&played.traffic[id.ix()], played.explainer());
+    if entry.application == Application::Exchange {
+        return String::new();
+    }
+    let mut others: BTreeMap<(DropReason, Place), u64> = BTreeMap::new();
+    for ((_, at, reason), number) in &played.report.traffic[id.ix()].packets.losses {
+        if *reason != explained {
+            *others.entry((*reason, *at)).or_default() += number;
+        }
+    }
+    let mut others: Vec<_> = others.into_iter().collect();
+    others.sort_by_key(|(_, number)| std::cmp::Reverse(*number));
+    let line = |((reason, at), number): &((DropReason, Place), u64)| {
+        let failures = explainer.failures(*at, *reason);
+        let because = if failures.is_empty() { reason.sentence().to_owned() } else { failures.join("; ") };
+        wrap("  also   ", &format!("{} {reason} at {}: {because}", count(*number), explainer.place(*at)), 9)
+    };
+    others.iter().take(OTHERS_MAX).map(line).collect()
+}
+
+/// Reasons beside the one explained that a paragraph has room for.
+const OTHERS_MAX: usize = 3;
 
 /// What an ending means that no packet's death explains, and what to look at.
 fn without_a_word(outcome: Outcome, entry: &Traffic) -> (&'static str, &'static str) {
@@ -169,7 +211,8 @@ fn without_a_word(outcome: Outcome, entry: &Traffic) -> (&'static str, &'static 
         ),
         (Outcome::TimedOut, _) => (
             "The client waited for an answer until it gave up, though none of its packets died.",
-            "Was one of the two VMs stopped while it lasted? How long an end waits is its giveUp.",
+            "Do the answers come from the address that was asked? Behind DNAT they must pass the same appliance: see \
+             Path. Was one of the two VMs stopped meanwhile?",
         ),
         (Outcome::Reset, _) => (
             "The other end broke the connection off: it does not know it, or closed before all was said.",
@@ -193,10 +236,23 @@ fn end(explainer: &Explainer<'_>, end: vnetsim_model::Endpoint) -> String {
 fn verdict(group: &OutcomeGroup, entry: &Traffic) -> String {
     match group.outcome {
         Outcome::Dropped { reason, part: Part::Request, .. } => reason.to_string(),
-        Outcome::Dropped { reason, part, .. } => {
-            format!("{reason} ({})", packet_name(part, entry.protocol.protocol))
+        // Of streams nearly every packet is a later one.
+        Outcome::Dropped { reason, part: Part::Forward, .. }
+            if matches!(entry.application, Application::Stream { .. }) =>
+        {
+            reason.to_string()
         }
+        Outcome::Dropped { reason, part, .. } => format!("{reason} ({})", name_of(part, entry)),
         other => verdict_word(other).to_owned(),
+    }
+}
+
+/// A capture's packets are of many protocols.
+fn name_of(part: Part, entry: &Traffic) -> &'static str {
+    match (&entry.application, part.is_forward()) {
+        (Application::Replay, true) => "packet",
+        (Application::Replay, false) => "packet on the way back",
+        _ => packet_name(part, entry.protocol.protocol),
     }
 }
 
@@ -214,7 +270,7 @@ pub(crate) fn verdict_word(outcome: Outcome) -> &'static str {
 fn place(group: &OutcomeGroup, explainer: &Explainer<'_>, entry: &Traffic) -> String {
     match group.outcome {
         Outcome::Dropped { part, at, .. } => {
-            format!("{} dies at {}", packet_name(part, entry.protocol.protocol), explainer.place(at))
+            format!("{} dies at {}", name_of(part, entry), explainer.place(at))
         }
         _ => String::new(),
     }

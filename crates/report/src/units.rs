@@ -46,7 +46,7 @@ pub(crate) fn rate(bits_per_s: u64) -> String {
 pub(crate) fn time(time: SimTime) -> String {
     let digits = time.0.checked_ilog10().unwrap_or_default();
     let step = 10_u64.pow(digits.saturating_sub(2).min(9));
-    SimTime(time.0 / step * step).to_string()
+    SimTime((time.0 + step / 2) / step * step).to_string()
 }
 
 /// `0.81 / 1.02 / 1.4 ms`: the shortest, the mean, the longest; empty of nothing.
@@ -88,7 +88,7 @@ mod tests {
         assert_eq!([rate(812_345_678), rate(64_000)], ["812 Mbps", "64.0 kbps"]);
         assert_eq!([share(1, 99), share(0, 5), share(1, 1_000_000)], ["1.01 %", "0 %", "< 0.01 %"]);
         let times = [SimTime(1_234_567), SimTime(98_765_432_100), SimTime(12)].map(time);
-        assert_eq!(times, ["1.23 ms", "98.7 s", "12 ns"]);
+        assert_eq!(times, ["1.23 ms", "98.8 s", "12 ns"]);
         assert_eq!(counted(1, "packet"), "1 packet");
     }
 }

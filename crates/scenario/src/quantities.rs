@@ -33,8 +33,14 @@ impl<const LEAST: u64, const MOST: u64> Decode for Bytes<LEAST, MOST> {
         let text = cx.text(node, "an amount of bytes such as 50MB")?;
         let Some(bytes) = with_unit(text, BYTE_UNITS) else {
             let sentence = format!("{} is not an amount of bytes", shown(text));
+            let help = match near(text, BYTE_UNITS) {
+                Some(near) => {
+                    format!("did you mean `{near}`? Units are B, kB, MB, GB, KiB, MiB, GiB: bytes, not bits")
+                }
+                None => "write it like 300B, 20kB, 50MB or 1GiB".to_owned(),
+            };
             let problem = cx.bad("BAD_VALUE", node.span, &sentence);
-            return cx.fail(problem.help("write it like 300B, 20kB, 50MB or 1GiB"));
+            return cx.fail(problem.help(help));
         };
         within(bytes, LEAST, MOST, "bytes", node, cx)
     }
@@ -70,7 +76,13 @@ impl Decode for Bandwidth {
         let text = cx.text(node, "a bandwidth such as 100Mbps")?;
         let Some(bits) = with_unit(text, BIT_UNITS) else {
             let problem = cx.bad("BAD_VALUE", node.span, &format!("{} is not a bandwidth", shown(text)));
-            return cx.fail(problem.help("write it like 100Mbps, 1.5 Gbps or 750 Mbit/s"));
+            let help = match near(text, BIT_UNITS) {
+                Some(near) => {
+                    format!("did you mean `{near}`? Units are bps, kbps, Mbps, Gbps: bits, not bytes")
+                }
+                None => "write it like 100Mbps, 1.5 Gbps or 750 Mbit/s".to_owned(),
+            };
+            return cx.fail(problem.help(help));
         };
         within(bits, BANDWIDTHS.0, BANDWIDTHS.1, "bits a second", node, cx)
     }
@@ -109,6 +121,16 @@ fn within(number: u64, least: u64, most: u64, of: &str, node: &Node, cx: &mut Cx
     }
     let problem = cx.bad("BAD_VALUE", node.span, &format!("{number} {of} are out of bounds"));
     cx.fail(problem.help(format!("it goes from {least} to {most} {of}")))
+}
+
+/// `text` with the unit that is spelt so but for its case.
+fn near(text: &str, units: &[(&str, u64)]) -> Option<String> {
+    let text = text.trim();
+    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+    let (number, unit) = (&text[..split], text[split..].trim_start());
+    let (unit, _) = units.iter().find(|(spelling, _)| spelling.eq_ignore_ascii_case(unit))?;
+    let near = format!("{number}{unit}");
+    with_unit(&near, units).map(|_| near)
 }
 
 /// A number, decimals allowed, and the unit behind it. `None` unless it is a whole number in the end.

@@ -203,7 +203,10 @@ fn two_ends(said: At<Vec<Ref>>, cx: &mut Cx) -> Option<(Ref, Ref)> {
     match <[Ref; 2]>::try_from(said.value) {
         Ok([first, second]) => Some((first, second)),
         Err(_) => {
-            let message = format!("{}: `between` names {count} ends, not two", cx.object);
+            let message = {
+                let ends = if count == 1 { "1 end".to_owned() } else { format!("{count} ends") };
+                format!("{}: `between` names {ends}, not two", cx.object)
+            };
             cx.fail(Problem::error("BAD_VALUE", said.span, message).help("write it like [hub, s1]"))
         }
     }

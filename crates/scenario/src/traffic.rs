@@ -150,6 +150,11 @@ record! {
             return cx.fail(problem.help("write 1ns or more, or say rate or bandwidth"));
         }
         let plays = plays?;
+        if let (Plays::Stream { lasts, spacing: Spacing::BitsPerSecond(_) }, None) = (&plays, size) {
+            let message = format!("{}: `bandwidth` needs a `size`", cx.object);
+            let problem = Problem::error("MISSING_PROPERTY", lasts.span, message);
+            return cx.fail(problem.help("add the payload bytes of a datagram, such as size: 1200"));
+        }
         Some(Sent {
             name,
             from,
@@ -201,7 +206,12 @@ impl Decode for Hops {
         match text.to_ascii_lowercase().as_str() {
             "true" => Some(Some(HOPS_DEFAULT)),
             "false" => Some(None),
-            _ => Between::<1, 255>::decode(node, cx).map(|hops| u8::try_from(hops).ok()),
+            number if number.parse::<u8>().is_ok_and(|hops| hops > 0) => Some(number.parse().ok()),
+            _ => {
+                let problem =
+                    cx.bad("BAD_VALUE", node.span, &format!("{} is no number of hops", shown(text)));
+                cx.fail(problem.help("write true, or the most hops, from 1 to 255"))
+            }
         }
     }
     fn schema() -> Value {

@@ -351,7 +351,7 @@ fn pack<const WATCHED: bool>(
     let given = || shard.outbox.iter().flatten().map(|entry: &Entry| entry.key);
     let given_next = given().min().map(|key| key.time);
     let next = [shard.queue.next_time(), given_next].into_iter().flatten().min();
-    let alive = shard.queue.is_alive() || given().any(|key: Key| !key.is_background());
+    let alive = shard.is_alive() || given().any(|key: Key| !key.is_background());
     let own = shard.number;
     let others = shard.outbox.iter_mut().enumerate().filter(|(number, _)| *number != own);
     let parcels = others

@@ -49,16 +49,17 @@ pub(crate) enum Event {
 }
 
 /// The order at equal times: the network changes before packets move, and packets under way move before new ones start.
-/// What is in the background keeps no run alive.
+/// What is in the background keeps no run alive; of timers only those do that are still wanted (`Hosts::wanted`).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 #[repr(u8)]
 pub(crate) enum Kind {
     Change,
     Arrive,
     Emit,
-    Wake,
     Tick,
     Start,
+    /// In the background from here on.
+    Wake,
     /// A probe's packet, and what a probe finds out.
     Background,
     Probe,
@@ -110,7 +111,7 @@ impl Key {
     }
 
     pub(crate) fn is_background(self) -> bool {
-        self.order >> 61 >= Kind::Background as u64
+        self.order >> 61 >= Kind::Wake as u64
     }
 }
 

@@ -37,6 +37,8 @@ pub(crate) struct Hosts {
     by_key: FxHashMap<HostKey, u32>,
     all: Vec<Machine>,
     wire: Wire,
+    /// Machines whose stacks have a timer.
+    wanted: usize,
     /// Connections that ended, at either end, and when in the order of events.
     pub(crate) finished: Vec<Finished>,
 }
@@ -47,6 +49,8 @@ struct Machine {
     node: Node,
     /// When it is woken next.
     wake: Option<SimTime>,
+    /// Its stack has a timer.
+    wanted: bool,
 }
 
 impl Hosts {
@@ -63,7 +67,13 @@ impl Hosts {
                 stats: open.stats,
             }));
             machine.host = Host::new(&[], HostConfig::default());
+            self.wanted -= usize::from(std::mem::take(&mut machine.wanted));
         }
+    }
+
+    /// True while a stack waits for a time: something is still to happen.
+    pub(crate) fn are_waiting(&self) -> bool {
+        self.wanted > 0
     }
 
     /// Connections that have not ended.
@@ -139,9 +149,13 @@ impl<const WATCHED: bool> Shard<'_, WATCHED> {
         if machine.wake == Some(self.now) {
             machine.wake = None;
         }
-        if machine.host.poll_at().is_some_and(|at| at <= self.now) {
-            machine.host.poll(self.now, &mut self.hosts.wire);
+        // A timer that is no longer wanted is no event.
+        if machine.host.poll_at().is_none_or(|at| at > self.now) {
+            return self.settle(ix);
         }
+        machine.host.poll(self.now, &mut self.hosts.wire);
+        self.events += 1;
+        self.end = self.now;
         self.settle(ix);
     }
 
@@ -156,7 +170,7 @@ impl<const WATCHED: bool> Shard<'_, WATCHED> {
         };
         let ix = self.hosts.all.len() as u32;
         let host = self.new_host(key);
-        self.hosts.all.push(Machine { key, host, node, wake: None });
+        self.hosts.all.push(Machine { key, host, node, wake: None, wanted: false });
         self.hosts.by_key.insert(key, ix);
         ix
     }
@@ -169,7 +183,13 @@ impl<const WATCHED: bool> Shard<'_, WATCHED> {
                 IpAddr::V6(ip) => 1 << 41 | u128::from(ip) as u64,
             },
         };
-        let config = HostConfig { seed: mix(self.setting.seed, number), ..HostConfig::default() };
+        // A server waits as long as the most patient client.
+        let patience = self.setting.traffic.iter().map(|t| t.give_up).max().unwrap_or_default();
+        let config = HostConfig {
+            seed: mix(self.setting.seed, number),
+            server_timeout: patience.max(SimTime(1)),
+            ..HostConfig::default()
+        };
         match key {
             HostKey::Vm(vm) => {
                 let network = self.network();
@@ -197,7 +217,10 @@ impl<const WATCHED: bool> Shard<'_, WATCHED> {
         self.hosts.wire = wire;
         let machine = &mut self.hosts.all[ix as usize];
         self.hosts.finished.extend(machine.host.finished());
-        let Some(due) = machine.host.poll_at() else { return };
+        let due = machine.host.poll_at();
+        let was = std::mem::replace(&mut machine.wanted, due.is_some());
+        self.hosts.wanted = self.hosts.wanted + usize::from(due.is_some()) - usize::from(was);
+        let Some(due) = due else { return };
         let due = due.max(self.now);
         if machine.wake.is_none_or(|wake| due < wake) {
             machine.wake = Some(due);

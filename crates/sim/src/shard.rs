@@ -270,13 +270,18 @@ impl<'a, const WATCHED: bool> Shard<'a, WATCHED> {
     pub(crate) fn play_alone(&mut self, events_max: u64) -> bool {
         let until = self.events + events_max;
         while self.events < until {
-            let next = if self.queue.is_alive() { self.queue.pop_before(SimTime(u64::MAX)) } else { None };
+            let next = if self.is_alive() { self.queue.pop_before(SimTime(u64::MAX)) } else { None };
             let Some(entry) = next else { return false };
             if !self.meet(entry) {
                 return false;
             }
         }
         true
+    }
+
+    /// True while something is still to happen here.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.queue.is_alive() || self.hosts.are_waiting()
     }
 
     /// Plays what happens before `end`.

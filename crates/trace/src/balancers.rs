@@ -1,6 +1,6 @@
 //! Causes at load balancers: no rule, nobody healthy, out of reach, hairpin, closed.
 
-use vnetsim_model::{Era, LbProtocol, LbRule, LbSku, LbTarget, LoadBalancer};
+use vnetsim_model::{Era, GuestState, LbProtocol, LbRule, LbSku, LbTarget, LoadBalancer};
 use vnetsim_types::{DropReason, IpProtocol, NicId, Place, ProtoPort, Step};
 
 use crate::diagnose::{Case, Finding};
@@ -89,6 +89,9 @@ impl Case<'_> {
         };
         if !vm.running {
             return format!("{place} is stopped since {}", self.stopped_since(vm));
+        }
+        if vm.guest.state == GuestState::Dead {
+            return format!("the guest of {place} hangs and does not answer the probe");
         }
         let Some(port) = port else { return format!("{place} gets no probe") };
         let asked = ProtoPort { protocol: IpProtocol::TCP, port };

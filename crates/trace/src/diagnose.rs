@@ -52,11 +52,18 @@ pub(crate) struct Finding {
 }
 
 impl Diagnosis {
-    /// What is known of a death that no recorded packet shows: the reason, and what it usually means.
-    pub fn of_reason(reason: DropReason, place: String, key: FlowKey, on_return: bool) -> Self {
-        let fix = vec![reason.hint().to_owned()];
-        let object = place.clone();
-        Self { reason, place, key, on_return, object, span: Span::default(), because: Vec::new(), fix }
+    /// What is known of a death at `at` that no recorded packet shows: the reason, what it usually means, and which
+    /// failures of the scenario it fits.
+    pub fn of_reason(
+        explainer: &Explainer<'_>,
+        reason: DropReason,
+        at: Place,
+        key: FlowKey,
+        on_return: bool,
+    ) -> Self {
+        let (place, because) = (explainer.place(at), explainer.failures(at, reason));
+        let (object, fix) = (place.clone(), vec![reason.hint().to_owned()]);
+        Self { reason, place, key, on_return, object, span: Span::default(), because, fix }
     }
 }
 
@@ -122,7 +129,11 @@ impl Case<'_> {
             DropReason::MtuExceeded | DropReason::FragmentUnsupported => self.too_large(),
             DropReason::NoRouteOnPrem => self.unknown_on_premises(),
             DropReason::NoOutboundPath => self.no_way_out(),
-            _ => Finding { object: self.explainer.place(self.at), ..Finding::default() },
+            _ => Finding {
+                object: self.explainer.place(self.at),
+                because: self.explainer.failures(self.at, reason),
+                ..Finding::default()
+            },
         }
     }
 

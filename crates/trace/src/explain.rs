@@ -126,6 +126,11 @@ impl<'a> Explainer<'a> {
         self.epoch(now).compiled()
     }
 
+    /// All epochs of the run.
+    pub(crate) fn epochs(&self) -> &'a [Epoch] {
+        self.epochs
+    }
+
     /// The epochs that began up to `now`.
     pub(crate) fn epochs_until(&self, now: SimTime) -> impl Iterator<Item = &'a Epoch> {
         self.epochs.iter().take_while(move |epoch| epoch.from <= now)

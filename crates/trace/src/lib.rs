@@ -10,6 +10,7 @@ mod balancers;
 mod diagnose;
 mod explain;
 mod filters;
+mod history;
 mod record;
 mod route_none;
 mod services;
@@ -17,5 +18,6 @@ mod taps;
 
 pub use diagnose::Diagnosis;
 pub use explain::{Explainer, Hop, HopKind, Loser, PacketExplanation};
+pub use history::ProbeChange;
 pub use record::{ConversationTrace, PacketTrace, TraceObserver};
 pub use taps::{TAPPED_PACKETS_DEFAULT, TapFilter, TapRecorder, TappedFrame, TappedPacket};

@@ -154,16 +154,16 @@ drop_reasons! {
         "Let the answer take the way of the request, so that the one who translated the request translates it back.";
     GuestDead "GUEST_DEAD" "LB-08"
         "The VM runs, but its guest hangs: it neither answers nor forwards."
-        "Restart the guest; a load balancer with a health probe takes a dead machine out by itself.";
+        "Restart the guest and open the connections again; a probe keeps only new ones away from a dead machine.";
     ApplianceOverloaded "APPLIANCE_OVERLOADED" "VM-03"
         "The appliance forwards no more than it can, and the packet did not fit its queue."
         "Choose a larger appliance, or put several behind an internal load balancer with HA ports.";
     LinkDown "LINK_DOWN" "GW-06"
         "A fault of the scenario cut the way between these two ends."
-        "See the timeline entry that set the link down.";
+        "Repair the link: another setLink of the timeline, with the same ends and without down.";
     LinkLoss "LINK_LOSS" "FAB-17"
         "A fault of the scenario lost the packet on its way."
-        "See the timeline entry that set the loss.";
+        "End the fault with another setLink, or let the application send again: TCP does, UDP does not.";
     InsufficientInput "INSUFFICIENT_INPUT" "JSON-16"
         "The verdict rests on something that the input does not say or that vnetsim does not model."
         "See the named object; complete the input, or read docs/limitations.md.";

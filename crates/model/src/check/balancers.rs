@@ -139,9 +139,10 @@ impl Checker {
         let interval_s = interval.map_or(Probe::INTERVAL_DEFAULT_S, |s| s.value);
         let times = threshold.map_or(1, |t| t.value);
         let fits = (5..=120).contains(&interval_s) && (1..=24).contains(&times) && interval_s * times <= 120;
-        if let Some(said) = interval.or(threshold).filter(|_| !fits) {
-            let found = format!("{what} asks {times} times every {interval_s} s before it decides");
-            let help = "intervalInSeconds is 5 or more, and times probeThreshold 120 at most (LB-07)";
+        let wrong = threshold.filter(|t| !(1..=24).contains(&t.value)).or(interval).or(threshold);
+        if let Some(said) = wrong.filter(|_| !fits) {
+            let found = format!("{what} has intervalInSeconds {interval_s} and probeThreshold {times}");
+            let help = "intervalInSeconds is 5 or more, probeThreshold 1 or more, and their product 120 at most (LB-07)";
             self.problem(Problem::error("BAD_VALUE", said.span, found).help(help));
         }
         (interval_s.min(120), times.clamp(1, 24))

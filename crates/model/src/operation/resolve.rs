@@ -140,7 +140,11 @@ impl Finder<'_> {
             (None, _) => {
                 let names = all.iter().map(|(name, _)| name.as_str()).chain(["internet"]);
                 let near = did_you_mean(&name.value, names).map(str::to_owned);
-                Err(vec![unknown("virtual network, VM or site", name, &near)])
+                let mut problem = unknown("virtual network, VM or site", name, &near);
+                if near.is_none() {
+                    problem = problem.help("an end is a virtual network, a VM, a site or `internet`");
+                }
+                Err(vec![problem])
             }
         }
     }

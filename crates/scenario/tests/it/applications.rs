@@ -51,7 +51,7 @@ fn streams() {
     assert_eq!(stream("stream: 1500ms, rate: 50"), (1_500, 20_000_000));
     // 972 + 28 bytes are 8000 bits.
     assert_eq!(stream("stream: 1s, bandwidth: 1Mbps, size: 972"), (1_000, 8_000_000));
-    assert_eq!(stream("stream: 1us, bandwidth: 1Tbps"), (0, 1), "never nothing");
+    assert_eq!(stream("stream: 1us, bandwidth: 1Tbps, size: 0"), (0, 1), "never nothing");
     let several = entry("udp/9000", "stream: 1s, count: 3, interval: 5ms, oneWay: true");
     assert_eq!((several.count, several.interval), (3, SimTime::ZERO), "they start at once");
     assert!(several.one_way);
@@ -159,16 +159,16 @@ fn quantities_have_bounds() {
 ",
         ),
         &[
-            "8:60 BAD_VALUE `transfer` of traffic `a`: `50mb` is not an amount of bytes (write it like 300B, 20kB, 50MB or 1GiB)",
+            "8:60 BAD_VALUE `transfer` of traffic `a`: `50mb` is not an amount of bytes (did you mean `50MB`? Units are B, kB, MB, GB, KiB, MiB, GiB: bytes, not bits)",
             "9:60 BAD_VALUE `transfer` of traffic `b`: 0 bytes are out of bounds (it goes from 1 to 1000000000000 bytes)",
             "10:60 BAD_VALUE `download` of traffic `c`: 2000000000000 bytes are out of bounds (it goes from 1 to 1000000000000 bytes)",
             "11:60 WRONG_TYPE `transfer` of traffic `d`: expected an amount of bytes such as 50MB, found a list",
             "12:56 BAD_VALUE `bulk` of traffic `e`: 3660 s is out of bounds (write more than 0s, 3600 s at most)",
             "13:58 BAD_VALUE `stream` of traffic `f`: 0 ms is out of bounds (write more than 0s, 3600 s at most)",
-            "14:73 BAD_VALUE `bandwidth` of traffic `g`: `100MBps` is not a bandwidth (write it like 100Mbps, 1.5 Gbps or 750 Mbit/s)",
+            "14:73 BAD_VALUE `bandwidth` of traffic `g`: `100MBps` is not a bandwidth (did you mean `100Mbps`? Units are bps, kbps, Mbps, Gbps: bits, not bytes)",
             "15:73 BAD_VALUE `bandwidth` of traffic `h`: 2000000000000 bits a second are out of bounds (it goes from 1000 to 1000000000000 bits a second)",
             "16:72 BAD_VALUE traffic `i`: a stream needs time between its datagrams (write 1ns or more, or say rate or bandwidth)",
-            "17:62 BAD_VALUE `traceroute` of traffic `j`: `256` is not a whole number from 1 to 255",
+            "17:62 BAD_VALUE `traceroute` of traffic `j`: `256` is no number of hops (write true, or the most hops, from 1 to 255)",
             "18:58 BAD_VALUE `giveUp` of traffic `k`: `soon` is not a time; write it like 250ms, 1.5s or 2m",
             "19:60 BAD_VALUE traffic `l`: its conversations carry more than 1 TB in all (send less, or fewer times)",
             "20:59 BAD_VALUE traffic `m`: its conversations carry more than 1 TB in all (send less, or fewer times)",
