@@ -70,6 +70,10 @@ pub(crate) fn achieved_text(played: &Played) -> String {
 }
 
 impl Entry<'_> {
+    fn is_traceroute(&self) -> bool {
+        matches!(self.traffic.application, Application::Traceroute { .. })
+    }
+
     fn name(&self) -> String {
         self.traffic.name.value.clone()
     }
