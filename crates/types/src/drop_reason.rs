@@ -158,7 +158,7 @@ drop_reasons! {
     ApplianceOverloaded "APPLIANCE_OVERLOADED" "VM-03"
         "The appliance forwards no more than it can, and the packet did not fit its queue."
         "Choose a larger appliance, or put several behind an internal load balancer with HA ports.";
-    LinkDown "LINK_DOWN" "GW-06"
+    LinkDown "LINK_DOWN" "FAB-17"
         "A fault of the scenario cut the way between these two ends."
         "Repair the link: another setLink of the timeline, with the same ends and without down.";
     LinkLoss "LINK_LOSS" "FAB-17"
