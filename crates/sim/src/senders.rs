@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 use vnetsim_dataplane::FABRIC_MAC;
 use vnetsim_model::{Application, TTL_DEFAULT, Traffic};
 use vnetsim_packet::{self as packet, Endpoints, Headers, L4, set_macs};
-use vnetsim_types::{DropReason, IpProtocol, PacketTag, Part, Place, SimTime, TrafficId};
+use vnetsim_types::{DropReason, IpProtocol, NicId, PacketTag, Part, Place, SimTime, TrafficId};
 
 use crate::{
     event::{Event, Flight, Kind, Node},
@@ -277,8 +277,9 @@ impl<const WATCHED: bool> Shard<'_, WATCHED> {
         }
     }
 
-    /// A packet of a stream, a traceroute or a capture is where it was meant to go.
-    pub(crate) fn at_receiver(&mut self, place: Place, flight: Box<Flight>) {
+    /// A packet of a stream, a traceroute or a capture is where it was meant to go; a platform service answers the NIC that
+    /// asked.
+    pub(crate) fn at_receiver(&mut self, place: Place, asked_by: Option<NicId>, flight: Box<Flight>) {
         let (tag, headers) = (flight.packet.tag, flight.packet.headers);
         let traffic = &self.setting.traffic[tag.traffic.ix()];
         let probes = matches!(traffic.application, Application::Traceroute { .. });
@@ -306,7 +307,11 @@ impl<const WATCHED: bool> Shard<'_, WATCHED> {
             self.hop_answered(tag, &headers);
         }
         if let Some((part, frame)) = answer {
-            self.send(place, PacketTag { part, ..tag }, frame);
+            let tag = PacketTag { part, ..tag };
+            match asked_by {
+                Some(nic) => self.platform_sends(nic, tag, frame),
+                None => self.send(place, tag, frame),
+            }
         }
         self.delivered(flight, place);
     }

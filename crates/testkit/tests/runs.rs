@@ -153,3 +153,23 @@ fn what_dies_at_an_appliance_leaves_nothing_behind() {
     assert!(beside.traffic[1].packets.forward.dropped.contains_key(&DropReason::NoSuchDestination));
     assert_eq!(alone.traffic[0], beside.traffic[0]);
 }
+
+#[test]
+fn platform_services_answer_whatever_asks() {
+    let report = played(
+        &Hub {
+            traffic: "  - {name: datagrams, from: vm2, to: 168.63.129.16, protocol: udp/53, stream: 10ms, interval: 1ms}
+  - {name: pings, from: vm2, to: 169.254.169.254, protocol: icmp, traceroute: true}
+  - {name: same, from: vm1, to: 168.63.129.16, protocol: udp/53, traceroute: true}",
+            ..HUB
+        }
+        .text(),
+    );
+    assert_eq!(report.dropped.len(), 0, "{:?}", report.dropped);
+    for (traffic, hops) in report.traffic.iter().zip([0, 1, 1]) {
+        assert_eq!(traffic.completed(), 1, "{traffic:#?}");
+        assert_eq!(traffic.achieved.as_ref().map(|achieved| achieved.hops.len()), Some(hops));
+    }
+    let echoes = &report.traffic[0].packets.backward;
+    assert_eq!((echoes.sent, echoes.delivered), (10, 10));
+}
