@@ -109,7 +109,8 @@ network:
     - name: nsg-nva
       securityRules:
         - {{name: in, priority: 100, direction: Inbound, access: Allow, protocol: '*'}}
-        - {{name: no-s1, priority: 100, direction: Outbound, access: Deny, protocol: '*',
+        - {{name: icmp, priority: 100, direction: Outbound, access: Allow, protocol: Icmp}}
+        - {{name: no-s1, priority: 110, direction: Outbound, access: Deny, protocol: '*',
            destinationAddressPrefix: 10.20.0.0/24}}
         - {{name: out, priority: 200, direction: Outbound, access: Allow, protocol: '*'}}
   routeTables:
@@ -172,4 +173,24 @@ fn platform_services_answer_whatever_asks() {
     }
     let echoes = &report.traffic[0].packets.backward;
     assert_eq!((echoes.sent, echoes.delivered), (10, 10));
+}
+
+/// What a traceroute takes for a hop answers the packet that it waits for, not an earlier one or the same once more.
+#[test]
+fn copies_and_late_answers_are_no_hops() {
+    let traffic = "  - {name: udp, from: vm1, to: vm2, protocol: udp/33434, traceroute: 4}
+  - {name: icmp, from: vm1, to: vm2, protocol: icmp, traceroute: 4}";
+    let (nva, vm2) = (Some("10.10.0.4"), Some("10.30.0.4"));
+    let all_at_once = ("between: [hub, s1], duplicate: 100%", vec![nva, vm2]);
+    let too_late = ("between: [hub, s2], delay: 550ms", vec![nva, None, None, None]);
+    for (fault, expected) in [all_at_once, too_late] {
+        let timeline = format!("  - {{at: 0s, setLink: {{{fault}}}}}");
+        let report = played(&Hub { traffic, timeline: &timeline, ..HUB }.text());
+        for traffic in &report.traffic {
+            let hops = traffic.achieved.as_ref().map(|achieved| &achieved.hops);
+            let hops: Vec<_> =
+                hops.into_iter().flatten().map(|hop| hop.address.map(|ip| ip.to_string())).collect();
+            assert_eq!(hops.iter().map(|hop| hop.as_deref()).collect::<Vec<_>>(), expected, "{fault}");
+        }
+    }
 }
