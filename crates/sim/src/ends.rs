@@ -73,7 +73,7 @@ impl<const WATCHED: bool> Shard<'_, WATCHED> {
                 self.at_stack(HostKey::Vm(vm), Place::Nic(nic), flight);
             }
             Application::Stream { .. } | Application::Traceroute { .. } | Application::Replay => {
-                self.at_receiver(Place::Nic(nic), flight);
+                self.at_receiver(Place::Nic(nic), None, flight);
             }
         }
     }
@@ -151,7 +151,7 @@ impl<const WATCHED: bool> Shard<'_, WATCHED> {
                 self.at_stack(key, place, flight);
             }
             Application::Stream { .. } | Application::Traceroute { .. } | Application::Replay => {
-                self.at_receiver(place, flight);
+                self.at_receiver(place, None, flight);
             }
         }
     }
@@ -186,7 +186,7 @@ impl<const WATCHED: bool> Shard<'_, WATCHED> {
                 let key = HostKey::Platform(nic, flight.packet.headers.dst);
                 self.at_stack(key, Place::Platform, flight);
             }
-            _ => self.at_receiver(Place::Platform, flight),
+            _ => self.at_receiver(Place::Platform, Some(nic), flight),
         }
     }
 

@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 use vnetsim_dataplane::FABRIC_MAC;
 use vnetsim_model::{Application, TTL_DEFAULT, Traffic};
 use vnetsim_packet::{self as packet, Endpoints, Headers, L4, set_macs};
-use vnetsim_types::{DropReason, IpProtocol, PacketTag, Part, Place, SimTime, TrafficId};
+use vnetsim_types::{DropReason, IpProtocol, NicId, PacketTag, Part, Place, SimTime, TrafficId};
 
 use crate::{
     event::{Event, Flight, Kind, Node},
@@ -277,8 +277,9 @@ impl<const WATCHED: bool> Shard<'_, WATCHED> {
         }
     }
 
-    /// A packet of a stream, a traceroute or a capture is where it was meant to go.
-    pub(crate) fn at_receiver(&mut self, place: Place, flight: Box<Flight>) {
+    /// A packet of a stream, a traceroute or a capture is where it was meant to go; a platform service answers the NIC that
+    /// asked.
+    pub(crate) fn at_receiver(&mut self, place: Place, asked_by: Option<NicId>, flight: Box<Flight>) {
         let (tag, headers) = (flight.packet.tag, flight.packet.headers);
         let traffic = &self.setting.traffic[tag.traffic.ix()];
         let probes = matches!(traffic.application, Application::Traceroute { .. });
@@ -303,22 +304,56 @@ impl<const WATCHED: bool> Shard<'_, WATCHED> {
             _ => None,
         };
         if probes && !tag.part.is_forward() && place == traffic.from.place {
-            self.hop_answered(tag, &headers);
+            self.hop_answered(tag, &headers, &flight.packet.frame);
         }
         if let Some((part, frame)) = answer {
-            self.send(place, PacketTag { part, ..tag }, frame);
+            let tag = PacketTag { part, ..tag };
+            match asked_by {
+                Some(nic) => self.platform_sends(nic, tag, frame),
+                None => self.send(place, tag, frame),
+            }
         }
         self.delivered(flight, place);
     }
 
-    fn hop_answered(&mut self, tag: PacketTag, headers: &Headers) {
+    fn hop_answered(&mut self, tag: PacketTag, headers: &Headers, frame: &[u8]) {
         let Some(ix) = self.senders.traceroutes.get(&(tag.traffic, tag.conversation)).copied() else {
             return;
         };
-        let to = self.setting.traffic[tag.traffic.ix()].to.address;
+        let traffic = &self.setting.traffic[tag.traffic.ix()];
+        let Sender::Traceroute(trace) = &self.senders.all[ix as usize] else { return };
+        let present = trace.result.hops.len() as u16 + 1;
+        if answers_hop(traffic, headers, frame) != Some(present) {
+            return; // too late, or once more
+        }
+        let to = traffic.to.address;
         let reached = tag.part != Part::IcmpError || headers.src == to;
         self.hop(ix, Some(headers.src), reached);
     }
+}
+
+/// Which of a traceroute's packets is answered: the one with that sequence number, or to that port.
+fn answers_hop(traffic: &Traffic, answer: &Headers, frame: &[u8]) -> Option<u16> {
+    match answer.l4 {
+        L4::IcmpEcho { request: false, seq, .. } => Some(seq),
+        L4::IcmpError { about: Some(about), .. } if about.protocol == IpProtocol::UDP => {
+            Some(about.dst_port.wrapping_sub(first_port(traffic)).wrapping_add(1))
+        }
+        L4::IcmpError { about: Some(_), .. } => quoted_sequence(answer, frame),
+        _ => None,
+    }
+}
+
+/// The sequence number of the echo request that an ICMP error quotes.
+fn quoted_sequence(error: &Headers, frame: &[u8]) -> Option<u16> {
+    let quote = frame.get(usize::from(error.l4_offset) + 8..)?;
+    let first = *quote.first()?;
+    let header_len = if first >> 4 == 4 { usize::from(first & 0x0f) * 4 } else { 40 };
+    quote.get(header_len + 6..)?.first_chunk().map(|bytes| u16::from_be_bytes(*bytes))
+}
+
+fn first_port(traffic: &Traffic) -> u16 {
+    if traffic.protocol.port == 0 { TRACEROUTE_PORT } else { traffic.protocol.port }
 }
 
 /// A packet that dies at router number `hop`.
@@ -334,10 +369,7 @@ fn traceroute_probe(
     let size = usize::from(traffic.payload_bytes);
     let own = source_port(traffic.source_port, conversation);
     match traffic.protocol.protocol {
-        IpProtocol::UDP => {
-            let first = if traffic.protocol.port == 0 { TRACEROUTE_PORT } else { traffic.protocol.port };
-            packet::udp(&ends, own, first.wrapping_add(hop - 1), size)
-        }
+        IpProtocol::UDP => packet::udp(&ends, own, first_port(traffic).wrapping_add(hop - 1), size),
         _ => packet::icmp_echo(&ends, true, own, hop, size),
     }
 }

@@ -436,10 +436,11 @@ impl<K: Key> Store<K> {
             let end = old.end(from);
             let at = self.place(end.key.hash(), &end, old.record(from));
             let note = old.cell(from).key.note();
+            let partner_was = old.cell(from).records[end.side ^ 1].owner();
             let cell = self.cell_mut(at);
-            // Ends of several cells may be paired anew: what the note of one says is not known of the other.
-            let alone = !cell.records[end.side ^ 1].is_there();
-            let holds = alone || cell.key.note() == note;
+            // Ends of several cells may be paired anew, now or when the next one comes: a note holds again when both ends
+            // that it speaks for are together.
+            let holds = cell.records[end.side ^ 1].owner() == partner_was;
             cell.key = cell.key.with_note(if holds { note } else { 0 });
             self.created[at] = old.created[from];
             self.wheel.file_in(at, tick);
@@ -512,5 +513,29 @@ mod tests {
                 assert!(got == Some(note) || got == Some(0), "{order:?}: {got:?} for {end:?}");
             }
         }
+    }
+
+    #[test]
+    fn who_comes_after_growing_finds_no_note_of_another() {
+        let (ends, later) = ([end(3, 0), end(2, 1), end(1, 0)], end(4, 1));
+        let mut store = opened(&[ends[2], ends[1], ends[0]]);
+        write_note(&mut store, &ends[2], 7);
+        for (turn, end) in ends.iter().enumerate() {
+            let at = store.find(end.key.hash(), end).expect("a record that was made");
+            store.wheel.unfile(at);
+            store.wheel.file(at, SimTime::from_secs(10 * turn as u64));
+        }
+        store.reserve(1_000);
+        store.insert(later.key.hash(), &later, SimTime::ZERO, SimTime::ZERO).expect("room");
+        assert_eq!(note_at(&store, &later), Some(0), "beside {:?}", note_at(&store, &ends[2]));
+    }
+
+    #[test]
+    fn growing_keeps_the_note_of_a_pair() {
+        let ends = [end(1, 0), end(2, 1)];
+        let mut store = opened(&ends);
+        write_note(&mut store, &ends[0], 7);
+        store.reserve(1_000);
+        assert_eq!(ends.map(|end| note_at(&store, &end)), [Some(7); 2]);
     }
 }

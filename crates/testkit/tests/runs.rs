@@ -1,0 +1,196 @@
+//! Small scenarios, each about one thing that a run must get right whoever watches and however many threads play.
+
+use std::ops::ControlFlow;
+
+use vnetsim_scenario::load;
+use vnetsim_sim::{Change, Outcome, Play, Report};
+use vnetsim_types::{DropReason, FileId, NoObserver, Observer, PacketId, PacketTag, SimTime, Step};
+
+/// Wants every packet.
+struct Everything;
+
+impl Observer for Everything {
+    fn wants_all(&self) -> bool {
+        true
+    }
+    fn packet(&mut self, _: PacketId, _: PacketTag) {}
+    fn step(&mut self, _: PacketId, _: SimTime, _: Step) {}
+}
+
+fn play<O: Observer>(text: &str, workers: usize, observer: &mut O) -> Report {
+    let loaded = load(text.as_bytes(), FileId(0));
+    let scenario = loaded.scenario.unwrap_or_else(|| panic!("{:#?}\n{text}", loaded.problems));
+    let change = |op: &vnetsim_scenario::TimelineOperation| Change {
+        at: op.at,
+        name: None,
+        operation: op.operation.clone(),
+        span: op.span,
+    };
+    let timeline: Vec<Change> = scenario.timeline.iter().map(change).collect();
+    let (traffic, injections) = (&scenario.traffic, &[][..]);
+    let play = Play { network: scenario.network, traffic, timeline: &timeline, injections, seed: 7, workers };
+    play.run(observer, &mut |_| ControlFlow::Continue(()))
+}
+
+/// Plays `text` in every way, which must come to the same.
+fn played(text: &str) -> Report {
+    let report = play(text, 1, &mut NoObserver);
+    assert_eq!(report.in_flight(), 0);
+    let figures = |report: &Report| {
+        let Report { traffic, end, sent, delivered, dropped, events, meter, .. } = report;
+        let epochs: Vec<_> = report.epochs.iter().map(|epoch| epoch.from).collect();
+        format!("{end} {sent} {delivered} {dropped:?} {events} {meter:?} {epochs:?}\n{traffic:#?}")
+    };
+    let expected = figures(&report);
+    for workers in [1, 2, 3] {
+        for all in [false, true] {
+            let other = match all {
+                false => play(text, workers, &mut NoObserver),
+                true => play(text, workers, &mut Everything),
+            };
+            let other = figures(&other);
+            let differs = expected.lines().zip(other.lines()).find(|(a, b)| a != b);
+            assert!(expected == other, "{workers} workers, all watched {all}: {differs:?}");
+        }
+    }
+    report
+}
+
+/// A hub with an appliance between two spokes; more of each section may be given.
+struct Hub<'a> {
+    rules: &'a str,
+    /// Of the appliance.
+    guest: &'a str,
+    /// Lines of the network, of its machines, of traffic and timeline.
+    network: &'a str,
+    machines: &'a str,
+    traffic: &'a str,
+    timeline: &'a str,
+}
+
+const HUB: Hub<'static> = Hub {
+    rules: "era: modern",
+    guest: "role: router",
+    network: "",
+    machines: "",
+    traffic: "",
+    timeline: "  - {at: 0s, startVm: vm1}",
+};
+
+impl Hub<'_> {
+    fn text(&self) -> String {
+        let Self { rules, guest, network, machines, traffic, timeline } = self;
+        format!(
+            "
+name: hub
+rules: {{{rules}}}
+network:
+  virtualNetworks:
+    - name: hub
+      location: koreacentral
+      addressSpace: {{addressPrefixes: [10.10.0.0/16]}}
+      subnets:
+        - {{name: snet-nva, addressPrefix: 10.10.0.0/24, networkSecurityGroup: nsg-nva}}
+        - {{name: snet-h, addressPrefix: 10.10.1.0/24, routeTable: rt}}
+      virtualNetworkPeerings:
+        - {{name: hub-to-s1, remoteVirtualNetwork: s1}}
+        - {{name: hub-to-s2, remoteVirtualNetwork: s2}}
+    - name: s1
+      location: koreacentral
+      addressSpace: {{addressPrefixes: [10.20.0.0/16]}}
+      subnets: [{{name: snet, addressPrefix: 10.20.0.0/24, routeTable: rt}}]
+      virtualNetworkPeerings: [{{name: s1-to-hub, remoteVirtualNetwork: hub, allowForwardedTraffic: true}}]
+    - name: s2
+      location: koreacentral
+      addressSpace: {{addressPrefixes: [10.30.0.0/16]}}
+      subnets: [{{name: snet, addressPrefix: 10.30.0.0/24, routeTable: rt}}]
+      virtualNetworkPeerings: [{{name: s2-to-hub, remoteVirtualNetwork: hub, allowForwardedTraffic: true}}]
+  networkSecurityGroups:
+    - name: nsg-nva
+      securityRules:
+        - {{name: in, priority: 100, direction: Inbound, access: Allow, protocol: '*'}}
+        - {{name: icmp, priority: 100, direction: Outbound, access: Allow, protocol: Icmp}}
+        - {{name: no-s1, priority: 110, direction: Outbound, access: Deny, protocol: '*',
+           destinationAddressPrefix: 10.20.0.0/24}}
+        - {{name: out, priority: 200, direction: Outbound, access: Allow, protocol: '*'}}
+  routeTables:
+    - name: rt
+      routes:
+        - {{name: h, addressPrefix: 10.10.1.0/24, nextHopType: VirtualAppliance, nextHopIpAddress: 10.10.0.4}}
+        - {{name: a, addressPrefix: 10.20.0.0/16, nextHopType: VirtualAppliance, nextHopIpAddress: 10.10.0.4}}
+        - {{name: b, addressPrefix: 10.30.0.0/16, nextHopType: VirtualAppliance, nextHopIpAddress: 10.10.0.4}}
+{network}
+  virtualMachines:
+    - {{name: nva, subnet: hub/snet-nva, privateIPAddress: 10.10.0.4, enableIPForwarding: true, guest: {{{guest}}}}}
+    - {{name: vm1, subnet: s1/snet, privateIPAddress: 10.20.0.4}}
+    - {{name: vm2, subnet: s2/snet, privateIPAddress: 10.30.0.4}}
+{machines}
+traffic:
+{traffic}
+timeline:
+{timeline}
+"
+        )
+    }
+}
+
+#[test]
+fn what_dies_at_an_appliance_leaves_nothing_behind() {
+    let text = |more: &str| {
+        let traffic = format!(
+            "  - {{name: bulk, from: h1, to: h2, protocol: tcp/80, bulk: 20ms, sourcePort: 50000}}\n{more}"
+        );
+        Hub {
+            machines: "    - {name: h1, subnet: hub/snet-nva, privateIPAddress: 10.10.0.8}
+    - {name: h2, subnet: hub/snet-nva, privateIPAddress: 10.10.0.9}
+    - {name: off, subnet: s2/snet, privateIPAddress: 10.30.0.9, powerState: stopped}",
+            traffic: &traffic,
+            ..HUB
+        }
+        .text()
+    };
+    let dies = "  - {name: dies, from: vm1, to: off, protocol: udp/53, stream: 20ms, interval: 50us}";
+    let (alone, beside) = (played(&text("")), played(&text(dies)));
+    assert!(beside.traffic[1].packets.forward.dropped.contains_key(&DropReason::NoSuchDestination));
+    assert_eq!(alone.traffic[0], beside.traffic[0]);
+}
+
+#[test]
+fn platform_services_answer_whatever_asks() {
+    let report = played(
+        &Hub {
+            traffic: "  - {name: datagrams, from: vm2, to: 168.63.129.16, protocol: udp/53, stream: 10ms, interval: 1ms}
+  - {name: pings, from: vm2, to: 169.254.169.254, protocol: icmp, traceroute: true}
+  - {name: same, from: vm1, to: 168.63.129.16, protocol: udp/53, traceroute: true}",
+            ..HUB
+        }
+        .text(),
+    );
+    assert_eq!(report.dropped.len(), 0, "{:?}", report.dropped);
+    for (traffic, hops) in report.traffic.iter().zip([0, 1, 1]) {
+        assert_eq!(traffic.completed(), 1, "{traffic:#?}");
+        assert_eq!(traffic.achieved.as_ref().map(|achieved| achieved.hops.len()), Some(hops));
+    }
+    let echoes = &report.traffic[0].packets.backward;
+    assert_eq!((echoes.sent, echoes.delivered), (10, 10));
+}
+
+/// What a traceroute takes for a hop answers the packet that it waits for, not an earlier one or the same once more.
+#[test]
+fn copies_and_late_answers_are_no_hops() {
+    let traffic = "  - {name: udp, from: vm1, to: vm2, protocol: udp/33434, traceroute: 4}
+  - {name: icmp, from: vm1, to: vm2, protocol: icmp, traceroute: 4}";
+    let (nva, vm2) = (Some("10.10.0.4"), Some("10.30.0.4"));
+    let all_at_once = ("between: [hub, s1], duplicate: 100%", vec![nva, vm2]);
+    let too_late = ("between: [hub, s2], delay: 550ms", vec![nva, None, None, None]);
+    for (fault, expected) in [all_at_once, too_late] {
+        let timeline = format!("  - {{at: 0s, setLink: {{{fault}}}}}");
+        let report = played(&Hub { traffic, timeline: &timeline, ..HUB }.text());
+        for traffic in &report.traffic {
+            let hops = traffic.achieved.as_ref().map(|achieved| &achieved.hops);
+            let hops: Vec<_> =
+                hops.into_iter().flatten().map(|hop| hop.address.map(|ip| ip.to_string())).collect();
+            assert_eq!(hops.iter().map(|hop| hop.as_deref()).collect::<Vec<_>>(), expected, "{fault}");
+        }
+    }
+}
