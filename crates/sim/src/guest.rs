@@ -22,6 +22,10 @@ use crate::frames;
 /// Most sessions of a firewall, and most translations.
 const SESSIONS_MAX: usize = 1 << 20;
 
+/// Ports that translations choose from; without the one that the host keeps for itself (FAB-07).
+const LOWEST_PORT: u16 = 1_024;
+const HOST_PORT: u16 = 65_330;
+
 /// What a guest does with a packet.
 pub(crate) enum Reaction {
     /// It is for this machine.
@@ -278,8 +282,11 @@ impl Guest {
     }
 
     fn free_port(&mut self, key: FlowKey, own: IpAddr) -> Result<u16, DropReason> {
-        let mut port = key.src_port;
-        loop {
+        let wished = key.src_port;
+        let after = wished.saturating_add(1).max(LOWEST_PORT)..=u16::MAX;
+        let before = LOWEST_PORT..wished.max(LOWEST_PORT);
+        let others = after.chain(before).filter(|port| *port != HOST_PORT);
+        for port in std::iter::once(wished).chain(others) {
             let out = FlowKey { src: own, src_port: port, ..key };
             // An ICMP identifier fills both fields of a key.
             let out = if key.protocol.has_ports() { out } else { FlowKey { dst_port: port, ..out } };
@@ -290,11 +297,8 @@ impl Guest {
                 self.translated_port.insert(key, port);
                 return Ok(port);
             }
-            port = port.checked_add(1).unwrap_or(1_024);
-            if port == key.src_port {
-                return Err(DropReason::SnatExhausted);
-            }
         }
+        Err(DropReason::SnatExhausted)
     }
 
     /// An answer to a translated source gets its old destination back.
@@ -377,4 +381,32 @@ pub(crate) fn leaving_nic(network: &Network, machine: &Vm, dst: IpAddr) -> NicId
 fn canonical(key: FlowKey) -> FlowKey {
     let back = key.reversed();
     if (back.src, back.src_port) < (key.src, key.src_port) { back } else { key }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_of_a_translation_run_out() {
+        let (own, dst) = (IpAddr::from([10, 0, 0, 4]), IpAddr::from([10, 1, 0, 4]));
+        let key = |host: u8, src_port| {
+            let src = IpAddr::from([10, 2, 0, host]);
+            FlowKey { protocol: IpProtocol::UDP, src, dst, src_port, dst_port: 53 }
+        };
+        let mut guest = Guest::default();
+        let mut ask = |host, src_port| guest.free_port(key(host, src_port), own);
+        assert_eq!(
+            [ask(4, 500), ask(4, u16::MAX), ask(5, u16::MAX)],
+            [Ok(500), Ok(u16::MAX), Ok(LOWEST_PORT)]
+        );
+        assert_eq!([ask(4, HOST_PORT - 1), ask(5, HOST_PORT - 1)], [Ok(HOST_PORT - 1), Ok(HOST_PORT + 1)]);
+        for port in LOWEST_PORT + 1..HOST_PORT - 1 {
+            assert_eq!(ask(4, port), Ok(port));
+        }
+        for port in HOST_PORT + 2..u16::MAX {
+            assert_eq!(ask(4, port), Ok(port));
+        }
+        assert_eq!([ask(5, 500), ask(5, 2_000)], [Err(DropReason::SnatExhausted); 2]);
+    }
 }
