@@ -194,3 +194,18 @@ fn copies_and_late_answers_are_no_hops() {
         }
     }
 }
+
+/// Nothing happens after the end of time, and a run ends before it.
+#[test]
+fn runs_end_at_the_end_of_time() {
+    let report = play(
+        &Hub {
+            traffic: "  - {name: t, from: vm2, to: vm1, protocol: udp/53, count: 3, interval: 18000000000s}",
+            ..HUB
+        }
+        .text(),
+        2,
+        &mut NoObserver,
+    );
+    assert_eq!(report.traffic[0].started, 2);
+}
