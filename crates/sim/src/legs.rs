@@ -316,14 +316,16 @@ impl<const WATCHED: bool> Shard<'_, WATCHED> {
         flight.sequence = self.sequence(node);
         let foreseeable =
             leaves < self.known_until && self.queue.nothing_changes_until(leaves) && self.faults.is_empty();
+        let probe = flight.packet.tag.traffic == PROBES;
         if foreseeable {
             let cx = context!(self);
             if let Some(leg) = self.switches.egress_ahead(&cx, leaves, out, &flight.packet) {
-                self.events += 1; // what happened is the same, and so is its number
+                self.events += u64::from(!probe); // what happened is the same, and so is its number
                 return self.travel_from(leaves, node, Some(out), leg, flight);
             }
         }
-        let key = Key::new(leaves, Kind::Emit, node, flight.sequence);
+        let kind = if probe { Kind::Background } else { Kind::Emit };
+        let key = Key::new(leaves, kind, node, flight.sequence);
         self.queue.push(Entry { key, event: Event::Emit(out, flight) });
     }
 

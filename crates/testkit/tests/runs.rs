@@ -195,6 +195,35 @@ fn copies_and_late_answers_are_no_hops() {
     }
 }
 
+/// A probe that a member hands on to another machine is still a probe: it keeps no run alive and is no event of it.
+#[test]
+fn probes_that_are_forwarded_are_nothing_to_wait_for() {
+    let report = played(
+        &Hub {
+            guest: "role: router, snat: always, dnat: [{name: d, port: tcp/80, to: 10.30.0.4}]",
+            network: "  loadBalancers:
+    - name: lb
+      sku: Standard
+      frontendIPConfigurations: [{name: fe, subnet: hub/snet-nva, privateIPAddress: 10.10.0.100}]
+      backendAddressPools: [{name: pool}]
+      probes: [{name: health, protocol: Tcp, port: 80, intervalInSeconds: 5, probeThreshold: 1}]
+      loadBalancingRules:
+        - {name: web, frontendIPConfiguration: fe, backendAddressPool: pool, probe: health, protocol: Tcp,
+           frontendPort: 80, backendPort: 80}",
+            machines: "    - {name: nva2, subnet: hub/snet-nva, privateIPAddress: 10.10.0.5, enableIPForwarding: true,
+       loadBalancerBackendAddressPools: [lb/pool],
+       guest: {role: router, snat: always, dnat: [{name: d, port: tcp/80, to: 10.30.0.4}]}}
+    - {name: h1, subnet: hub/snet-nva, privateIPAddress: 10.10.0.8}
+    - {name: h2, subnet: hub/snet-nva, privateIPAddress: 10.10.0.9}",
+            // The first probe is asked at 312.5 ms and met at 312.9 ms.
+            traffic: "  - {name: t, from: h1, to: h2, protocol: udp/53, oneWay: true, start: 312300us}",
+            ..HUB
+        }
+        .text(),
+    );
+    assert_eq!(report.end, SimTime::from_micros(312_700));
+}
+
 /// Nothing happens after the end of time, and a run ends before it.
 #[test]
 fn runs_end_at_the_end_of_time() {
