@@ -17,7 +17,7 @@ use crate::{
     fault::{Ends, Fate},
     frames,
     guest::{At, Reaction},
-    link::latency,
+    link::{SAME_REGION, latency},
     shard::{Shard, context},
     tally::PROBES,
 };
@@ -310,12 +310,15 @@ impl<const WATCHED: bool> Shard<'_, WATCHED> {
     }
 
     /// The packet leaves an appliance by `out`, that much later. Where it goes then is settled now if it is known and
-    /// nothing can come in between; that saves an event and changes nothing.
+    /// nothing can come in between; that saves an event and changes nothing. What comes before the shortest leg is over is
+    /// under way by now, and so known.
     fn leave_appliance(&mut self, node: Node, out: NicId, after: SimTime, mut flight: Box<Flight>) {
         let leaves = self.now + after;
         flight.sequence = self.sequence(node);
-        let foreseeable =
-            leaves < self.known_until && self.queue.nothing_changes_until(leaves) && self.faults.is_empty();
+        let foreseeable = after < SAME_REGION
+            && leaves < self.known_until
+            && self.queue.nothing_changes_until(leaves)
+            && self.faults.is_empty();
         let probe = flight.packet.tag.traffic == PROBES;
         if foreseeable {
             let cx = context!(self);

@@ -195,6 +195,57 @@ fn copies_and_late_answers_are_no_hops() {
     }
 }
 
+/// A probe changes its mind while packets wait in an appliance: they leave under the new rules.
+#[test]
+fn probes_change_the_network_while_appliances_work() {
+    let report = played(
+        &Hub {
+            rules: "era: modern, nsg_live_flows: flush",
+            guest: "role: router, processingDelay: 2ms",
+            network: "  loadBalancers:
+    - name: lb
+      sku: Standard
+      frontendIPConfigurations: [{name: fe, subnet: s2/snet, privateIPAddress: 10.30.0.100}]
+      backendAddressPools: [{name: pool}]
+      probes: [{name: health, protocol: Tcp, port: 80, intervalInSeconds: 5, probeThreshold: 1}]
+      loadBalancingRules:
+        - {name: web, frontendIPConfiguration: fe, backendAddressPool: pool, probe: health, protocol: Tcp,
+           frontendPort: 80, backendPort: 80}",
+            machines: "    - {name: web, subnet: s2/snet, privateIPAddress: 10.30.0.5,
+       loadBalancerBackendAddressPools: [lb/pool]}",
+            traffic: "  - {name: s, from: vm1, to: vm2, protocol: udp/53, start: 8800us, stream: 16s,
+     interval: 10ms}",
+            timeline: "  - {at: 100ms, stopVm: web}\n  - {at: 8s, startVm: web}",
+            ..HUB
+        }
+        .text(),
+    );
+    assert_eq!(report.epochs.len(), 5, "two changes, and the probe twice");
+    assert!(report.dropped[&DropReason::NsgDeny] > 0, "{:?}", report.dropped);
+}
+
+/// A client comes back and knows nothing of its download: its RST ends the flow records at the appliance, and what waits
+/// there goes no further.
+#[test]
+fn connections_end_while_their_packets_wait_in_an_appliance() {
+    let mut denied = 0;
+    for at in [20_000, 21_000, 40_000, 41_500, 60_000] {
+        let timeline = format!("  - {{at: {at}us, stopVm: vm1}}\n  - {{at: {}us, startVm: vm1}}", at + 10);
+        let report = played(
+            &Hub {
+                guest: "role: router, processingDelay: 300us",
+                machines: "    - {name: slow, subnet: s2/snet, privateIPAddress: 10.30.0.5, vmSize: Standard_DS1_v2}",
+                traffic: "  - {name: t, from: vm1, to: slow, protocol: tcp/443, download: 50MB, giveUp: 1s}",
+                timeline: &timeline,
+                ..HUB
+            }
+            .text(),
+        );
+        denied += report.dropped.get(&DropReason::NsgDeny).copied().unwrap_or_default();
+    }
+    assert!(denied > 0);
+}
+
 /// A probe that a member hands on to another machine is still a probe: it keeps no run alive and is no event of it.
 #[test]
 fn probes_that_are_forwarded_are_nothing_to_wait_for() {
