@@ -12,7 +12,7 @@ use vnetsim_dataplane::{Context, FABRIC_MAC, Packet, Tables};
 use vnetsim_model::{
     Access, DestinationNat, Guest as Settings, GuestState, Network, PolicyRule, Role, Snat, TcpTracking, Vm,
 };
-use vnetsim_packet::{L4, TcpFlags, set_destination, set_macs, set_source, set_ttl};
+use vnetsim_packet::{L4, TcpFlags, set_destination, set_macs, set_quoted_source, set_source, set_ttl};
 use vnetsim_types::{
     ApplianceAction, DropReason, FlowKey, IpProtocol, NicId, Observer, Part, ProtoPort, SimTime, Step,
 };
@@ -226,8 +226,11 @@ impl Guest {
         self.translate(network, nic_out, packet).map(|()| true)
     }
 
-    /// True when the packet goes to one whose source was translated.
+    /// True when the packet, whose destination was translated, goes to one whose source was.
     fn is_answer(&self, packet: &Packet) -> bool {
+        if let L4::IcmpError { .. } = packet.headers.l4 {
+            return true;
+        }
         let key = packet.headers.flow_key().reversed();
         self.translated_port.contains_key(&key) || !ported(key)
     }
@@ -306,10 +309,21 @@ impl Guest {
         if self.translated_back.is_empty() {
             return false;
         }
+        if let L4::IcmpError { about: Some(about), .. } = packet.headers.l4 {
+            return self.translate_error_back(about, packet);
+        }
         let key = packet.headers.flow_key();
         let Some((ip, port)) = self.translated_back.get(&key) else { return false };
         let port = ported(key).then_some(*port);
         set_destination(&mut packet.frame, &mut packet.headers, *ip, port).is_ok()
+    }
+
+    /// An ICMP error about a packet whose source was translated goes to its sender, and names the packet as that one sent it.
+    fn translate_error_back(&self, about: FlowKey, packet: &mut Packet) -> bool {
+        let Some((ip, port)) = self.translated_back.get(&about.reversed()) else { return false };
+        let port = ported(about).then_some(*port);
+        set_quoted_source(&mut packet.frame, &mut packet.headers, *ip, port).is_ok()
+            && set_destination(&mut packet.frame, &mut packet.headers, *ip, None).is_ok()
     }
 
     /// The packet gets another destination; its answers will come from the one that it asked.

@@ -3,6 +3,8 @@
 //! Owns which function of the data plane acts where, and the times between. Called for every event of a packet. Must never
 //! decide what the data plane decides.
 
+use std::net::IpAddr;
+
 use vnetsim_dataplane::{
     FABRIC_MAC, GatewayOut, Leg, LegEnd, Origin, PATH_MTU, Packet, at_gateway, cut, from_gateway,
 };
@@ -79,12 +81,16 @@ impl<const WATCHED: bool> Shard<'_, WATCHED> {
         }
     }
 
-    /// FAB-20: the host tells the guest the path's MTU, in the name of the subnet's gateway address.
+    /// FAB-20: the host tells the guest the path's MTU, in the name of the subnet's gateway address. What the guest only
+    /// forwarded, it hands back to the sender.
     fn tell_too_big(&mut self, nic: NicId, packet: &Packet) {
         let src = packet.headers.src;
         let network = self.network();
         let subnet = &network[network[nic].subnet];
-        let gateway = subnet.prefixes.iter().find(|p| p.contains(&src)).and_then(|p| p.hosts().next());
+        let like = |ip: &IpAddr| ip.is_ipv4() == src.is_ipv4();
+        let mut blocks: Vec<_> = subnet.prefixes.iter().collect();
+        blocks.sort_by_key(|block| !block.contains(&src));
+        let gateway = blocks.iter().find_map(|block| block.hosts().next().filter(like));
         let error = gateway
             .filter(|_| packet.tag.part != Part::IcmpError)
             .and_then(|from| frames::too_big(from, FABRIC_MAC, &packet.headers, &packet.frame, PATH_MTU));

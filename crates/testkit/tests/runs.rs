@@ -275,6 +275,31 @@ fn probes_that_are_forwarded_are_nothing_to_wait_for() {
     assert_eq!(report.end, SimTime::from_micros(312_700));
 }
 
+/// FAB-20: whoever sent what does not fit is told, through routers and through those who translate.
+#[test]
+fn large_packets_behind_appliances_become_smaller() {
+    for guest in
+        ["role: router", "role: firewall", "role: router, snat: always", "role: firewall, snat: always"]
+    {
+        let report = played(
+            &Hub {
+                guest,
+                machines:
+                    "    - {name: large, subnet: hub/snet-h, privateIPAddress: 10.10.1.4, guest: {mtu: 9000}}
+    - {name: far, subnet: s2/snet, privateIPAddress: 10.30.0.5, guest: {mtu: 9000}}",
+                traffic: "  - {name: up, from: large, to: far, protocol: tcp/80, transfer: 100kB, giveUp: 9s}
+  - {name: down, from: large, to: far, protocol: tcp/80, download: 100kB, giveUp: 9s}",
+                ..HUB
+            }
+            .text(),
+        );
+        for traffic in &report.traffic {
+            let outcomes: Vec<Outcome> = traffic.outcomes.iter().map(|group| group.outcome).collect();
+            assert_eq!(outcomes, [Outcome::Completed], "{guest}");
+        }
+    }
+}
+
 /// Nothing happens after the end of time, and a run ends before it.
 #[test]
 fn runs_end_at_the_end_of_time() {
