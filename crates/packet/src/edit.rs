@@ -5,14 +5,21 @@
 //! digest, or nothing at all. Costs the changed words; the payload is not read.
 //!
 //! Checksums kept: IPv4 header, TCP, UDP and ICMPv6. Not kept: those of other transports over a
-//! pseudo-header (UDP-Lite, DCCP), the AH integrity value, and the packet embedded in an ICMP error,
-//! which stays as it is. IPv4 source-route options are not interpreted.
+//! pseudo-header (UDP-Lite, DCCP), and the AH integrity value. The packet embedded in an ICMP error stays as it is, but for
+//! [`set_quoted_source`]. IPv4 source-route options are not interpreted.
 
 use std::{fmt, net::IpAddr, ops::Range};
 
 use vnetsim_types::IpProtocol;
 
-use crate::{Headers, L4, Mac, checksum::Delta, parse::is_source_routed};
+use crate::{
+    Headers, L4, Mac,
+    checksum::Delta,
+    parse::{is_source_routed, quoted_headers},
+};
+
+/// Bytes of an ICMP or ICMPv6 error before what it quotes.
+const ICMP_HEADER_LEN: usize = 8;
 
 /// Why an edit was refused. The frame and its digest are unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,6 +110,39 @@ pub fn set_destination(
         (L4::IcmpEcho { id, .. }, Some(port)) => *id = port,
         _ => {}
     }
+    Ok(())
+}
+
+/// Sets source address and port of the packet that an ICMP error quotes, as a translator does that lets the error back to
+/// the packet's sender (RFC 5508): in the quoted headers, and in the checksum over them.
+///
+/// # Errors
+///
+/// See [`EditError`]; [`EditError::NotThisFrame`] where the quote is too short for its checksums.
+pub fn set_quoted_source(
+    frame: &mut [u8],
+    h: &mut Headers,
+    ip: IpAddr,
+    port: Option<u16>,
+) -> Result<(), EditError> {
+    let at = usize::from(h.l4_offset) + ICMP_HEADER_LEN;
+    let quoted = frame.get(at..).and_then(quoted_headers).ok_or(EditError::NotThisFrame)?;
+    let L4::IcmpError { about: Some(about), .. } = &mut h.l4 else { return Err(EditError::NoPort) };
+    let inside = frame.get_mut(at..).ok_or(EditError::NotThisFrame)?;
+    // What is changed lies in the headers.
+    let len = (usize::from(quoted.l4_offset) + 20).min(inside.len()) & !1;
+    let mut before: Vec<u8> = inside.get(..len).ok_or(EditError::NotThisFrame)?.to_vec();
+    rewrite(inside, &quoted, Side::Source, ip, port)?;
+    about.src = ip;
+    if let Some(port) = port {
+        about.src_port = port;
+        if !about.protocol.has_ports() {
+            about.dst_port = port; // an echo identifier
+        }
+    }
+    let mut delta = Delta::default();
+    delta.overwrite(&mut before, &frame[at..at + len]);
+    update(frame, usize::from(h.l4_offset) + 2, delta);
     Ok(())
 }
 
@@ -218,5 +258,61 @@ fn update_udp(bytes: &mut [u8], at: usize, delta: Delta) {
     update(bytes, at, delta);
     if bytes[at..at + 2] == [0, 0] {
         bytes[at..at + 2].fill(0xff);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Endpoints, TcpFlags, icmp_echo, icmp_fragmentation_needed, icmp_time_exceeded, parse, tcp, udp,
+    };
+
+    /// What comes of translating the source of a packet, of an error about it, and of the error's quote back, is the error
+    /// about the packet as it was.
+    #[test]
+    fn an_error_about_a_translated_packet_is_translated_back() {
+        for [src, own, dst] in [["10.0.0.4", "10.1.0.4", "10.2.0.4"], ["fd00::4", "fd01::4", "fd02::4"]] {
+            let [src, own, dst]: [IpAddr; 3] = [src, own, dst].map(|ip| ip.parse().unwrap());
+            let ends = |src, dst| Endpoints {
+                src_mac: [2; 6],
+                dst_mac: [4; 6],
+                src,
+                dst,
+                ttl: 9,
+                dont_fragment: true,
+            };
+            let sent = [
+                tcp(&ends(src, dst), 50_000, 443, TcpFlags::ACK, 7, 9, 1_460).unwrap(),
+                udp(&ends(src, dst), 50_000, 53, 3).unwrap(),
+                icmp_echo(&ends(src, dst), true, 50_000, 3, 11).unwrap(),
+            ];
+            for before in sent {
+                let (mut after, mut headers) = (before.clone(), parse(&before).unwrap());
+                set_source(&mut after, &mut headers, own, Some(60_001)).unwrap();
+                let errors = |frame: &[u8]| {
+                    let from = ends(dst, src);
+                    [icmp_fragmentation_needed(&from, frame, 1_400), icmp_time_exceeded(&from, frame)]
+                };
+                for (expected, error) in errors(&before).into_iter().zip(errors(&after)) {
+                    let (mut error, expected) = (error.unwrap(), expected.unwrap());
+                    let mut headers = parse(&error).unwrap();
+                    set_quoted_source(&mut error, &mut headers, src, Some(50_000)).unwrap();
+                    assert_eq!(error, expected);
+                    assert_eq!(headers, parse(&error).unwrap());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_quotes_nothing_is_left_alone() {
+        let ip = IpAddr::from([10, 0, 0, 4]);
+        let ends =
+            Endpoints { src_mac: [2; 6], dst_mac: [4; 6], src: ip, dst: ip, ttl: 9, dont_fragment: true };
+        let frame = udp(&ends, 1, 2, 40).unwrap();
+        let (mut edited, mut headers) = (frame.clone(), parse(&frame).unwrap());
+        assert!(set_quoted_source(&mut edited, &mut headers, ip, Some(3)).is_err());
+        assert_eq!((edited, headers), (frame.clone(), parse(&frame).unwrap()));
     }
 }

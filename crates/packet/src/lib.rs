@@ -8,8 +8,8 @@
 //! Cost per packet: [`parse`] and the edits do not allocate and never read the payload; an edit
 //! touches the changed words and one or two checksums. A builder allocates its frame, once.
 //!
-//! Limits: no VLAN tags, no reassembly, no checksum verification on receipt. An ICMP error's
-//! embedded packet is read ([`L4::IcmpError`]) but never translated.
+//! Limits: no VLAN tags, no reassembly, no checksum verification on receipt. Of an ICMP error's embedded packet
+//! ([`L4::IcmpError`]) only the source is ever translated.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -25,7 +25,7 @@ pub use build::{
     BuildError, Endpoints, icmp_echo, icmp_fragmentation_needed, icmp_port_unreachable, icmp_time_exceeded,
     raw, tcp, udp,
 };
-pub use edit::{EditError, set_destination, set_macs, set_source, set_ttl};
+pub use edit::{EditError, set_destination, set_macs, set_quoted_source, set_source, set_ttl};
 pub use headers::{Fragment, Headers, IcmpErrorKind, L4};
 pub use parse::{ParseError, parse};
 pub use plain::{Plain, lower_ttl, plain};

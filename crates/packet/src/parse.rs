@@ -81,6 +81,37 @@ pub fn parse(frame: &[u8]) -> Result<Headers, ParseError> {
     })
 }
 
+/// The digest of the packet that an ICMP error quotes, from the start of the quote, which may be cut. `None` when it ends
+/// within the upper layer's header.
+pub(crate) fn quoted_headers(quote: &[u8]) -> Option<Headers> {
+    let ip = match quote.first()? >> 4 {
+        4 => Ip::v4(quote),
+        6 => Ip::v6(quote),
+        _ => return None,
+    }
+    .ok()?;
+    let end = usize::from(ip.len).min(quote.len());
+    let payload = quote.get(ip.header_len..end)?;
+    let l4 = match ip.protocol {
+        IpProtocol::UDP if ip.has_l4_start() => udp(payload, true),
+        _ => l4(&ip, payload),
+    };
+    Some(Headers {
+        eth_src: [0; 6],
+        eth_dst: [0; 6],
+        l3_offset: 0,
+        l4_offset: small(ip.header_len).ok()?,
+        src: ip.src,
+        dst: ip.dst,
+        protocol: ip.protocol,
+        ttl: ip.ttl,
+        ip_len: ip.len,
+        dont_fragment: ip.dont_fragment,
+        fragment: ip.fragment,
+        l4: l4.ok()?,
+    })
+}
+
 /// True for an IPv6 packet on its way along a routing header: its destination is not the final one,
 /// which is the one that checksums cover (RFC 8200, section 8.1).
 pub(crate) fn is_source_routed(frame: &[u8], h: &Headers) -> bool {

@@ -333,7 +333,8 @@ fn play_windows<const WATCHED: bool>(
             stops |= parcel.stop;
             parcel.entries.into_iter().for_each(|entry| shard.queue.push(entry));
         }
-        let Some(next) = next.filter(|_| alive && !stops) else { return };
+        // Nothing happens at the end of time.
+        let Some(next) = next.filter(|next| alive && !stops && *next < SimTime(u64::MAX)) else { return };
         shard.play_window(next + lookahead);
         let entries = std::mem::take(&mut shard.journal.entries);
         let progress = Progress { time: shard.now, events: shard.events, packets: shard.sent };

@@ -4,6 +4,7 @@
 //! thread runs which node. No two events are equal; time never goes back. Called by the shards; costs nothing of its own.
 
 use vnetsim_dataplane::{Leg, LegEnd, Origin, Packet};
+use vnetsim_packet::{L4, TcpFlags};
 use vnetsim_types::{NicId, SimTime, TrafficId};
 
 use crate::probe::ProbeFlip;
@@ -23,6 +24,13 @@ impl Flight {
     pub(crate) fn empty() -> Self {
         let leg = Leg { origin: Origin::Platform, end: LegEnd::Nic(NicId(0)) };
         Self { packet: Packet::empty(), leg, sequence: 0 }
+    }
+
+    /// True for FIN and RST.
+    #[inline]
+    pub(crate) fn ends_connection(&self) -> bool {
+        let L4::Tcp { flags, .. } = self.packet.headers.l4 else { return false };
+        flags.0 & (TcpFlags::FIN.0 | TcpFlags::RST.0) != 0
     }
 }
 

@@ -12,7 +12,7 @@ use vnetsim_dataplane::{Context, FABRIC_MAC, Packet, Tables};
 use vnetsim_model::{
     Access, DestinationNat, Guest as Settings, GuestState, Network, PolicyRule, Role, Snat, TcpTracking, Vm,
 };
-use vnetsim_packet::{L4, TcpFlags, set_destination, set_macs, set_source, set_ttl};
+use vnetsim_packet::{L4, TcpFlags, set_destination, set_macs, set_quoted_source, set_source, set_ttl};
 use vnetsim_types::{
     ApplianceAction, DropReason, FlowKey, IpProtocol, NicId, Observer, Part, ProtoPort, SimTime, Step,
 };
@@ -21,6 +21,10 @@ use crate::frames;
 
 /// Most sessions of a firewall, and most translations.
 const SESSIONS_MAX: usize = 1 << 20;
+
+/// Ports that translations choose from; without the one that the host keeps for itself (FAB-07).
+const LOWEST_PORT: u16 = 1_024;
+const HOST_PORT: u16 = 65_330;
 
 /// What a guest does with a packet.
 pub(crate) enum Reaction {
@@ -222,8 +226,11 @@ impl Guest {
         self.translate(network, nic_out, packet).map(|()| true)
     }
 
-    /// True when the packet goes to one whose source was translated.
+    /// True when the packet, whose destination was translated, goes to one whose source was.
     fn is_answer(&self, packet: &Packet) -> bool {
+        if let L4::IcmpError { .. } = packet.headers.l4 {
+            return true;
+        }
         let key = packet.headers.flow_key().reversed();
         self.translated_port.contains_key(&key) || !ported(key)
     }
@@ -278,8 +285,11 @@ impl Guest {
     }
 
     fn free_port(&mut self, key: FlowKey, own: IpAddr) -> Result<u16, DropReason> {
-        let mut port = key.src_port;
-        loop {
+        let wished = key.src_port;
+        let after = wished.saturating_add(1).max(LOWEST_PORT)..=u16::MAX;
+        let before = LOWEST_PORT..wished.max(LOWEST_PORT);
+        let others = after.chain(before).filter(|port| *port != HOST_PORT);
+        for port in std::iter::once(wished).chain(others) {
             let out = FlowKey { src: own, src_port: port, ..key };
             // An ICMP identifier fills both fields of a key.
             let out = if key.protocol.has_ports() { out } else { FlowKey { dst_port: port, ..out } };
@@ -290,11 +300,8 @@ impl Guest {
                 self.translated_port.insert(key, port);
                 return Ok(port);
             }
-            port = port.checked_add(1).unwrap_or(1_024);
-            if port == key.src_port {
-                return Err(DropReason::SnatExhausted);
-            }
         }
+        Err(DropReason::SnatExhausted)
     }
 
     /// An answer to a translated source gets its old destination back.
@@ -302,10 +309,21 @@ impl Guest {
         if self.translated_back.is_empty() {
             return false;
         }
+        if let L4::IcmpError { about: Some(about), .. } = packet.headers.l4 {
+            return self.translate_error_back(about, packet);
+        }
         let key = packet.headers.flow_key();
         let Some((ip, port)) = self.translated_back.get(&key) else { return false };
         let port = ported(key).then_some(*port);
         set_destination(&mut packet.frame, &mut packet.headers, *ip, port).is_ok()
+    }
+
+    /// An ICMP error about a packet whose source was translated goes to its sender, and names the packet as that one sent it.
+    fn translate_error_back(&self, about: FlowKey, packet: &mut Packet) -> bool {
+        let Some((ip, port)) = self.translated_back.get(&about.reversed()) else { return false };
+        let port = ported(about).then_some(*port);
+        set_quoted_source(&mut packet.frame, &mut packet.headers, *ip, port).is_ok()
+            && set_destination(&mut packet.frame, &mut packet.headers, *ip, None).is_ok()
     }
 
     /// The packet gets another destination; its answers will come from the one that it asked.
@@ -377,4 +395,32 @@ pub(crate) fn leaving_nic(network: &Network, machine: &Vm, dst: IpAddr) -> NicId
 fn canonical(key: FlowKey) -> FlowKey {
     let back = key.reversed();
     if (back.src, back.src_port) < (key.src, key.src_port) { back } else { key }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_of_a_translation_run_out() {
+        let (own, dst) = (IpAddr::from([10, 0, 0, 4]), IpAddr::from([10, 1, 0, 4]));
+        let key = |host: u8, src_port| {
+            let src = IpAddr::from([10, 2, 0, host]);
+            FlowKey { protocol: IpProtocol::UDP, src, dst, src_port, dst_port: 53 }
+        };
+        let mut guest = Guest::default();
+        let mut ask = |host, src_port| guest.free_port(key(host, src_port), own);
+        assert_eq!(
+            [ask(4, 500), ask(4, u16::MAX), ask(5, u16::MAX)],
+            [Ok(500), Ok(u16::MAX), Ok(LOWEST_PORT)]
+        );
+        assert_eq!([ask(4, HOST_PORT - 1), ask(5, HOST_PORT - 1)], [Ok(HOST_PORT - 1), Ok(HOST_PORT + 1)]);
+        for port in LOWEST_PORT + 1..HOST_PORT - 1 {
+            assert_eq!(ask(4, port), Ok(port));
+        }
+        for port in HOST_PORT + 2..u16::MAX {
+            assert_eq!(ask(4, port), Ok(port));
+        }
+        assert_eq!([ask(5, 500), ask(5, 2_000)], [Err(DropReason::SnatExhausted); 2]);
+    }
 }

@@ -3,6 +3,8 @@
 //! Owns which function of the data plane acts where, and the times between. Called for every event of a packet. Must never
 //! decide what the data plane decides.
 
+use std::net::IpAddr;
+
 use vnetsim_dataplane::{
     FABRIC_MAC, GatewayOut, Leg, LegEnd, Origin, PATH_MTU, Packet, at_gateway, cut, from_gateway,
 };
@@ -17,7 +19,7 @@ use crate::{
     fault::{Ends, Fate},
     frames,
     guest::{At, Reaction},
-    link::latency,
+    link::{SAME_REGION, latency},
     shard::{Shard, context},
     tally::PROBES,
 };
@@ -79,12 +81,16 @@ impl<const WATCHED: bool> Shard<'_, WATCHED> {
         }
     }
 
-    /// FAB-20: the host tells the guest the path's MTU, in the name of the subnet's gateway address.
+    /// FAB-20: the host tells the guest the path's MTU, in the name of the subnet's gateway address. What the guest only
+    /// forwarded, it hands back to the sender.
     fn tell_too_big(&mut self, nic: NicId, packet: &Packet) {
         let src = packet.headers.src;
         let network = self.network();
         let subnet = &network[network[nic].subnet];
-        let gateway = subnet.prefixes.iter().find(|p| p.contains(&src)).and_then(|p| p.hosts().next());
+        let like = |ip: &IpAddr| ip.is_ipv4() == src.is_ipv4();
+        let mut blocks: Vec<_> = subnet.prefixes.iter().collect();
+        blocks.sort_by_key(|block| !block.contains(&src));
+        let gateway = blocks.iter().find_map(|block| block.hosts().next().filter(like));
         let error = gateway
             .filter(|_| packet.tag.part != Part::IcmpError)
             .and_then(|from| frames::too_big(from, FABRIC_MAC, &packet.headers, &packet.frame, PATH_MTU));
@@ -310,20 +316,25 @@ impl<const WATCHED: bool> Shard<'_, WATCHED> {
     }
 
     /// The packet leaves an appliance by `out`, that much later. Where it goes then is settled now if it is known and
-    /// nothing can come in between; that saves an event and changes nothing.
+    /// nothing can come in between; that saves an event and changes nothing. What comes before the shortest leg is over is
+    /// under way by now, and so known.
     fn leave_appliance(&mut self, node: Node, out: NicId, after: SimTime, mut flight: Box<Flight>) {
         let leaves = self.now + after;
         flight.sequence = self.sequence(node);
-        let foreseeable =
-            leaves < self.known_until && self.queue.nothing_changes_until(leaves) && self.faults.is_empty();
+        let foreseeable = after < SAME_REGION
+            && leaves < self.known_until
+            && self.queue.nothing_changes_until(leaves)
+            && self.faults.is_empty();
+        let probe = flight.packet.tag.traffic == PROBES;
         if foreseeable {
             let cx = context!(self);
             if let Some(leg) = self.switches.egress_ahead(&cx, leaves, out, &flight.packet) {
-                self.events += 1; // what happened is the same, and so is its number
+                self.events += u64::from(!probe); // what happened is the same, and so is its number
                 return self.travel_from(leaves, node, Some(out), leg, flight);
             }
         }
-        let key = Key::new(leaves, Kind::Emit, node, flight.sequence);
+        let kind = if probe { Kind::Background } else { Kind::Emit };
+        let key = Key::new(leaves, kind, node, flight.sequence);
         self.queue.push(Entry { key, event: Event::Emit(out, flight) });
     }
 

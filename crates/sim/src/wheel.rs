@@ -5,7 +5,10 @@
 //! are dealt out when their time comes; what lies beyond 4.3 s waits in a heap. Each shard has one. Must never decide an
 //! order: keys do. Costs about 15 ns for each event added and taken.
 
-use std::{cmp::Ordering, collections::BinaryHeap};
+use std::{
+    cmp::{Ordering, Reverse},
+    collections::BinaryHeap,
+};
 
 use vnetsim_types::SimTime;
 
@@ -61,6 +64,16 @@ impl Slots {
     }
 }
 
+/// True for what may end flow records, beside the time (NSG-14, U-13).
+#[inline]
+fn changes(event: &Event) -> bool {
+    match event {
+        Event::Change(_) | Event::Flip(_) => true,
+        Event::Arrive(flight) | Event::Emit(_, flight) => flight.ends_connection(),
+        _ => false,
+    }
+}
+
 /// Ordered so that a heap gives the earliest first.
 #[derive(Debug)]
 struct Beyond(Entry);
@@ -96,8 +109,8 @@ pub(crate) struct Wheel {
     cursor: u64,
     /// Events that keep the run alive.
     foreground: usize,
-    /// When the network will change, the next time last.
-    changes: Vec<SimTime>,
+    /// When the network will change, or a connection may end.
+    changes: BinaryHeap<Reverse<SimTime>>,
 }
 
 impl Default for Wheel {
@@ -110,7 +123,7 @@ impl Default for Wheel {
             beyond: BinaryHeap::new(),
             cursor: 0,
             foreground: 0,
-            changes: Vec::new(),
+            changes: BinaryHeap::new(),
         }
     }
 }
@@ -119,17 +132,16 @@ impl Wheel {
     /// Adds an event.
     pub(crate) fn push(&mut self, entry: Entry) {
         self.foreground += usize::from(!entry.key.is_background());
-        if matches!(entry.event, Event::Change(_) | Event::Flip(_)) {
-            let at = self.changes.partition_point(|time| *time > entry.key.time);
-            self.changes.insert(at, entry.key.time);
+        if changes(&entry.event) {
+            self.changes.push(Reverse(entry.key.time));
         }
         self.place(entry);
     }
 
-    /// True when the network, as far as is known, will be the same until after `time`.
+    /// True when the network and the flow records of connections, as far as is known, will be the same until after `time`.
     #[inline]
     pub(crate) fn nothing_changes_until(&self, time: SimTime) -> bool {
-        self.changes.last().is_none_or(|change| *change > time)
+        self.changes.peek().is_none_or(|Reverse(change)| *change > time)
     }
 
     /// The event that comes after `ahead` others, if it is known without a search.
@@ -184,7 +196,7 @@ impl Wheel {
         }
         let entry = self.current.pop()?;
         self.foreground -= usize::from(!entry.key.is_background());
-        if matches!(entry.event, Event::Change(_) | Event::Flip(_)) {
+        if changes(&entry.event) {
             self.changes.pop(); // the earliest one, which this is
         }
         Some(entry)

@@ -194,3 +194,123 @@ fn copies_and_late_answers_are_no_hops() {
         }
     }
 }
+
+/// A probe changes its mind while packets wait in an appliance: they leave under the new rules.
+#[test]
+fn probes_change_the_network_while_appliances_work() {
+    let report = played(
+        &Hub {
+            rules: "era: modern, nsg_live_flows: flush",
+            guest: "role: router, processingDelay: 2ms",
+            network: "  loadBalancers:
+    - name: lb
+      sku: Standard
+      frontendIPConfigurations: [{name: fe, subnet: s2/snet, privateIPAddress: 10.30.0.100}]
+      backendAddressPools: [{name: pool}]
+      probes: [{name: health, protocol: Tcp, port: 80, intervalInSeconds: 5, probeThreshold: 1}]
+      loadBalancingRules:
+        - {name: web, frontendIPConfiguration: fe, backendAddressPool: pool, probe: health, protocol: Tcp,
+           frontendPort: 80, backendPort: 80}",
+            machines: "    - {name: web, subnet: s2/snet, privateIPAddress: 10.30.0.5,
+       loadBalancerBackendAddressPools: [lb/pool]}",
+            traffic: "  - {name: s, from: vm1, to: vm2, protocol: udp/53, start: 8800us, stream: 16s,
+     interval: 10ms}",
+            timeline: "  - {at: 100ms, stopVm: web}\n  - {at: 8s, startVm: web}",
+            ..HUB
+        }
+        .text(),
+    );
+    assert_eq!(report.epochs.len(), 5, "two changes, and the probe twice");
+    assert!(report.dropped[&DropReason::NsgDeny] > 0, "{:?}", report.dropped);
+}
+
+/// A client comes back and knows nothing of its download: its RST ends the flow records at the appliance, and what waits
+/// there goes no further.
+#[test]
+fn connections_end_while_their_packets_wait_in_an_appliance() {
+    let mut denied = 0;
+    for at in [20_000, 21_000, 40_000, 41_500, 60_000] {
+        let timeline = format!("  - {{at: {at}us, stopVm: vm1}}\n  - {{at: {}us, startVm: vm1}}", at + 10);
+        let report = played(
+            &Hub {
+                guest: "role: router, processingDelay: 300us",
+                machines: "    - {name: slow, subnet: s2/snet, privateIPAddress: 10.30.0.5, vmSize: Standard_DS1_v2}",
+                traffic: "  - {name: t, from: vm1, to: slow, protocol: tcp/443, download: 50MB, giveUp: 1s}",
+                timeline: &timeline,
+                ..HUB
+            }
+            .text(),
+        );
+        denied += report.dropped.get(&DropReason::NsgDeny).copied().unwrap_or_default();
+    }
+    assert!(denied > 0);
+}
+
+/// A probe that a member hands on to another machine is still a probe: it keeps no run alive and is no event of it.
+#[test]
+fn probes_that_are_forwarded_are_nothing_to_wait_for() {
+    let report = played(
+        &Hub {
+            guest: "role: router, snat: always, dnat: [{name: d, port: tcp/80, to: 10.30.0.4}]",
+            network: "  loadBalancers:
+    - name: lb
+      sku: Standard
+      frontendIPConfigurations: [{name: fe, subnet: hub/snet-nva, privateIPAddress: 10.10.0.100}]
+      backendAddressPools: [{name: pool}]
+      probes: [{name: health, protocol: Tcp, port: 80, intervalInSeconds: 5, probeThreshold: 1}]
+      loadBalancingRules:
+        - {name: web, frontendIPConfiguration: fe, backendAddressPool: pool, probe: health, protocol: Tcp,
+           frontendPort: 80, backendPort: 80}",
+            machines: "    - {name: nva2, subnet: hub/snet-nva, privateIPAddress: 10.10.0.5, enableIPForwarding: true,
+       loadBalancerBackendAddressPools: [lb/pool],
+       guest: {role: router, snat: always, dnat: [{name: d, port: tcp/80, to: 10.30.0.4}]}}
+    - {name: h1, subnet: hub/snet-nva, privateIPAddress: 10.10.0.8}
+    - {name: h2, subnet: hub/snet-nva, privateIPAddress: 10.10.0.9}",
+            // The first probe is asked at 312.5 ms and met at 312.9 ms.
+            traffic: "  - {name: t, from: h1, to: h2, protocol: udp/53, oneWay: true, start: 312300us}",
+            ..HUB
+        }
+        .text(),
+    );
+    assert_eq!(report.end, SimTime::from_micros(312_700));
+}
+
+/// FAB-20: whoever sent what does not fit is told, through routers and through those who translate.
+#[test]
+fn large_packets_behind_appliances_become_smaller() {
+    for guest in
+        ["role: router", "role: firewall", "role: router, snat: always", "role: firewall, snat: always"]
+    {
+        let report = played(
+            &Hub {
+                guest,
+                machines:
+                    "    - {name: large, subnet: hub/snet-h, privateIPAddress: 10.10.1.4, guest: {mtu: 9000}}
+    - {name: far, subnet: s2/snet, privateIPAddress: 10.30.0.5, guest: {mtu: 9000}}",
+                traffic: "  - {name: up, from: large, to: far, protocol: tcp/80, transfer: 100kB, giveUp: 9s}
+  - {name: down, from: large, to: far, protocol: tcp/80, download: 100kB, giveUp: 9s}",
+                ..HUB
+            }
+            .text(),
+        );
+        for traffic in &report.traffic {
+            let outcomes: Vec<Outcome> = traffic.outcomes.iter().map(|group| group.outcome).collect();
+            assert_eq!(outcomes, [Outcome::Completed], "{guest}");
+        }
+    }
+}
+
+/// Nothing happens after the end of time, and a run ends before it.
+#[test]
+fn runs_end_at_the_end_of_time() {
+    let report = play(
+        &Hub {
+            traffic: "  - {name: t, from: vm2, to: vm1, protocol: udp/53, count: 3, interval: 18000000000s}",
+            ..HUB
+        }
+        .text(),
+        2,
+        &mut NoObserver,
+    );
+    assert_eq!(report.traffic[0].started, 2);
+}

@@ -43,8 +43,8 @@ pub struct FlowTable {
     v6: Store<key::Key6>,
     /// The translations of the few records that have one.
     entered: FxHashMap<AnyEnd, Entered>,
-    /// Records that were there by then are to be asked about (NSG-14 `resimulate`).
-    doubtful_to: Option<SimTime>,
+    /// Records that were there before are to be asked about (NSG-14 `resimulate`).
+    doubtful_before: Option<SimTime>,
 }
 
 /// What a live record says about a packet.
@@ -175,18 +175,19 @@ impl FlowTable {
         self.v4.insert_both(hash, ends, now, idle_max, [0, flags::INBOUND])
     }
 
-    /// The rules may have changed: records made so far are doubtful.
+    /// The rules may have changed: records made so far are doubtful. Not those made now, by packets that meet the present
+    /// rules: when the first packet comes depends on which networks these switches have, and a record shows when it began.
     pub(crate) fn doubt(&mut self, now: SimTime) {
-        self.doubtful_to = Some(now);
+        self.doubtful_before = Some(now);
     }
 
     /// If the record of `any` is doubtful: stays it, where `passes` says whether a connection that a packet in the
     /// direction opened would still begin? Else it ends.
     pub(crate) fn settle(&mut self, now: SimTime, any: AnyEnd, passes: impl FnOnce(Direction) -> bool) {
-        let Some(doubtful_to) = self.doubtful_to else { return };
+        let Some(doubtful_before) = self.doubtful_before else { return };
         let ended = match any {
-            AnyEnd::V4(end) => settle(&mut self.v4, (now, doubtful_to), &end, passes),
-            AnyEnd::V6(end) => settle(&mut self.v6, (now, doubtful_to), &end, passes),
+            AnyEnd::V4(end) => settle(&mut self.v4, (now, doubtful_before), &end, passes),
+            AnyEnd::V6(end) => settle(&mut self.v6, (now, doubtful_before), &end, passes),
         };
         if ended {
             self.entered.remove(&any);
@@ -268,11 +269,11 @@ fn hit<K: Key>(
 /// True when the record ended.
 fn settle<K: Key>(
     store: &mut Store<K>,
-    (now, doubtful_to): (SimTime, SimTime),
+    (now, doubtful_before): (SimTime, SimTime),
     end: &End<K>,
     passes: impl FnOnce(Direction) -> bool,
 ) -> bool {
-    let Some(at) = store.find(end.key.hash(), end).filter(|at| store.created(*at) <= doubtful_to) else {
+    let Some(at) = store.find(end.key.hash(), end).filter(|at| store.created(*at) < doubtful_before) else {
         return false;
     };
     let inbound = store.record(at).flags() & flags::INBOUND != 0;
@@ -320,5 +321,42 @@ where
 {
     if flags & flags::ENTERED != 0 {
         entered.remove(&AnyEnd::from(*end));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use vnetsim_types::IpProtocol;
+
+    use super::*;
+
+    #[test]
+    fn records_of_the_present_rules_are_not_doubtful() {
+        let key = |src_port| FlowKey {
+            protocol: IpProtocol::UDP,
+            src: IpAddr::from([10, 0, 0, 4]),
+            dst: IpAddr::from([10, 1, 0, 4]),
+            src_port,
+            dst_port: 53,
+        };
+        let [before, then, later] = [1, 2, 3].map(SimTime::from_secs);
+        let (out, l4) = (Direction::Outbound, L4::Udp { src_port: 0, dst_port: 0 });
+        let mut flows = FlowTable::default();
+        let open = |flows: &mut FlowTable, now, src_port| {
+            flows.open(now, |_| SimTime::from_secs(240), 7, out, &key(src_port), &l4, None)
+        };
+        assert_eq!(open(&mut flows, before, 1), Ok(()));
+        flows.doubt(then);
+        assert_eq!(open(&mut flows, then, 2), Ok(()));
+        let mut asked = Vec::new();
+        for (src_port, stays) in [(1, true), (1, true), (2, true)] {
+            flows.settle(later, AnyEnd::new(7, out, &key(src_port)), |_| {
+                asked.push(src_port);
+                stays
+            });
+        }
+        assert_eq!(asked, [1]);
     }
 }
