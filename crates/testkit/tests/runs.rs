@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use vnetsim_scenario::load;
-use vnetsim_sim::{Change, Play, Report};
+use vnetsim_sim::{Change, Outcome, Play, Report};
 use vnetsim_types::{DropReason, FileId, NoObserver, Observer, PacketId, PacketTag, SimTime, Step};
 
 /// Wants every packet.
