@@ -216,7 +216,6 @@ fn probes_change_the_network_while_appliances_work() {
             traffic: "  - {name: s, from: vm1, to: vm2, protocol: udp/53, start: 8800us, stream: 16s,
      interval: 10ms}",
             timeline: "  - {at: 100ms, stopVm: web}\n  - {at: 8s, startVm: web}",
-            ..HUB
         }
         .text(),
     );
