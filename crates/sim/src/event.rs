@@ -17,13 +17,15 @@ pub(crate) struct Flight {
     /// The number of its next leg among the events of the node that sends it, where that is settled before it leaves;
     /// else 0.
     pub(crate) sequence: u64,
+    /// A fault made it. It is not copied again: copies of copies in a loop would have no end.
+    pub(crate) copy: bool,
 }
 
 impl Flight {
     /// Room for a packet.
     pub(crate) fn empty() -> Self {
         let leg = Leg { origin: Origin::Platform, end: LegEnd::Nic(NicId(0)) };
-        Self { packet: Packet::empty(), leg, sequence: 0 }
+        Self { packet: Packet::empty(), leg, sequence: 0, copy: false }
     }
 
     /// True for FIN and RST.

@@ -127,7 +127,7 @@ impl<const WATCHED: bool> Shard<'_, WATCHED> {
                     return self.lost(flight, place, reason);
                 }
                 Fate::Passes { late, copy } => {
-                    if let Some(later) = copy {
+                    if let Some(later) = copy.filter(|_| !flight.copy) {
                         self.copy(node, at + later, &flight);
                     }
                     at = at + late;
@@ -153,7 +153,7 @@ impl<const WATCHED: bool> Shard<'_, WATCHED> {
     /// A fault makes a second packet of one; nobody watches it.
     fn copy(&mut self, node: Node, at: SimTime, flight: &Flight) {
         let mut copy = Box::new(flight.clone());
-        (copy.packet.traced, copy.sequence) = (false, 0);
+        (copy.packet.traced, copy.sequence, copy.copy) = (false, 0, true);
         self.sent += 1;
         self.tally.sent(copy.packet.tag);
         if self.is_followed(copy.packet.tag) {

@@ -447,6 +447,7 @@ impl<'a, const WATCHED: bool> Shard<'a, WATCHED> {
         let traced = watched || WATCHED && self.setting.all_packets && tag.traffic != PROBES;
         flight.packet.renew(id, tag, traced, headers);
         flight.packet.sent_at = self.now;
+        flight.copy = false;
         flight.sequence = 0; // what was settled for a packet that died before it left
         self.sent += 1;
         self.tally.sent(tag);

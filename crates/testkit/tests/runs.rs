@@ -216,7 +216,6 @@ fn probes_change_the_network_while_appliances_work() {
             traffic: "  - {name: s, from: vm1, to: vm2, protocol: udp/53, start: 8800us, stream: 16s,
      interval: 10ms}",
             timeline: "  - {at: 100ms, stopVm: web}\n  - {at: 8s, startVm: web}",
-            ..HUB
         }
         .text(),
     );
@@ -313,4 +312,25 @@ fn runs_end_at_the_end_of_time() {
         &mut NoObserver,
     );
     assert_eq!(report.traffic[0].started, 2);
+}
+
+/// A packet goes round, and a fault copies it each time: its copies go round with it, and make no more.
+#[test]
+fn copies_in_a_loop_have_an_end() {
+    let machines = "    - {name: h, subnet: hub/snet-h, privateIPAddress: 10.10.1.4}
+    - {name: loop, subnet: hub/snet-h, privateIPAddress: 10.10.1.5, enableIPForwarding: true, guest: {role: router}}";
+    let report = played(
+        &Hub {
+            network: "    - name: rt-loop
+      routes: [{name: l, addressPrefix: 10.30.0.0/16, nextHopType: VirtualAppliance, nextHopIpAddress: 10.10.1.5}]",
+            machines,
+            traffic: "  - {name: t, from: h, to: vm2, protocol: udp/53}",
+            timeline: "  - {at: 0s, setRouteTable: {subnet: hub/snet-h, routeTable: rt-loop}}
+  - {at: 0s, setLink: {at: loop, duplicate: 100%}}",
+            ..HUB
+        }
+        .text(),
+    );
+    let sent = report.traffic[0].packets.forward.sent;
+    assert!((60..=66).contains(&sent), "{sent}");
 }

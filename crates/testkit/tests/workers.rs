@@ -292,7 +292,7 @@ fn differ(a: &(Report, TraceObserver), b: &(Report, TraceObserver)) -> String {
 fn first_difference(a: &str, b: &str) -> String {
     let at = a.lines().zip(b.lines()).position(|(a, b)| a != b).unwrap_or_default();
     let lines = |text: &str| text.lines().skip(at.saturating_sub(12)).take(16).collect::<Vec<_>>().join("\n");
-    format!("\n{}\n--- against\n{}", lines(&a), lines(&b))
+    format!("\n{}\n--- against\n{}", lines(a), lines(b))
 }
 
 fn hash(text: &str) -> u64 {
