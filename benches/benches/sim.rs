@@ -3,10 +3,10 @@
 use std::{hint::black_box, ops::ControlFlow};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use vnetsim_benches::star::{requests, star, streams, uploads};
+use vnetsim_benches::star::{requests, star, streams, streams_every, uploads};
 use vnetsim_model::{Network, Traffic};
 use vnetsim_sim::{Play, Report};
-use vnetsim_types::NoObserver;
+use vnetsim_types::{NoObserver, SimTime};
 
 fn play(network: &Network, traffic: &[Traffic], workers: usize) -> Report {
     let play = Play { network: network.clone(), traffic, timeline: &[], injections: &[], seed: 1, workers };
@@ -52,7 +52,8 @@ fn workers(c: &mut Criterion) {
     let mut group = c.benchmark_group("sim/workers");
     group.sample_size(10);
     let network = star(100, 1);
-    let traffic = streams(&network, 100, 64, 1_000_000);
+    // 100,000 a second from each spoke: windows of 400 us are worth a barrier then.
+    let traffic = streams_every(&network, 100, 64, 1_000_000, SimTime::from_micros(10));
     for workers in [1, 2] {
         let report = play(&network, &traffic, workers);
         group.throughput(Throughput::Elements(report.sent));

@@ -103,7 +103,17 @@ fn machine(network: &Network, spoke: usize, vm: usize) -> Endpoint {
 
 /// A stream of datagrams of `ip_bytes` from every spoke to the next, `packets` in all, 800,000 a second of virtual time.
 pub fn streams(network: &Network, spokes: usize, ip_bytes: u16, packets: u64) -> Vec<Traffic> {
-    let interval = SimTime(1_250 * spokes as u64);
+    streams_every(network, spokes, ip_bytes, packets, SimTime(1_250 * spokes as u64))
+}
+
+/// The same with one datagram every `interval` from each spoke.
+pub fn streams_every(
+    network: &Network,
+    spokes: usize,
+    ip_bytes: u16,
+    packets: u64,
+    interval: SimTime,
+) -> Vec<Traffic> {
     let each = packets / spokes as u64;
     let mut all = ring(network, spokes, 0);
     for (ix, traffic) in all.iter_mut().enumerate() {

@@ -31,6 +31,9 @@ use crate::{
 /// Events of a window without peers: often enough to show progress and to empty the journal.
 const EVENTS_PER_WINDOW: u64 = 1 << 16;
 
+/// Windows of several shards after which the books are told: seldom enough not to wake their keeper all the time.
+const WINDOWS_PER_TELLING: u64 = 16;
+
 /// What is played.
 pub struct Play<'a> {
     /// The network at the start.
@@ -322,26 +325,45 @@ fn play_windows<const WATCHED: bool>(
     tell: &Sender<Window>,
     stop: &AtomicBool,
 ) {
-    loop {
-        let stop_here = stop.load(Ordering::Relaxed) || shard.stuck_at.is_some();
-        let (own_next, own_alive, parcels) = pack(shard, stop_here);
-        let Ok(received) = exchange.trade(parcels) else { return };
-        let (mut next, mut alive, mut stops) = (own_next, own_alive, stop_here);
-        for parcel in received {
-            next = [next, parcel.next].into_iter().flatten().min();
-            alive |= parcel.alive;
-            stops |= parcel.stop;
-            parcel.entries.into_iter().for_each(|entry| shard.queue.push(entry));
-        }
-        // Nothing happens at the end of time.
-        let Some(next) = next.filter(|next| alive && !stops && *next < SimTime(u64::MAX)) else { return };
-        shard.play_window(next + lookahead);
-        let entries = std::mem::take(&mut shard.journal.entries);
-        let progress = Progress { time: shard.now, events: shard.events, packets: shard.sent };
-        if tell.send(Window { entries, progress }).is_err() {
+    let mut round = 0;
+    while play_round(shard, &mut exchange, lookahead, stop) {
+        round += 1;
+        // All shards count the same rounds.
+        if round % WINDOWS_PER_TELLING == 0 && !tell_books(shard, tell) {
             return;
         }
     }
+    tell_books(shard, tell);
+}
+
+/// Trades, and plays a window. False when there is none any more.
+fn play_round<const WATCHED: bool>(
+    shard: &mut Shard<'_, WATCHED>,
+    exchange: &mut impl Exchange,
+    lookahead: SimTime,
+    stop: &AtomicBool,
+) -> bool {
+    let stop_here = stop.load(Ordering::Relaxed) || shard.stuck_at.is_some();
+    let (own_next, own_alive, parcels) = pack(shard, stop_here);
+    let Ok(received) = exchange.trade(parcels) else { return false };
+    let (mut next, mut alive, mut stops) = (own_next, own_alive, stop_here);
+    for parcel in received {
+        next = [next, parcel.next].into_iter().flatten().min();
+        alive |= parcel.alive;
+        stops |= parcel.stop;
+        parcel.entries.into_iter().for_each(|entry| shard.queue.push(entry));
+    }
+    // Nothing happens at the end of time.
+    let Some(next) = next.filter(|next| alive && !stops && *next < SimTime(u64::MAX)) else { return false };
+    shard.play_window(next + lookahead);
+    true
+}
+
+/// False when nobody keeps the books any more.
+fn tell_books<const WATCHED: bool>(shard: &mut Shard<'_, WATCHED>, tell: &Sender<Window>) -> bool {
+    let entries = std::mem::take(&mut shard.journal.entries);
+    let progress = Progress { time: shard.now, events: shard.events, packets: shard.sent };
+    tell.send(Window { entries, progress }).is_ok()
 }
 
 /// What this shard says to the others: its next event, whether it is alive, and a parcel for each.

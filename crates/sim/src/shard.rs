@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 use vnetsim_compile::{Compiled, Epoch};
-use vnetsim_dataplane::{Backends, Edge, Meter, Packet, Switches, Tables, prefetch};
+use vnetsim_dataplane::{Backends, Edge, LegEnd, Meter, Packet, Switches, Tables, prefetch};
 use vnetsim_model::{Application, Network, Traffic};
 use vnetsim_packet::Headers;
 use vnetsim_types::{
@@ -326,6 +326,10 @@ impl<'a, const WATCHED: bool> Shard<'a, WATCHED> {
         if let Some(Event::Arrive(flight) | Event::Emit(_, flight)) = self.queue.upcoming(NEAR_AHEAD) {
             self.switches.fetch(&flight.packet);
             flight.packet.frame.first().inspect(|byte| prefetch(*byte));
+            if let LegEnd::Nic(nic) = flight.leg.end {
+                prefetch(&self.tables.nics[nic.ix()].vnet);
+                prefetch(&self.network()[nic].vm);
+            }
         }
     }
 
