@@ -47,10 +47,10 @@ impl<const WATCHED: bool> Shard<'_, WATCHED> {
 
     /// FAB-18: a guest's own stack sends nothing larger than its NIC takes; without DF it makes fragments.
     fn guest_sends(&mut self, nic: NicId, mut flight: Box<Flight>) {
-        let vm = self.network()[nic].vm;
-        let mtu = vm.map_or(u16::MAX, |vm| self.network()[vm].guest.mtu);
-        let runs = self.tables.nics[nic.ix()].up;
-        if runs && let Err(reason) = cut(&mut flight.packet, mtu) {
+        let port = &self.ports.nics[nic.ix()];
+        if port.up
+            && let Err(reason) = cut(&mut flight.packet, port.mtu)
+        {
             self.show(&flight.packet, Tap::Guest(nic, Direction::Outbound));
             return self.lost(flight, Place::Nic(nic), reason);
         }
@@ -117,7 +117,7 @@ impl<const WATCHED: bool> Shard<'_, WATCHED> {
         leg: Leg,
         mut flight: Box<Flight>,
     ) {
-        let mut at = begins + latency(&self.tables, leg.origin, leg.end);
+        let mut at = begins + latency(&self.tables, &self.ports, leg.origin, leg.end);
         flight.leg = leg;
         if !self.faults.is_empty() {
             let (from, to) = (self.ends_of_sender(node, nic), self.ends_of(leg.end));
@@ -287,7 +287,11 @@ impl<const WATCHED: bool> Shard<'_, WATCHED> {
 
     /// The packet is inside the machine behind `nic`.
     pub(crate) fn enter_guest(&mut self, nic: NicId, mut flight: Box<Flight>) {
-        let vnet = self.tables.nics[nic.ix()].vnet;
+        let port = &self.ports.nics[nic.ix()];
+        if let Some(vm) = port.vm.filter(|_| port.is_for(flight.packet.headers.dst)) {
+            return self.at_host(vm, nic, flight);
+        }
+        let vnet = port.vnet;
         let network = &self.epoch.network;
         let Some(vm) = network[nic].vm.filter(|_| self.tables.nics[nic.ix()].up) else {
             return self.lost(flight, Place::Nic(nic), DropReason::NoSuchDestination);

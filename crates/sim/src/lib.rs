@@ -22,6 +22,7 @@ mod hosts;
 mod journal;
 mod legs;
 mod link;
+mod ports;
 mod probe;
 mod report;
 mod senders;

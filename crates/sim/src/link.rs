@@ -8,6 +8,8 @@
 use vnetsim_dataplane::{LegEnd, Origin, Tables};
 use vnetsim_types::{SimTime, VnetId};
 
+use crate::ports::Ports;
+
 /// One way between two NICs, or a NIC and a gateway, of one region.
 pub(crate) const SAME_REGION: SimTime = SimTime::from_micros(400);
 /// One way through a tunnel between a gateway and a site.
@@ -15,12 +17,13 @@ const SITE: SimTime = SimTime::from_millis(5);
 /// One way between Azure's edge and an internet host.
 const INTERNET: SimTime = SimTime::from_millis(10);
 /// Latency of a leg.
-pub(crate) fn latency(tables: &Tables, origin: Origin, end: LegEnd) -> SimTime {
+#[inline]
+pub(crate) fn latency(tables: &Tables, ports: &Ports, origin: Origin, end: LegEnd) -> SimTime {
     let region = |vnet: VnetId| tables.vnets[vnet.ix()].region;
     let to = match end {
-        LegEnd::Nic(nic) => tables.nics[nic.ix()].vnet,
-        LegEnd::Gateway(gateway) => tables.gateways[gateway.ix()].vnet,
-        LegEnd::PrivateEndpoint(id) => tables.endpoints[id.ix()].vnet,
+        LegEnd::Nic(nic) => ports.nics[nic.ix()].region,
+        LegEnd::Gateway(gateway) => region(tables.gateways[gateway.ix()].vnet),
+        LegEnd::PrivateEndpoint(id) => region(tables.endpoints[id.ix()].vnet),
         LegEnd::Platform(_) => return SAME_REGION,
         LegEnd::Site(_) => return SITE,
         LegEnd::Internet { .. } => return INTERNET,
@@ -30,8 +33,11 @@ pub(crate) fn latency(tables: &Tables, origin: Origin, end: LegEnd) -> SimTime {
         Origin::Platform => SAME_REGION,
         Origin::Tunnel => SITE,
         Origin::Subnet(from) | Origin::Gateway(from) => {
-            let from = region(tables.subnets[from.ix()].vnet);
-            SAME_REGION + SimTime(tables.region_latency_ns[usize::from(from)][usize::from(region(to))])
+            let from = ports.subnet_regions[from.ix()];
+            if from == to {
+                return SAME_REGION;
+            }
+            SAME_REGION + SimTime(tables.region_latency_ns[usize::from(from)][usize::from(to)])
         }
     }
 }

@@ -24,6 +24,7 @@ use crate::{
     guest::Guest,
     hosts::Hosts,
     journal::Journal,
+    ports::Ports,
     probe::Probes,
     senders::Senders,
     tally::{PROBES, Tally, Telling},
@@ -107,6 +108,7 @@ pub(crate) struct Shard<'a, const WATCHED: bool> {
     pub(crate) epoch: Arc<Epoch>,
     compiled: Option<Arc<Compiled>>,
     pub(crate) tables: Arc<Tables>,
+    pub(crate) ports: Ports,
     changes: usize,
     // State of the nodes.
     pub(crate) switches: Switches,
@@ -194,6 +196,7 @@ impl<'a, const WATCHED: bool> Shard<'a, WATCHED> {
             outbox: (0..setting.shards).map(|_| Vec::new()).collect(),
             sequences: Sequences::default(),
             packets: Sequences::default(),
+            ports: Ports::of(network, &compiled.tables),
             tables: compiled.tables.clone(),
             changes: 0,
             switches: Switches::repeating(),
@@ -328,7 +331,6 @@ impl<'a, const WATCHED: bool> Shard<'a, WATCHED> {
             flight.packet.frame.first().inspect(|byte| prefetch(*byte));
             if let LegEnd::Nic(nic) = flight.leg.end {
                 prefetch(&self.tables.nics[nic.ix()].vnet);
-                prefetch(&self.network()[nic].vm);
             }
         }
     }
@@ -337,6 +339,7 @@ impl<'a, const WATCHED: bool> Shard<'a, WATCHED> {
         if self.compiled.is_none() && !matches!(event, Event::Change(_) | Event::Flip(_)) {
             let compiled = self.epoch.lend();
             self.tables = compiled.tables.clone();
+            self.ports = Ports::of(&self.epoch.network, &self.tables);
             self.compiled = Some(compiled);
         }
         match event {
@@ -408,7 +411,7 @@ impl<'a, const WATCHED: bool> Shard<'a, WATCHED> {
     /// The node of a place.
     pub(crate) fn node_of(&self, place: Place) -> Node {
         match place {
-            Place::Nic(nic) => Node::Vnet(self.tables.nics[nic.ix()].vnet.0),
+            Place::Nic(nic) => Node::Vnet(self.ports.nics[nic.ix()].vnet.0),
             Place::Gateway(gateway) => Node::Gateway(gateway.0),
             Place::Site(site) => Node::Site(site.0),
             Place::PrivateEndpoint(id) => Node::Vnet(self.tables.endpoints[id.ix()].vnet.0),
