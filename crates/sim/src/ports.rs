@@ -69,3 +69,13 @@ impl Ports {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_is_small() {
+        assert!(size_of::<Port>() <= 24, "{}", size_of::<Port>());
+    }
+}
