@@ -59,21 +59,10 @@ impl Packet {
     /// Parses `frame`.
     pub fn new(id: PacketId, tag: PacketTag, traced: bool, frame: Vec<u8>) -> Result<Self, ParseError> {
         let headers = vnetsim_packet::parse(&frame)?;
-        Ok(Self {
-            id,
-            tag,
-            traced,
-            frame,
-            headers,
-            fragmented: false,
-            entered: None,
-            passed: Passed::default(),
-            sent_at: SimTime::ZERO,
-            wait: SimTime::ZERO,
-            gateways: 0,
-            handed_by: None,
-            alike: Alike::Pair,
-        })
+        let mut packet = Self::empty();
+        packet.frame = frame;
+        packet.renew(id, tag, traced, headers);
+        Ok(packet)
     }
 
     /// Room for a packet, which [`renew`](Self::renew) makes of it: without bytes, for nobody.

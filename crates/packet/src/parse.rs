@@ -84,14 +84,7 @@ pub fn parse(frame: &[u8]) -> Result<Headers, ParseError> {
 /// The digest of the packet that an ICMP error quotes, from the start of the quote, which may be cut. `None` when it ends
 /// within the upper layer's header.
 pub(crate) fn quoted_headers(quote: &[u8]) -> Option<Headers> {
-    let ip = match quote.first()? >> 4 {
-        4 => Ip::v4(quote),
-        6 => Ip::v6(quote),
-        _ => return None,
-    }
-    .ok()?;
-    let end = usize::from(ip.len).min(quote.len());
-    let payload = quote.get(ip.header_len..end)?;
+    let (ip, payload) = quoted(quote)?;
     let l4 = match ip.protocol {
         IpProtocol::UDP if ip.has_l4_start() => udp(payload, true),
         _ => l4(&ip, payload),
@@ -341,9 +334,8 @@ fn icmp_v6_message(head: &[u8; 8]) -> IcmpMessage {
     }
 }
 
-/// The key of the packet that an ICMP error quotes. The quote may be cut, so lengths are not checked;
-/// `None` when it ends before the ports or the echo identifier.
-fn embedded_key(quote: &[u8]) -> Option<FlowKey> {
+/// The IP header of a quoted packet, and what the quote holds of its upper layer.
+fn quoted(quote: &[u8]) -> Option<(Ip, &[u8])> {
     let ip = match quote.first()? >> 4 {
         4 => Ip::v4(quote),
         6 => Ip::v6(quote),
@@ -353,6 +345,13 @@ fn embedded_key(quote: &[u8]) -> Option<FlowKey> {
     // Bytes beyond the quoted packet are not its own (RFC 4884 puts extensions there).
     let end = usize::from(ip.len).min(quote.len());
     let payload = quote.get(ip.header_len..end)?;
+    Some((ip, payload))
+}
+
+/// The key of the packet that an ICMP error quotes. The quote may be cut, so lengths are not checked;
+/// `None` when it ends before the ports or the echo identifier.
+fn embedded_key(quote: &[u8]) -> Option<FlowKey> {
+    let (ip, payload) = quoted(quote)?;
     let (src_port, dst_port) = match (ip.protocol, ip.src.is_ipv4()) {
         _ if !ip.has_l4_start() => (0, 0),
         (IpProtocol::TCP | IpProtocol::UDP, _) => {

@@ -91,6 +91,7 @@ impl Play<'_> {
             injections: self.injections,
             seed: self.seed,
             lasting: self.traffic.iter().map(|t| t.application != Application::Exchange).collect(),
+            patience: self.traffic.iter().map(|t| t.give_up).max().unwrap_or_default().max(SimTime(1)),
             shards,
             control: &control,
             all_packets: observer.wants_all(),

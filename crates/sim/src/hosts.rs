@@ -183,13 +183,8 @@ impl<const WATCHED: bool> Shard<'_, WATCHED> {
                 IpAddr::V6(ip) => 1 << 41 | u128::from(ip) as u64,
             },
         };
-        // A server waits as long as the most patient client.
-        let patience = self.setting.traffic.iter().map(|t| t.give_up).max().unwrap_or_default();
-        let config = HostConfig {
-            seed: mix(self.setting.seed, number),
-            server_timeout: patience.max(SimTime(1)),
-            ..HostConfig::default()
-        };
+        let (seed, server_timeout) = (mix(self.setting.seed, number), self.setting.patience);
+        let config = HostConfig { seed, server_timeout, ..HostConfig::default() };
         match key {
             HostKey::Vm(vm) => {
                 let network = self.network();
@@ -247,8 +242,7 @@ impl<const WATCHED: bool> Shard<'_, WATCHED> {
             }
         };
         let mut flight = self.flight();
-        let spare = std::mem::replace(&mut flight.packet.frame, frame);
-        self.hosts.wire.recycle(spare);
+        flight.packet.frame = frame;
         set_macs(&mut flight.packet.frame, &mut headers, self.mac_of(place), FABRIC_MAC);
         self.begin(place, self.node_of(place), tag, headers, &mut flight);
         self.dispatch(place, flight);

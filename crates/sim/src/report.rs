@@ -111,6 +111,12 @@ pub(crate) fn judge(
     for open in &ends.open {
         by_entry[open.id.traffic.ix()].open.push(open);
     }
+    for (id, conversation, started) in &ends.streams {
+        by_entry[id.ix()].streams.push((*conversation, *started));
+    }
+    for traced in &ends.traced {
+        by_entry[traced.traffic.ix()].traced.push(traced);
+    }
     for (ix, (entry, ends_here)) in traffic.iter().zip(&mut by_entry).enumerate() {
         let id = TrafficId::new(ix);
         let report = &mut reports[ix];
@@ -124,10 +130,10 @@ pub(crate) fn judge(
             }
             Application::Stream { .. } => {
                 achieved.bytes = report.packets.forward.delivered * u64::from(entry.payload_bytes);
-                let began = ends.streams.iter().filter(|(of, ..)| *of == id);
                 let left = report.packets.forward.in_flight() + report.packets.backward.in_flight();
+                let began = ends_here.streams.iter();
                 began
-                    .map(|(_, conversation, started)| Lasted {
+                    .map(|(conversation, started)| Lasted {
                         conversation: *conversation,
                         started: *started,
                         ended: report.packets.last_arrival.max(*started),
@@ -136,7 +142,7 @@ pub(crate) fn judge(
                     .collect()
             }
             Application::Traceroute { .. } => {
-                traceroutes(ends.traced.iter().filter(|t| t.traffic == id), &drop, &mut achieved)
+                traceroutes(std::mem::take(&mut ends_here.traced), &drop, &mut achieved)
             }
             Application::Replay => {
                 replayed(injections, id, &|conversation| tally.first_drops.get(&(id, conversation)).copied())
@@ -156,6 +162,9 @@ const LEAST: vnetsim_types::Place = vnetsim_types::Place::Nic(vnetsim_types::Nic
 struct Entry<'a> {
     finished: Vec<&'a Finished>,
     open: Vec<&'a Open>,
+    /// Conversation and start.
+    streams: Vec<(u32, SimTime)>,
+    traced: Vec<&'a Traced>,
 }
 
 fn connections(
@@ -218,12 +227,11 @@ fn outcome_of_packets(drop: Option<LastDrop>, in_flight: u64) -> Outcome {
     }
 }
 
-fn traceroutes<'a>(
-    traced: impl Iterator<Item = &'a Traced>,
+fn traceroutes(
+    mut all: Vec<&Traced>,
     drop: &dyn Fn(u32) -> Option<LastDrop>,
     achieved: &mut Achieved,
 ) -> Vec<Lasted> {
-    let mut all: Vec<&Traced> = traced.collect();
     all.sort_by_key(|t| t.conversation);
     if let Some(first) = all.first() {
         achieved.hops.clone_from(&first.hops);

@@ -69,6 +69,8 @@ pub(crate) struct Setting<'a> {
     pub(crate) control: &'a Control,
     /// By [`TrafficId`]: see [`Setting::lasts`].
     pub(crate) lasting: Vec<bool>,
+    /// A server waits as long as the most patient client.
+    pub(crate) patience: SimTime,
     pub(crate) all_packets: bool,
     pub(crate) frames: bool,
 }

@@ -3,7 +3,7 @@
 //! A slot of the near wheel holds the events of 1.024 us, unsorted; they are sorted when their time comes, so that adding
 //! an event costs the same however many there are. The far wheel's slots are as long as the whole near wheel (4.2 ms) and
 //! are dealt out when their time comes; what lies beyond 4.3 s waits in a heap. Each shard has one. Must never decide an
-//! order: keys do. Costs about 15 ns for each event added and taken.
+//! order: keys do. Costs a push, a pop and a share of a short sort for each event.
 
 use std::{
     cmp::{Ordering, Reverse},
