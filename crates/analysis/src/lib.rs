@@ -6,17 +6,21 @@
 //! `cli`. Must never forward a packet itself or print.
 
 mod bill;
+mod finding;
 mod judge;
 mod owners;
 mod play;
 mod readings;
 mod replay;
 mod rows;
+mod sweep;
 
 pub use bill::{BillLine, bill};
+pub use finding::Finding;
 pub use judge::{Judgement, judge};
 pub use owners::owner_names;
 pub use play::{Loss, Played, Setup, Shown, play, probe};
 pub use readings::{Combination, Reading, all_readings, probe_readings, readings};
 pub use replay::{Replayed, Replays, replays};
 pub use rows::{EffectiveRow, effective_rows};
+pub use sweep::{Fate, Probe, sweep};

@@ -86,8 +86,12 @@ pub(crate) fn timeline_of(scenario: &Scenario) -> Vec<Change> {
 
 /// Runs one conversation on a network: what `vnetsim trace` shows.
 pub fn probe(network: &Network, traffic: &Traffic, taps: Option<TapRecorder>) -> Played {
+    probes(network, vec![traffic.clone()], taps)
+}
+
+/// Runs some traffic on a network and nothing else.
+pub(crate) fn probes(network: &Network, traffic: Vec<Traffic>, taps: Option<TapRecorder>) -> Played {
     let mut trace = observer(taps);
-    let traffic = vec![traffic.clone()];
     let report = vnetsim_sim::run(network.clone(), &traffic, &[], &mut trace);
     let (injections, homeless, captures) = (Vec::new(), Vec::new(), Vec::new());
     Played { report, trace, traffic, injections, homeless, captures }

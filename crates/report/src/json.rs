@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use vnetsim_analysis::{EffectiveRow, Judgement, Played, Reading};
 use vnetsim_model::Traffic;
 use vnetsim_trace::{Diagnosis, Explainer, Hop, PacketExplanation};
-use vnetsim_types::{Direction, NsgLevel, Problem, Severity, Span, TrafficId};
+use vnetsim_types::{Direction, NsgLevel, Problem, Span, TrafficId};
 
 use crate::{
     NextHopAnswer, NsgListing, RunAnswer, Sources,
@@ -39,7 +39,7 @@ fn source(span: Span, sources: &Sources) -> Value {
 /// `vnetsim check -o json`, and the problems of any command.
 pub fn problems_json(command: &str, problems: &[Problem], sources: &Sources) -> Value {
     let one = |p: &Problem| {
-        let severity = if p.severity == Severity::Error { "error" } else { "warning" };
+        let severity = p.severity.text();
         let help = (!p.help.is_empty()).then_some(&p.help);
         json!({ "severity": severity, "code": p.code, "message": p.message, "help": help, "source": source(p.span, sources) })
     };

@@ -30,6 +30,7 @@ fn one(problem: &Problem, sources: &Sources) -> String {
     let level = match problem.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
+        Severity::Note => Level::NOTE,
     };
     let mut group = level
         .primary_title(problem.message.as_str())

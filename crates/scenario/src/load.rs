@@ -30,6 +30,8 @@ pub struct Scenario {
     pub cites: Vec<At<String>>,
     /// `seed`: where chance starts.
     pub seed: u64,
+    /// What the file says of the network, for those who ask what a change of it would do.
+    pub draft: draft::Draft,
     /// The checked network at the start of the run, with its rule set.
     pub network: Network,
     /// `traffic`, in file order.
@@ -122,6 +124,7 @@ fn scenario(file: File, bytes: &[u8], cx: &mut Cx) -> Option<Scenario> {
         description: file.description,
         cites: file.cites,
         seed: file.seed,
+        draft,
         network,
         traffic,
         captures,

@@ -5,6 +5,7 @@
 
 mod addr_set;
 mod drop_reason;
+mod finding_code;
 mod flow_key;
 mod ids;
 pub mod limits;
@@ -16,6 +17,7 @@ mod time;
 
 pub use addr_set::AddrSet;
 pub use drop_reason::{DropReason, UnknownDropReason};
+pub use finding_code::{FindingCode, UnknownFindingCode};
 pub use flow_key::{FlowKey, IpProtocol, ProtoPort};
 pub use ids::*;
 pub use observer::{

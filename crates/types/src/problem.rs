@@ -9,6 +9,19 @@ pub enum Severity {
     Error,
     /// The input can be used, but the reader should know before believing a result.
     Warning,
+    /// Worth knowing; nothing is wrong for certain.
+    Note,
+}
+
+impl Severity {
+    /// `error`, `warning`, `note`.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Note => "note",
+        }
+    }
 }
 
 /// One thing wrong with the input: what, where and what to do about it.

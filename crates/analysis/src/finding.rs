@@ -1,0 +1,71 @@
+//! What a check finds: a mistake of the design, with its place and its remedy.
+//!
+//! Only the types; `check` makes them, `trace` shows those that explain a death, `report` words them.
+
+use vnetsim_types::{FindingCode, Problem, Severity, Span};
+
+/// A mistake in a network, or something worth knowing about it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Finding {
+    /// Which kind.
+    pub code: FindingCode,
+    /// The object at fault, as people call it: `rt-s1/to-s2`, `hub/hub-to-s1`, `nva-nic`, `s1/app`.
+    pub object: String,
+    /// Where the input says it; the empty span for the platform's own defaults.
+    pub span: Span,
+    /// What is wrong with this object here, in a sentence.
+    pub what: String,
+    /// What shows it, a line each: the contest of routes, the two ways, the expansion of a tag.
+    pub because: Vec<String>,
+    /// What to change, a line each; alternatives start with "or".
+    pub fix: Vec<String>,
+    /// Other places that matter, each with a short text.
+    pub related: Vec<(Span, String)>,
+}
+
+impl Finding {
+    /// A finding without evidence and remedies yet.
+    pub fn new(code: FindingCode, object: impl Into<String>, span: Span, what: impl Into<String>) -> Self {
+        let (object, what) = (object.into(), what.into());
+        Self { code, object, span, what, because: Vec::new(), fix: Vec::new(), related: Vec::new() }
+    }
+
+    /// With a line of evidence.
+    #[must_use]
+    pub fn because(mut self, line: impl Into<String>) -> Self {
+        self.because.push(line.into());
+        self
+    }
+
+    /// With a remedy.
+    #[must_use]
+    pub fn fix(mut self, line: impl Into<String>) -> Self {
+        self.fix.push(line.into());
+        self
+    }
+
+    /// With another place that matters.
+    #[must_use]
+    pub fn related(mut self, span: Span, text: impl Into<String>) -> Self {
+        self.related.push((span, text.into()));
+        self
+    }
+
+    /// How bad it is.
+    pub fn severity(&self) -> Severity {
+        self.code.severity()
+    }
+
+    /// The same in the form of an input's problems.
+    pub fn problem(&self) -> Problem {
+        Problem {
+            severity: self.severity(),
+            code: self.code.code(),
+            span: self.span,
+            message: self.what.clone(),
+            label: String::new(),
+            help: self.fix.join("\n"),
+            related: self.related.clone(),
+        }
+    }
+}
