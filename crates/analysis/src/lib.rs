@@ -6,6 +6,7 @@
 //! `cli`. Must never forward a packet itself or print.
 
 mod bill;
+mod check;
 mod finding;
 mod judge;
 mod owners;
@@ -16,6 +17,7 @@ mod rows;
 mod sweep;
 
 pub use bill::{BillLine, bill};
+pub use check::{Checkup, check, findings_of};
 pub use finding::Finding;
 pub use judge::{Judgement, judge};
 pub use owners::owner_names;

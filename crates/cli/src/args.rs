@@ -35,6 +35,15 @@ pub(crate) enum Output {
     Json,
 }
 
+/// From which severity on a check fails.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum FailOn {
+    Error,
+    Warning,
+    Note,
+    Never,
+}
+
 /// Frames for Wireshark.
 #[derive(clap::Args, Debug)]
 pub(crate) struct CaptureArgs {
@@ -104,10 +113,13 @@ pub(crate) enum Command {
         /// NIC or VM.
         nic: String,
     },
-    /// Read a scenario file and report every problem in it.
+    /// Every problem of a file, and every mistake of its network that can be seen without its traffic.
     Check {
         /// Scenario file (YAML or JSON).
         file: PathBuf,
+        /// End with 1 when there is a finding as bad as this.
+        #[arg(long, value_name = "SEVERITY", default_value = "error")]
+        fail_on: FailOn,
     },
     /// How fast this machine forwards through the scenario's network: packets a second, known and new connections.
     Bench {

@@ -20,7 +20,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("vnetsim-trace", &["types", "model", "compile"]),
     (
         "vnetsim-analysis",
-        &["types", "packet", "capture", "data", "model", "scenario", "compile", "sim", "trace"],
+        &["types", "packet", "capture", "data", "model", "scenario", "compile", "dataplane", "sim", "trace"],
     ),
     (
         "vnetsim-report",

@@ -3,7 +3,7 @@
 //! Property names are those of Azure's tools where they have one (DIAG-01 to DIAG-08).
 
 use serde_json::{Value, json};
-use vnetsim_analysis::{EffectiveRow, Judgement, Played, Reading};
+use vnetsim_analysis::{EffectiveRow, Finding, Judgement, Played, Reading};
 use vnetsim_model::Traffic;
 use vnetsim_trace::{Diagnosis, Explainer, Hop, PacketExplanation};
 use vnetsim_types::{Direction, NsgLevel, Problem, Span, TrafficId};
@@ -13,6 +13,7 @@ use crate::{
     achieved::{achieved_json, counts_json, packets_json},
     bill::bill_json,
     disputed::readings_json,
+    findings::finding_json,
     replay::replays_json,
     run::verdict_word,
     trace::packet_name,
@@ -29,7 +30,7 @@ pub(crate) fn envelope(command: &str, body: Value) -> Value {
     out
 }
 
-fn source(span: Span, sources: &Sources) -> Value {
+pub(crate) fn source(span: Span, sources: &Sources) -> Value {
     match (sources.line_column(span), sources.file(span.file)) {
         (Some((line, column)), Some((path, _))) => json!({ "file": path, "line": line, "column": column }),
         _ => Value::Null,
@@ -38,12 +39,15 @@ fn source(span: Span, sources: &Sources) -> Value {
 
 /// `vnetsim check -o json`, and the problems of any command.
 pub fn problems_json(command: &str, problems: &[Problem], sources: &Sources) -> Value {
-    let one = |p: &Problem| {
-        let severity = p.severity.text();
-        let help = (!p.help.is_empty()).then_some(&p.help);
-        json!({ "severity": severity, "code": p.code, "message": p.message, "help": help, "source": source(p.span, sources) })
-    };
-    envelope(command, json!({ "problems": problems.iter().map(one).collect::<Vec<_>>() }))
+    let all: Vec<Value> = problems.iter().map(|p| problem_json(p, sources)).collect();
+    envelope(command, json!({ "problems": all }))
+}
+
+/// A problem of an input.
+pub(crate) fn problem_json(p: &Problem, sources: &Sources) -> Value {
+    let severity = p.severity.text();
+    let help = (!p.help.is_empty()).then_some(&p.help);
+    json!({ "severity": severity, "code": p.code, "message": p.message, "help": help, "source": source(p.span, sources) })
 }
 
 /// `vnetsim explain -o json`.
@@ -107,11 +111,12 @@ fn direction(direction: Direction) -> &'static str {
 }
 
 /// `vnetsim trace -o json`.
-pub fn trace_json(played: &Played, readings: &[Reading], sources: &Sources) -> Value {
+pub fn trace_json(played: &Played, causes: &[Finding], readings: &[Reading], sources: &Sources) -> Value {
     let explainer = played.explainer();
     let group = played.report.traffic.first().and_then(|t| t.outcomes.first());
     let Some(group) = group else { return envelope("trace", json!({ "verdict": Value::Null })) };
     let mut body = outcome(&explainer, played, TrafficId(0), group, sources);
+    body["findings"] = causes.iter().map(|finding| finding_json(finding, sources)).collect();
     body["disputed"] = readings_json(readings, TrafficId(0), &explainer);
     envelope("trace", body)
 }

@@ -1,6 +1,6 @@
 //! A conversation for a tired reader: one verdict line, the cause if it died, then every hop, numbered.
 
-use vnetsim_analysis::{Played, Reading};
+use vnetsim_analysis::{Finding, Played, Reading};
 use vnetsim_sim::Outcome;
 use vnetsim_trace::{ConversationTrace, Diagnosis, Explainer, Hop, HopKind, PacketExplanation};
 use vnetsim_types::{Direction, IpProtocol, Part, TrafficId};
@@ -8,14 +8,22 @@ use vnetsim_types::{Direction, IpProtocol, Part, TrafficId};
 use crate::{
     Sources,
     disputed::disputed_text,
+    findings::causes_text,
     wrap::{COLUMNS, wrap},
 };
 
 /// Narrowest and widest column of places.
 const PLACE_COLUMN: std::ops::RangeInclusive<usize> = 14..=44;
 
-/// The first conversation of the first traffic entry of a run.
-pub fn trace_text(played: &Played, from: &str, to: &str, readings: &[Reading], sources: &Sources) -> String {
+/// The first conversation of the first traffic entry of a run, with the findings that explain it.
+pub fn trace_text(
+    played: &Played,
+    from: &str,
+    to: &str,
+    causes: &[Finding],
+    readings: &[Reading],
+    sources: &Sources,
+) -> String {
     let explainer = played.explainer();
     let group = played.report.traffic.first().and_then(|t| t.outcomes.first());
     let trace = group.and_then(|g| played.trace.conversation(TrafficId(0), g.first));
@@ -26,6 +34,7 @@ pub fn trace_text(played: &Played, from: &str, to: &str, readings: &[Reading], s
     if let Some(diagnosis) = explainer.diagnosis(trace) {
         out.push_str(&diagnosis_text(&diagnosis, sources));
     }
+    out.push_str(&causes_text(causes, sources));
     out.push_str(&disputed_text(readings, TrafficId(0), &explainer));
     let packets = explainer.conversation(trace);
     for packet in &packets {

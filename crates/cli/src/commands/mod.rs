@@ -1,11 +1,13 @@
 //! The commands: read, ask, word the answer.
 
+mod check;
+
 use std::{num::NonZeroUsize, path::Path};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 use vnetsim_analysis::{
-    Setup, all_readings, bill, effective_rows, judge, play, probe, probe_readings, readings,
+    Setup, all_readings, bill, effective_rows, findings_of, judge, play, probe, probe_readings, readings,
 };
 use vnetsim_compile::{Epoch, compile};
 use vnetsim_data::Data;
@@ -14,7 +16,7 @@ use vnetsim_report::{self as report, Sources};
 use vnetsim_scenario::Scenario;
 use vnetsim_throughput::{Options, Phase, measure};
 use vnetsim_trace::Explainer;
-use vnetsim_types::{Problem, ProtoPort, SimTime, SubnetId};
+use vnetsim_types::{Problem, ProtoPort, SimTime, SubnetId, TrafficId};
 
 use crate::{
     Answer, End,
@@ -58,7 +60,7 @@ pub(crate) fn run(args: Args) -> Answer {
             let options = Options { flows, packet_size, workers, duration };
             with(&file, output, "bench", |_, scenario| bench(&scenario.network, output, &options))
         }
-        Command::Check { file } => check(&file, output),
+        Command::Check { file, fail_on } => check::check(&file, fail_on, output),
         Command::Explain { topic } => explain(&topic, output),
         Command::Rules { folder, uncited } => rules(&folder, uncited, output),
         Command::Data => Answer::text(data(output), End::AsExpected),
@@ -106,24 +108,6 @@ fn with(file: &Path, output: Output, command: &str, ask: impl FnOnce(&Input, &Sc
         Ok(answer) => Answer { err: warnings + &answer.err, ..answer },
         Err(message) => {
             Answer { err: format!("{warnings}error: {message}\n"), ..Answer::usage(String::new()) }
-        }
-    }
-}
-
-fn check(file: &Path, output: Output) -> Answer {
-    let input = read(file);
-    let of_captures = input.loaded.scenario.as_ref().map(|scenario| captures::recorded(file, scenario));
-    let ok = of_captures.as_ref().is_some_and(Result::is_ok);
-    let more = of_captures.map(|read| read.map_or_else(|errors| errors, |(_, warnings)| warnings));
-    let problems = &[&input.loaded.problems[..], &more.unwrap_or_default()].concat();
-    let end = if ok { End::AsExpected } else { End::BadInput };
-    match (output, problems.is_empty()) {
-        (Output::Json, _) => {
-            Answer::text(pretty(&report::problems_json("check", problems, &input.sources)), end)
-        }
-        (Output::Table, true) => Answer::text(format!("{}: no problems\n", file.display()), end),
-        (Output::Table, false) => {
-            Answer { out: String::new(), err: report::problems_text(problems, &input.sources), end }
         }
     }
 }
@@ -226,15 +210,16 @@ fn trace(file: &Path, input: &Input, scenario: &Scenario, output: Output, questi
     let end = if played.rests_on_unmodelled() { End::NotModelled } else { End::AsExpected };
     let disputed = probe_readings(network, &traffic, &played.report);
     let combinations = question.all_readings.then(|| all_readings(network, &traffic));
+    let causes = findings_of(scenario, &played, TrafficId::new(0));
     let explainer = played.explainer();
     let out = match output {
         Output::Table => {
-            let mut text = report::trace_text(&played, src, dst, &disputed, &input.sources);
+            let mut text = report::trace_text(&played, src, dst, &causes, &disputed, &input.sources);
             text.extend(combinations.map(|all| report::readings_text(&all, &explainer)));
             text
         }
         Output::Json => {
-            let mut body = report::trace_json(&played, &disputed, &input.sources);
+            let mut body = report::trace_json(&played, &causes, &disputed, &input.sources);
             if let Some(all) = combinations {
                 body["readings"] = report::combinations_json(&all, &explainer);
             }
