@@ -8,6 +8,7 @@
 mod bill;
 mod check;
 mod finding;
+mod fix;
 mod judge;
 mod owners;
 mod play;
@@ -19,6 +20,7 @@ mod sweep;
 pub use bill::{BillLine, bill};
 pub use check::{Checkup, check, findings_of};
 pub use finding::Finding;
+pub use fix::{Edit, Hop, NewRule, PeeringFlag, Repair, Search, fix, route_name, wishing};
 pub use judge::{Judgement, judge};
 pub use owners::owner_names;
 pub use play::{Loss, Played, Setup, Shown, play, probe};

@@ -36,7 +36,8 @@ pub fn findings_text(name: &str, checkup: &Checkup, problems: &[Problem], source
 
 fn finding_text(finding: &Finding, sources: &Sources) -> String {
     let code = finding.code;
-    let mut out = wrap("", &format!("{:<8}{code}  {}", finding.severity().text().to_uppercase(), finding.object), 8);
+    let mut out =
+        wrap("", &format!("{:<8}{code}  {}", finding.severity().text().to_uppercase(), finding.object), 8);
     out.push_str(&wrap("  what   ", &format!("{} ({})", finding.what, code.rule()), 9));
     let mut place = |label: &str, span, text: &str| {
         let Some(place) = sources.place(span) else { return };

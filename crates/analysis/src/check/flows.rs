@@ -27,9 +27,7 @@ const PORT: ProtoPort = ProtoPort { protocol: IpProtocol::TCP, port: 443 };
 /// Findings of all probes, how many there were, and how many pairs were left out.
 pub(super) fn all(scenario: &Scenario) -> (Vec<Finding>, usize, usize) {
     let network = &scenario.network;
-    let mut asked = pairs(network);
-    let left_out = asked.len().saturating_sub(PROBES_MAX);
-    asked.truncate(PROBES_MAX);
+    let (asked, left_out) = probed(network);
     let mut found = Vec::new();
     let played = sweep(network, &asked);
     found.extend((0..asked.len()).filter_map(|ix| finding(&played, TrafficId::new(ix))));
@@ -41,6 +39,14 @@ pub(super) fn all(scenario: &Scenario) -> (Vec<Finding>, usize, usize) {
     let played = probes(network, own, None);
     found.extend((0..played.traffic.len()).filter_map(|ix| finding(&played, TrafficId::new(ix))));
     (found, probed, left_out)
+}
+
+/// The probes, and how many more there would be.
+pub(super) fn probed(network: &Network) -> (Vec<Probe>, usize) {
+    let mut asked = pairs(network);
+    let left_out = asked.len().saturating_sub(PROBES_MAX);
+    asked.truncate(PROBES_MAX);
+    (asked, left_out)
 }
 
 fn pairs(network: &Network) -> Vec<Probe> {

@@ -24,7 +24,7 @@ use vnetsim_scenario::Scenario;
 use vnetsim_trace::Explainer;
 use vnetsim_types::{At, LbId, NicId, Place, SimTime, Span, Step, SubnetId, TrafficId};
 
-use crate::{Finding, Played};
+use crate::{Finding, Played, Probe};
 
 /// Lines of evidence of one kind that a finding keeps.
 const EVIDENCE_MAX: usize = 6;
@@ -47,6 +47,11 @@ pub fn check(scenario: &Scenario) -> Checkup {
     let (of_flows, probes, left_out) = flows::all(scenario);
     found.extend(of_flows);
     Checkup { findings: merged(found), probes, left_out }
+}
+
+/// The pairs of ends that a check probes.
+pub(crate) fn probed_pairs(network: &Network) -> Vec<Probe> {
+    flows::probed(network).0
 }
 
 /// What explains the fate of entry `id` of a run: what its packets met, and mistakes of the objects that decided.

@@ -22,7 +22,9 @@ pub(crate) fn check(file: &Path, fail_on: FailOn, output: Output) -> Answer {
     let more = of_captures.map(|read| read.map_or_else(|errors| errors, |(_, warnings)| warnings));
     let problems = [&input.loaded.problems[..], &more.unwrap_or_default()].concat();
     let scenario = input.loaded.scenario.as_ref().filter(|_| ok);
-    let Some(scenario) = scenario else { return Answer::problems("check", &problems, &input.sources, output) };
+    let Some(scenario) = scenario else {
+        return Answer::problems("check", &problems, &input.sources, output);
+    };
     let checkup = vnetsim_analysis::check(scenario);
     let end = if fails(&checkup, fail_on) { End::ExpectationFailed } else { End::AsExpected };
     match output {
