@@ -121,6 +121,19 @@ pub(crate) enum Command {
         #[arg(long, value_name = "SEVERITY", default_value = "error")]
         fail_on: FailOn,
     },
+    /// The smallest change after which every expectation holds, found by trying.
+    Fix {
+        /// Scenario file (YAML or JSON).
+        file: PathBuf,
+        /// VM, NIC or address whose packets should arrive, if no expectation says so.
+        #[arg(requires = "dst")]
+        src: Option<String>,
+        /// VM, NIC or address where they should arrive.
+        dst: Option<String>,
+        /// Protocol and port: tcp/443, udp/53, icmp.
+        #[arg(short, long, default_value = "tcp/443")]
+        protocol: ProtoPort,
+    },
     /// How fast this machine forwards through the scenario's network: packets a second, known and new connections.
     Bench {
         /// Scenario file (YAML or JSON).

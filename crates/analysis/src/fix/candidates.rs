@@ -8,7 +8,9 @@ use std::{
     net::{IpAddr, Ipv4Addr},
 };
 
-use vnetsim_model::{LbProtocol, LbSku, LbTarget, Network, Role, Snat, Traffic, UserNextHop};
+use vnetsim_model::{
+    Access, LbProtocol, LbSku, LbTarget, Network, Role, Snat, Traffic, UserNextHop, draft::Draft,
+};
 use vnetsim_trace::Explainer;
 use vnetsim_types::{
     Direction, DropReason, IpNet, IpProtocol, NicId, Place, ProtoPort, RouteTableId, Step, SubnetId,
@@ -28,8 +30,8 @@ pub(crate) enum Wish {
 }
 
 /// The edits to try for traffic entry `id` of a run, single ones and such that belong together.
-pub(super) fn candidates(played: &Played, id: TrafficId, wish: Wish) -> Vec<Vec<Edit>> {
-    let mut space = Space::of(played, id);
+pub(super) fn candidates(draft: &Draft, played: &Played, id: TrafficId, wish: Wish) -> Vec<Vec<Edit>> {
+    let mut space = Space::of(draft, played, id);
     if wish == Wish::Die {
         space.denials();
         return space.all;
@@ -54,11 +56,13 @@ struct Space<'a> {
     vnets: BTreeSet<VnetId>,
     subnets: BTreeSet<SubnetId>,
     nics: BTreeSet<NicId>,
+    /// Names of NAT gateways that the file has.
+    nat_gateways: Vec<String>,
     all: Vec<Vec<Edit>>,
 }
 
 impl<'a> Space<'a> {
-    fn of(played: &'a Played, id: TrafficId) -> Self {
+    fn of(draft: &Draft, played: &'a Played, id: TrafficId) -> Self {
         let mut space = Self {
             network: &played.report.epochs[0].network,
             explainer: played.explainer(),
@@ -68,6 +72,7 @@ impl<'a> Space<'a> {
             vnets: BTreeSet::new(),
             subnets: BTreeSet::new(),
             nics: BTreeSet::new(),
+            nat_gateways: draft.nat_gateways.iter().map(|nat| nat.name.value.clone()).collect(),
             all: Vec::new(),
         };
         space.meet();
@@ -239,9 +244,12 @@ impl<'a> Space<'a> {
     }
 
     /// The addresses by which appliances near the flow can be named.
+    ///
+    /// Frontends first: a single machine behind one is the poorer choice.
     fn hops(&self) -> Vec<IpAddr> {
         let network = self.network;
         let mut all = BTreeSet::new();
+        let mut balanced = BTreeSet::new();
         for table in network.route_tables() {
             all.extend(table.routes.iter().filter_map(|route| match route.next_hop {
                 UserNextHop::VirtualAppliance(ip) => Some(ip),
@@ -261,9 +269,10 @@ impl<'a> Space<'a> {
                 })
             };
             let frontends = lb.frontends.iter().enumerate().filter(|(_, f)| f.vnet.is_some());
-            all.extend(frontends.filter(|(at, _)| of_appliances(*at)).map(|(_, f)| f.address));
+            balanced.extend(frontends.filter(|(at, _)| of_appliances(*at)).map(|(_, f)| f.address));
         }
-        all.into_iter().collect()
+        all.retain(|address| !balanced.contains(address));
+        balanced.into_iter().chain(all).collect()
     }
 
     /// Routes that are missing.
@@ -383,21 +392,22 @@ impl<'a> Space<'a> {
         self.add(vec![Edit::AddRule { nsg: group.name.value.clone(), rule }]);
     }
 
-    /// Deny rules at both ends.
+    /// Deny rules before those that allowed it.
     fn denials(&mut self) {
-        let network = self.network;
-        let ends =
-            [(self.traffic.from.place, Direction::Outbound), (self.traffic.to.place, Direction::Inbound)];
-        for (place, direction) in ends {
-            let Place::Nic(nic) = place else { continue };
-            let interface = &network[nic];
-            let groups = [interface.nsg.as_ref(), network[interface.subnet].nsg.as_ref()];
-            for nsg in groups.into_iter().flatten().map(|nsg| nsg.value) {
-                let rules = network[nsg].rules.iter().filter(|rule| rule.direction == direction);
-                let before = rules.map(|rule| rule.priority).min().unwrap_or(4_097);
-                let (from, to) = (self.traffic.from.address.to_string(), self.traffic.to.address.to_string());
-                self.add_rule(nsg, direction, before, false, (from, to), self.traffic.protocol);
+        let mut allowed = BTreeSet::new();
+        for packet in self.played.trace.conversations_of(self.id).flat_map(|trace| &trace.packets) {
+            for (now, step) in &packet.steps {
+                if let Step::Nsg { acl, rule, direction, allowed: true, .. } = step {
+                    let compiled = self.explainer.at(*now);
+                    let outbound = *direction == Direction::Outbound;
+                    allowed.insert((compiled.acl(*acl).nsg, outbound, compiled.rule(*rule).priority));
+                }
             }
+        }
+        for (nsg, outbound, before) in allowed {
+            let direction = if outbound { Direction::Outbound } else { Direction::Inbound };
+            let (from, to) = (self.traffic.from.address.to_string(), self.traffic.to.address.to_string());
+            self.add_rule(nsg, direction, before, false, (from, to), self.traffic.protocol);
         }
     }
 
@@ -451,7 +461,10 @@ impl<'a> Space<'a> {
             groups.extend(network[network[*nic].subnet].nsg.as_ref().map(|nsg| nsg.value));
         }
         for nsg in groups {
-            let rules = network[nsg].rules.iter().filter(|rule| rule.direction == Direction::Inbound);
+            let denies = |rule: &&vnetsim_model::SecurityRule| {
+                rule.direction == Direction::Inbound && rule.access == Access::Deny
+            };
+            let rules = network[nsg].rules.iter().filter(denies);
             let before = rules.map(|rule| rule.priority).min().unwrap_or(4_097);
             let protocol = ProtoPort { protocol: IpProtocol::TCP, port };
             let sides = ("AzureLoadBalancer".to_owned(), "*".to_owned());
@@ -480,8 +493,11 @@ impl<'a> Space<'a> {
             && network[network[nic].subnet].nat_gateway.is_empty()
         {
             let subnet = network.subnet_path(network[nic].subnet);
+            for name in self.nat_gateways.clone() {
+                self.add(vec![Edit::NatGateway { subnet: subnet.clone(), name, address: None }]);
+            }
             let name = format!("nat-{}", subnet.replace('/', "-"));
-            self.add(vec![Edit::NatGateway { subnet, name, address: self.free_public_address() }]);
+            self.add(vec![Edit::NatGateway { subnet, name, address: Some(self.free_public_address()) }]);
         }
         for end in [self.traffic.from.place, self.traffic.to.place] {
             let Place::Site(site) = end else { continue };

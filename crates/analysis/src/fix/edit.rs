@@ -107,8 +107,8 @@ pub enum Edit {
     ProbePort { lb: String, probe: String, port: u16 },
     /// `privateEndpointNetworkPolicies: RouteTableEnabled` (RT-08).
     EndpointPolicies { subnet: String },
-    /// A NAT gateway for a subnet (OUT-05).
-    NatGateway { subnet: String, name: String, address: IpAddr },
+    /// A NAT gateway for a subnet (OUT-05); a new one has a public address.
+    NatGateway { subnet: String, name: String, address: Option<IpAddr> },
     /// Tell a site about a prefix (GW-06).
     Announce { site: String, prefix: IpNet },
 }
@@ -124,6 +124,7 @@ impl Edit {
             Self::GuestForwarding { .. } | Self::Start { .. } | Self::NextHop { .. } => 2,
             Self::AddRoute { new_table: false, .. } | Self::CreateLink { .. } | Self::Announce { .. } => 3,
             Self::AddRule { .. } | Self::HaPorts { .. } | Self::ProbePort { .. } => 3,
+            Self::NatGateway { address: None, .. } => 3,
             Self::AddRoute { .. } | Self::Propagation { .. } | Self::NatGateway { .. } => 4,
             Self::RemoveRoute { .. } | Self::SourceNat { .. } | Self::StandardSku { .. } => 5,
             Self::LeavePool { .. } | Self::NoServiceEndpoint { .. } => 5,
@@ -336,14 +337,15 @@ pub fn route_name(prefix: IpNet) -> String {
     format!("to-{}", prefix.to_string().replace(['/', '.', ':'], "-"))
 }
 
-fn nat_gateway(draft: &mut Draft, subnet: &str, name: &str, address: IpAddr) -> Option<()> {
+fn nat_gateway(draft: &mut Draft, subnet: &str, name: &str, address: Option<IpAddr>) -> Option<()> {
+    subnet_mut(draft, subnet)?.nat_gateway = Some(name.to_owned().into());
+    let Some(address) = address else { return Some(()) };
     let ip: At<String> = format!("{name}-ip").into();
     draft
         .public_ip_addresses
         .push(draft::PublicIpAddress { name: ip.clone(), ip_address: Some(address.into()) });
     let gateway = draft::NatGateway { name: name.to_owned().into(), public_ip_addresses: vec![ip] };
     draft.nat_gateways.push(gateway);
-    subnet_mut(draft, subnet)?.nat_gateway = Some(name.to_owned().into());
     Some(())
 }
 

@@ -99,7 +99,7 @@ pub fn fix(
     let wishes = wishes(scenario, &base, &failing);
     let mut all: Vec<Vec<Edit>> = Vec::new();
     for (id, wish) in &wishes {
-        for edits in candidates(&base, *id, *wish) {
+        for edits in candidates(&scenario.draft, &base, *id, *wish) {
             if !all.contains(&edits) {
                 all.push(edits);
             }

@@ -1,6 +1,7 @@
 //! The commands: read, ask, word the answer.
 
 mod check;
+mod fix;
 
 use std::{num::NonZeroUsize, path::Path};
 
@@ -61,6 +62,12 @@ pub(crate) fn run(args: Args) -> Answer {
             with(&file, output, "bench", |_, scenario| bench(&scenario.network, output, &options))
         }
         Command::Check { file, fail_on } => check::check(&file, fail_on, output),
+        Command::Fix { file, src, dst, protocol } => {
+            let flow = src.zip(dst).map(|(src, dst)| fix::Flow { src, dst, protocol });
+            with(&file, output, "fix", |input, scenario| {
+                fix::fix(&file, input, scenario, flow.as_ref(), output)
+            })
+        }
         Command::Explain { topic } => explain(&topic, output),
         Command::Rules { folder, uncited } => rules(&folder, uncited, output),
         Command::Data => Answer::text(data(output), End::AsExpected),
