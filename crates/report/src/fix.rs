@@ -69,12 +69,10 @@ fn repair_text(head: &str, repair: &Repair, expectations: usize) -> String {
             }
         }
     }
+    let all = repair.others;
     let others = match repair.others_changed {
-        0 => format!("none of {} other probes changes", repair.others),
-        n => format!(
-            "{n} of {} probes between subnets, sites and the internet end or go otherwise",
-            repair.others
-        ),
+        0 => format!("of {all} flows between subnets, sites and the internet, none changes"),
+        n => format!("of {all} flows between subnets, sites and the internet, {n} change"),
     };
     out.push_str(&wrap("  verified   ", &format!("all {expectations} expectations hold; {others}"), 13));
     out

@@ -88,7 +88,7 @@ pub(crate) fn words(edit: &Edit) -> Remedy {
             format!("routeTables {table}: without route '{route}'"),
             format!("azurerm_route_table {table}: without route {route}"),
         ),
-        Edit::NextHop { table, route, address } => remedy(
+        Edit::NextHop { table, route, address, .. } => remedy(
             format!("{table}/{route}: next hop {address}"),
             format!("nextHopIpAddress of {table}/{route}: {address}"),
             vec![format!(

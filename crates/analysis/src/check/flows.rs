@@ -38,7 +38,28 @@ pub(super) fn all(scenario: &Scenario) -> (Vec<Finding>, usize, usize) {
     let probed = asked.len() + own.len();
     let played = probes(network, own, None);
     found.extend((0..played.traffic.len()).filter_map(|ix| finding(&played, TrafficId::new(ix))));
+    found.extend(silent_gateways(scenario, &played));
     (found, probed, left_out)
+}
+
+/// FAB-16: traceroutes of the scenario whose way leads through a gateway, which shows in none.
+fn silent_gateways(scenario: &Scenario, played: &Played) -> Vec<Finding> {
+    let routes = scenario.traffic.iter().filter(|t| matches!(t.application, Application::Traceroute { .. }));
+    let one = |traffic: &Traffic| {
+        let same = |t: &Traffic| t.name.value == traffic.name.value;
+        let fate = played.fate(TrafficId::new(played.traffic.iter().position(same)?))?;
+        let hop = fate.forward.iter().position(|place| matches!(place, Place::Gateway(_)))?;
+        let Place::Gateway(gateway) = fate.forward[hop] else { return None };
+        let gateway = &scenario.network[gateway];
+        let what = format!(
+            "traceroute {} shows a star at hop {} where {} forwards",
+            traffic.name.value,
+            hop + 1,
+            gateway.name.value
+        );
+        Some(super::gateways::silent(traffic, gateway, what))
+    };
+    routes.filter_map(one).collect()
 }
 
 /// The probes, and how many more there would be.

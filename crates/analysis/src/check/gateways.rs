@@ -2,7 +2,7 @@
 
 use vnetsim_compile::RouteState;
 use vnetsim_dataplane::NextHop;
-use vnetsim_model::{AddressOwner, PeeringLink, Role, Snat};
+use vnetsim_model::{Gateway, PeeringLink, Role, Snat, Traffic};
 use vnetsim_scenario::Scenario;
 use vnetsim_types::{FindingCode, GatewayId, IpNet, NicId, PeeringId, Place, SubnetId, VnetId};
 
@@ -135,31 +135,25 @@ fn block_of(look: &Look<'_>, vnet: VnetId, ip: std::net::IpAddr) -> IpNet {
     blocks.find(|block| block.contains(&ip)).unwrap_or_else(|| ip.into())
 }
 
-/// DIAG-09: an Azure gateway answers no echo.
+/// FAB-16: the public address of a gateway answers no echo.
 fn pings(look: &Look<'_>, scenario: &Scenario, found: &mut Vec<Finding>) {
     for traffic in scenario.traffic.iter().filter(|t| t.protocol.protocol.is_icmp()) {
-        let to = traffic.to.address;
-        let owners = look.network.existing_vnets().flat_map(|(id, _)| look.network.addresses_of(id));
-        let inside = owners.into_iter().find_map(|(ip, owner)| match owner {
-            AddressOwner::Gateway(gateway) if ip == to => Some(gateway),
-            _ => None,
-        });
-        let outside = || {
-            let has = |g: &&vnetsim_model::Gateway| g.instances.iter().any(|i| i.public_address == Some(to));
-            look.network.gateways().iter().find(has)
+        let has = |g: &&vnetsim_model::Gateway| {
+            !g.deleted && g.instances.iter().any(|i| i.public_address == Some(traffic.to.address))
         };
-        let Some(gateway) = inside.map(|id| &look.network[id]).or_else(outside) else { continue };
+        let Some(gateway) = look.network.gateways().iter().find(has) else { continue };
         let name = &gateway.name.value;
-        found.push(
-            Finding::new(
-                FindingCode::GatewaySilent,
-                name,
-                traffic.name.span,
-                format!("traffic {} pings gateway {name}, which answers nobody", traffic.name.value),
-            )
-            .because("an Azure gateway answers no echo and shows in no traceroute; silence says nothing about the tunnel")
-            .related(gateway.name.span, "this gateway")
-            .fix(format!("ping a machine behind {name} instead, or look at the connection's status")),
-        );
+        let what = format!("traffic {} pings gateway {name} at its public address", traffic.name.value);
+        found.push(silent(traffic, gateway, what));
     }
+}
+
+/// `traffic` waits for a word of `gateway`.
+pub(super) fn silent(traffic: &Traffic, gateway: &Gateway, what: String) -> Finding {
+    let name = &gateway.name.value;
+    Finding::new(FindingCode::GatewaySilent, name, traffic.name.span, what)
+        .because(format!("{name} forwards without a word: no ICMP error, no echo reply (FAB-16, U-08)"))
+        .flow(format!("traffic {}", traffic.name.value))
+        .related(gateway.name.span, "this gateway")
+        .fix(format!("ask a machine behind {name} instead, or look at the connection's status"))
 }

@@ -22,7 +22,7 @@ use vnetsim_dataplane::{Appliance, NextHop};
 use vnetsim_model::{LbTarget, Network};
 use vnetsim_scenario::Scenario;
 use vnetsim_trace::Explainer;
-use vnetsim_types::{At, LbId, NicId, Place, SimTime, Span, Step, SubnetId, TrafficId};
+use vnetsim_types::{At, LbId, NicId, Place, SimTime, Span, Step, SubnetId, TrafficId, VnetId};
 
 use crate::{Finding, Played, Probe};
 
@@ -220,4 +220,15 @@ impl<'a> Look<'a> {
 /// Where a flag stands, or where its object does when it is not written.
 pub(crate) fn span_of<T>(flag: &At<T>, object: &At<String>) -> Span {
     if flag.span.is_none() { object.span } else { flag.span }
+}
+
+/// Packets go from one network to the other in one leg: peered, or their gateways are connected.
+pub(crate) fn joined(network: &Network, a: VnetId, b: VnetId) -> bool {
+    let peered = network.connected_links_of(a).any(|(_, link)| link.remote.value == b);
+    peered
+        || network.gateways_of(a).any(|(gateway, _)| {
+            network.connections_of(gateway).any(|(_, _, end)| {
+                matches!(end, vnetsim_model::ConnectionEnd::Gateway(far) if network[far].vnet == b)
+            })
+        })
 }

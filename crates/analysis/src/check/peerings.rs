@@ -1,9 +1,9 @@
 //! Peerings that are half made, broken, out of date or closed (PEER-03 to PEER-17).
 
-use vnetsim_model::{LbSku, PeeringLink, PeeringState};
-use vnetsim_types::{FindingCode, IpNet, PeeringId, VnetId};
+use vnetsim_model::{ConnectionEnd, LbSku, PeeringLink, PeeringState};
+use vnetsim_types::{At, FindingCode, IpNet, PeeringId, VnetId};
 
-use super::{Look, span_of};
+use super::{Look, joined, span_of};
 use crate::Finding;
 
 pub(super) fn find(look: &Look<'_>, found: &mut Vec<Finding>) {
@@ -13,6 +13,7 @@ pub(super) fn find(look: &Look<'_>, found: &mut Vec<Finding>) {
         access(look, id, link, found);
     }
     overlaps(look, found);
+    sites(look, found);
     basic_balancers(look, found);
 }
 
@@ -133,16 +134,44 @@ fn overlaps(look: &Look<'_>, found: &mut Vec<Finding>) {
     }
 }
 
+/// A site that has addresses of a network behind its own gateway: nothing in Azure is routed there (RT-12).
+fn sites(look: &Look<'_>, found: &mut Vec<Finding>) {
+    let network = look.network;
+    for connection in network.connections().iter().filter(|connection| !connection.deleted) {
+        let ConnectionEnd::Site(site) = connection.end else { continue };
+        let (site, home) = (&network[site], network[connection.gateway].vnet);
+        let near = network.connected_links_of(home).map(|(_, link)| link.remote.value);
+        for vnet in std::iter::once(home).chain(near).map(|id| &network[id]) {
+            let prefixes = site.prefixes.iter().chain(&site.advertised);
+            let inside =
+                |p: &&At<IpNet>| vnet.address_space.iter().any(|block| block.value.contains(&p.value));
+            let Some(prefix) = prefixes.into_iter().find(inside) else { continue };
+            let (near, far) = (&vnet.name.value, &site.name.value);
+            found.push(
+                Finding::new(
+                    FindingCode::PeerOverlap,
+                    format!("{near} and {far}"),
+                    vnet.name.span,
+                    format!("{far} has {}, which lies inside {near}", prefix.value),
+                )
+                .because("Azure prefers its own block: nothing is routed to that part of the site (RT-12)")
+                .fix(format!("renumber {near} or that part of {far}"))
+                .related(prefix.span, "overlaps"),
+            );
+        }
+    }
+}
+
 /// By which networks two networks are joined, if they are; breadth first.
 fn meeting(look: &Look<'_>, from: VnetId, to: VnetId) -> Option<String> {
     let network = look.network;
     let mut came: Vec<(VnetId, Option<usize>)> = vec![(from, None)];
     let mut next = 0;
     while next < came.len() {
-        for (_, link) in network.connected_links_of(came[next].0) {
-            let remote = link.remote.value;
-            if came.iter().all(|(known, _)| *known != remote) {
-                came.push((remote, Some(next)));
+        let here = came[next].0;
+        for (vnet, _) in network.existing_vnets() {
+            if joined(network, here, vnet) && came.iter().all(|(known, _)| *known != vnet) {
+                came.push((vnet, Some(next)));
             }
         }
         next += 1;

@@ -6,7 +6,7 @@ use vnetsim_scenario::{Scenario, TimelineOperation};
 use vnetsim_sim::Outcome;
 use vnetsim_types::{DropReason, FindingCode, SiteId, TrafficId, VnetId};
 
-use super::Look;
+use super::{Look, joined};
 use crate::{Finding, Played, play::probes};
 
 pub(super) fn find(look: &Look<'_>, scenario: &Scenario, found: &mut Vec<Finding>) {
@@ -58,17 +58,6 @@ fn without_leg(network: &Network, entry: &TimelineOperation, fault: &LinkFault, 
             .because("a leg joins two peered networks, two machines of one network, or a gateway's network and its site")
             .fix("name the two ends of one leg; traffic through a hub crosses two"),
     );
-}
-
-/// Packets go from one network to the other in one leg: peered, or their gateways are connected.
-fn joined(network: &Network, a: VnetId, b: VnetId) -> bool {
-    let peered = network.connected_links_of(a).any(|(_, link)| link.remote.value == b);
-    peered
-        || network.gateways_of(a).any(|(gateway, _)| {
-            network.connections_of(gateway).any(|(_, _, end)| {
-                matches!(end, vnetsim_model::ConnectionEnd::Gateway(far) if network[far].vnet == b)
-            })
-        })
 }
 
 fn serves(network: &Network, vnet: VnetId, site: SiteId) -> bool {

@@ -88,8 +88,15 @@ impl<'a> Space<'a> {
     /// Everything near the flow.
     fn meet(&mut self) {
         let network = self.network;
-        for place in [self.traffic.from.place, self.traffic.to.place] {
-            self.meet_place(place);
+        for end in [self.traffic.from, self.traffic.to] {
+            self.meet_place(end.place);
+            // Frontends of balancers belong to nobody but their network.
+            let holds =
+                |vnet: &vnetsim_model::Vnet| vnet.address_space.iter().any(|b| b.contains(&end.address));
+            let homes = network.existing_vnets().filter(|(_, vnet)| holds(vnet)).map(|(id, _)| id);
+            if !matches!(end.place, Place::Site(_)) {
+                self.vnets.extend(homes);
+            }
         }
         for packet in self.played.trace.conversations_of(self.id).flat_map(|trace| &trace.packets) {
             for (_, step) in &packet.steps {
@@ -338,7 +345,12 @@ impl<'a> Space<'a> {
                 let route_name = || route.name.value.clone();
                 if let UserNextHop::VirtualAppliance(now) = route.next_hop {
                     for address in hops.iter().copied().filter(|hop| *hop != now) {
-                        self.add(vec![Edit::NextHop { table: name(), route: route_name(), address }]);
+                        let balanced = network
+                            .load_balancers()
+                            .iter()
+                            .any(|lb| lb.frontends.iter().any(|f| f.address == address));
+                        let (table, route) = (name(), route_name());
+                        self.add(vec![Edit::NextHop { table, route, address, balanced }]);
                     }
                 }
                 self.add(vec![Edit::RemoveRoute { table: name(), route: route_name() }]);

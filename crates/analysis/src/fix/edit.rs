@@ -87,8 +87,8 @@ pub enum Edit {
     AddRoute { subnet: String, table: String, new_table: bool, prefix: IpNet, hop: Hop },
     /// Remove a route.
     RemoveRoute { table: String, route: String },
-    /// Another address for a route to an appliance.
-    NextHop { table: String, route: String, address: IpAddr },
+    /// Another address for a route to an appliance: a balancer's frontend, or a single machine.
+    NextHop { table: String, route: String, address: IpAddr, balanced: bool },
     /// Set `disableBgpRoutePropagation`.
     Propagation { table: String, disable: bool },
     /// Associate a subnet with a table, or with none.
@@ -121,9 +121,9 @@ impl Edit {
             | Self::Sync { .. }
             | Self::IpForwarding { .. }
             | Self::EndpointPolicies { .. } => 1,
-            Self::GuestForwarding { .. } | Self::Start { .. } | Self::NextHop { .. } => 2,
+            Self::GuestForwarding { .. } | Self::Start { .. } | Self::NextHop { balanced: true, .. } => 2,
             Self::AddRoute { new_table: false, .. } | Self::CreateLink { .. } | Self::Announce { .. } => 3,
-            Self::AddRule { .. } | Self::HaPorts { .. } | Self::ProbePort { .. } => 3,
+            Self::NextHop { .. } | Self::AddRule { .. } | Self::HaPorts { .. } | Self::ProbePort { .. } => 3,
             Self::NatGateway { address: None, .. } => 3,
             Self::AddRoute { .. } | Self::Propagation { .. } | Self::NatGateway { .. } => 4,
             Self::RemoveRoute { .. } | Self::SourceNat { .. } | Self::StandardSku { .. } => 5,
@@ -153,7 +153,7 @@ impl Edit {
             Self::RemoveRoute { table, route } => {
                 table_mut(draft, table)?.routes.retain(|r| !is(&r.name, route));
             }
-            Self::NextHop { table, route, address } => {
+            Self::NextHop { table, route, address, .. } => {
                 let routes = &mut table_mut(draft, table)?.routes;
                 routes.iter_mut().find(|r| is(&r.name, route))?.next_hop_ip_address = Some((*address).into());
             }
