@@ -20,7 +20,7 @@ mod sweep;
 pub use bill::{BillLine, bill};
 pub use check::{Checkup, check, findings_of};
 pub use finding::Finding;
-pub use fix::{Edit, Hop, NewRule, PeeringFlag, Repair, Search, fix, route_name, wishing};
+pub use fix::{Edit, Effort, Hop, NewRule, PeeringFlag, Repair, Search, fix, quick_fix, route_name, wishing};
 pub use judge::{Judgement, judge};
 pub use owners::owner_names;
 pub use play::{Loss, Played, Setup, Shown, play, probe};

@@ -78,19 +78,18 @@ fn repair_text(head: &str, repair: &Repair, expectations: usize) -> String {
     out
 }
 
+/// A repair in one line: what to change, and what was seen when it was played.
+pub(crate) fn repair_line(repair: &Repair) -> String {
+    let edits: Vec<String> = repair.edits.iter().map(|edit| words(edit).what).collect();
+    let others = match repair.others_changed {
+        0 => "nothing else changes".to_owned(),
+        n => format!("{n} of {} other flows change", repair.others),
+    };
+    format!("{}  [played: it arrives, {others}]", edits.join("; and "))
+}
+
 /// `vnetsim fix -o json`.
 pub fn fix_json(search: &Search) -> Value {
-    let edit = |edit: &vnetsim_analysis::Edit| {
-        let Remedy { what, property, az, bicep, terraform } = words(edit);
-        json!({ "what": what, "property": property, "az": az, "bicep": bicep, "terraform": terraform })
-    };
-    let repair = |repair: &Repair| {
-        json!({
-            "edits": repair.edits.iter().map(edit).collect::<Vec<_>>(),
-            "probes": repair.others,
-            "probesChanged": repair.others_changed,
-        })
-    };
     envelope(
         "fix",
         json!({
@@ -98,7 +97,20 @@ pub fn fix_json(search: &Search) -> Value {
             "expectations": search.expectations,
             "tried": { "single": search.tried.0, "pairs": search.tried.1, "refused": search.refused },
             "cutShort": search.cut_short,
-            "repairs": search.repairs.iter().map(repair).collect::<Vec<_>>(),
+            "repairs": search.repairs.iter().map(repair_json).collect::<Vec<_>>(),
         }),
     )
+}
+
+/// A repair, with the words for those who carry it out.
+pub(crate) fn repair_json(repair: &Repair) -> Value {
+    let edit = |edit: &vnetsim_analysis::Edit| {
+        let Remedy { what, property, az, bicep, terraform } = words(edit);
+        json!({ "what": what, "property": property, "az": az, "bicep": bicep, "terraform": terraform })
+    };
+    json!({
+        "edits": repair.edits.iter().map(edit).collect::<Vec<_>>(),
+        "probes": repair.others,
+        "probesChanged": repair.others_changed,
+    })
 }

@@ -3,17 +3,18 @@
 //! Property names are those of Azure's tools where they have one (DIAG-01 to DIAG-08).
 
 use serde_json::{Value, json};
-use vnetsim_analysis::{EffectiveRow, Finding, Judgement, Played, Reading};
+use vnetsim_analysis::{EffectiveRow, Judgement, Played};
 use vnetsim_model::Traffic;
 use vnetsim_trace::{Diagnosis, Explainer, Hop, PacketExplanation};
 use vnetsim_types::{Direction, NsgLevel, Problem, Span, TrafficId};
 
 use crate::{
-    NextHopAnswer, NsgListing, RunAnswer, Sources,
+    NextHopAnswer, NsgListing, RunAnswer, Sources, TraceAnswer,
     achieved::{achieved_json, counts_json, packets_json},
     bill::bill_json,
     disputed::readings_json,
     findings::finding_json,
+    fix::repair_json,
     replay::replays_json,
     run::verdict_word,
     trace::packet_name,
@@ -111,11 +112,13 @@ fn direction(direction: Direction) -> &'static str {
 }
 
 /// `vnetsim trace -o json`.
-pub fn trace_json(played: &Played, causes: &[Finding], readings: &[Reading], sources: &Sources) -> Value {
+pub fn trace_json(answer: &TraceAnswer<'_>, sources: &Sources) -> Value {
+    let TraceAnswer { played, causes, repairs, readings, .. } = *answer;
     let explainer = played.explainer();
     let group = played.report.traffic.first().and_then(|t| t.outcomes.first());
     let Some(group) = group else { return envelope("trace", json!({ "verdict": Value::Null })) };
     let mut body = outcome(&explainer, played, TrafficId(0), group, sources);
+    body["repairs"] = repairs.iter().map(repair_json).collect();
     body["findings"] = causes.iter().map(|finding| finding_json(finding, sources)).collect();
     body["disputed"] = readings_json(readings, TrafficId(0), &explainer);
     envelope("trace", body)

@@ -39,4 +39,4 @@ pub use problems::problems_text;
 pub use rules::{RuleUse, covers, explained_uncited, rule_uses, rules_json, rules_text};
 pub use run::{RunAnswer, run_text};
 pub use sources::Sources;
-pub use trace::trace_text;
+pub use trace::{TraceAnswer, trace_text};

@@ -1,6 +1,6 @@
 //! A conversation for a tired reader: one verdict line, the cause if it died, then every hop, numbered.
 
-use vnetsim_analysis::{Finding, Played, Reading};
+use vnetsim_analysis::{Finding, Played, Reading, Repair};
 use vnetsim_sim::Outcome;
 use vnetsim_trace::{ConversationTrace, Diagnosis, Explainer, Hop, HopKind, PacketExplanation};
 use vnetsim_types::{Direction, IpProtocol, Part, TrafficId};
@@ -9,21 +9,33 @@ use crate::{
     Sources,
     disputed::disputed_text,
     findings::causes_text,
+    fix::repair_line,
     wrap::{COLUMNS, wrap},
 };
 
 /// Narrowest and widest column of places.
 const PLACE_COLUMN: std::ops::RangeInclusive<usize> = 14..=44;
 
-/// The first conversation of the first traffic entry of a run, with the findings that explain it.
-pub fn trace_text(
-    played: &Played,
-    from: &str,
-    to: &str,
-    causes: &[Finding],
-    readings: &[Reading],
-    sources: &Sources,
-) -> String {
+/// One conversation, and what is known of it.
+#[derive(Clone, Copy, Debug)]
+pub struct TraceAnswer<'a> {
+    /// The run: its first traffic entry is the one asked about.
+    pub played: &'a Played,
+    /// Who sends, as asked.
+    pub from: &'a str,
+    /// Who is sent to, as asked.
+    pub to: &'a str,
+    /// Findings that explain it.
+    pub causes: &'a [Finding],
+    /// Changes after which it arrives, each played.
+    pub repairs: &'a [Repair],
+    /// Readings under which it ends otherwise.
+    pub readings: &'a [Reading],
+}
+
+/// The first conversation of the first traffic entry of a run.
+pub fn trace_text(answer: &TraceAnswer<'_>, sources: &Sources) -> String {
+    let TraceAnswer { played, from, to, causes, repairs, readings } = *answer;
     let explainer = played.explainer();
     let group = played.report.traffic.first().and_then(|t| t.outcomes.first());
     let trace = group.and_then(|g| played.trace.conversation(TrafficId(0), g.first));
@@ -31,7 +43,11 @@ pub fn trace_text(
         return "nothing was sent\n".to_owned();
     };
     let mut out = verdict_line(&explainer, group.outcome, group.total_ns, trace, from, to);
-    if let Some(diagnosis) = explainer.diagnosis(trace) {
+    if let Some(mut diagnosis) = explainer.diagnosis(trace) {
+        if !repairs.is_empty() {
+            // What was played is worth more than what is usual.
+            diagnosis.fix = repairs.iter().map(repair_line).collect();
+        }
         out.push_str(&diagnosis_text(&diagnosis, sources));
     }
     out.push_str(&causes_text(causes, sources));

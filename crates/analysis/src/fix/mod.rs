@@ -9,7 +9,7 @@ mod edit;
 
 use std::ops::ControlFlow;
 
-use vnetsim_model::Network;
+use vnetsim_model::{Application, Network, Traffic};
 use vnetsim_scenario::{Expectation, Scenario, Subject, TrafficExpectation, Verdict};
 use vnetsim_types::TrafficId;
 
@@ -23,10 +23,6 @@ use crate::{
 };
 use candidates::{Wish, candidates};
 
-/// At most so many edits and pairs are tried.
-const TRIES_MAX: usize = 4_000;
-/// At most so many events are simulated in all.
-const EVENTS_MAX: u64 = 60_000_000;
 /// So many remedies are told.
 const REPAIRS_MAX: usize = 3;
 /// So many that work have their side effects looked at.
@@ -46,7 +42,7 @@ pub struct Repair {
 /// What a search found.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Search {
-    /// Titles of the expectations that do not hold.
+    /// Titles of the expectations that do not hold and shall.
     pub failing: Vec<String>,
     /// Expectations in all.
     pub expectations: usize,
@@ -60,8 +56,31 @@ pub struct Search {
     pub repairs: Vec<Repair>,
 }
 
+/// The quickest remedies for a flow of which somebody asked why it dies: single edits, guarded by the scenario's own
+/// expectations unless these take long to play.
+pub fn quick_fix(scenario: &Scenario, traffic: &Traffic) -> Search {
+    let lasts = |t: &Traffic| t.application != Application::Exchange;
+    let alone =
+        !scenario.timeline.is_empty() || !scenario.captures.is_empty() || scenario.traffic.iter().any(lasts);
+    let mut guarded = scenario.clone();
+    if alone {
+        (guarded.traffic, guarded.expect) = (Vec::new(), Vec::new());
+        (guarded.timeline, guarded.captures) = (Vec::new(), Vec::new());
+    }
+    // What is expected of this very flow is what shall change.
+    let same = |name: &str| {
+        let named = |t: &&Traffic| t.name.value.eq_ignore_ascii_case(name);
+        let entry = scenario.traffic.iter().find(named);
+        entry.is_some_and(|t| (t.from, t.to, t.protocol) == (traffic.from, traffic.to, traffic.protocol))
+    };
+    guarded.expect.retain(|e| !matches!(&e.subject, Subject::Traffic(of) if same(&of.traffic.value)));
+    let wished = wishing(&guarded, traffic.clone());
+    let only = wished.expect.len() - 1;
+    fix(&wished, &Replays::default(), Some(only), Effort::QUICK, &mut |_| ControlFlow::Continue(()))
+}
+
 /// Adds the wish that `traffic` arrives, for those who ask about a flow that no expectation names.
-pub fn wishing(scenario: &Scenario, traffic: vnetsim_model::Traffic) -> Scenario {
+pub fn wishing(scenario: &Scenario, traffic: Traffic) -> Scenario {
     let expected = TrafficExpectation {
         traffic: traffic.name.clone(),
         verdict: Some(Verdict::Delivered.into()),
@@ -75,16 +94,36 @@ pub fn wishing(scenario: &Scenario, traffic: vnetsim_model::Traffic) -> Scenario
     wished
 }
 
-/// Searches for changes after which all expectations of `scenario` hold. `progress` hears how many were tried, and may break
-/// the search off.
+/// How far a search goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Effort {
+    /// Edits and pairs tried.
+    pub tries: usize,
+    /// Events simulated in all.
+    pub events: u64,
+    /// Pairs are tried when no single edit works.
+    pub pairs: bool,
+}
+
+impl Effort {
+    /// For those who asked for a remedy.
+    pub const THOROUGH: Self = Self { tries: 4_000, events: 60_000_000, pairs: true };
+    /// For those who asked something else.
+    pub const QUICK: Self = Self { tries: 300, events: 1_500_000, pairs: false };
+}
+
+/// Searches for changes after which all expectations of `scenario` hold; or, `only` one, after which that one holds, and
+/// all that did hold. `progress` hears how many were tried, and may break the search off.
 pub fn fix(
     scenario: &Scenario,
     replays: &Replays,
+    only: Option<usize>,
+    effort: Effort,
     progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
 ) -> Search {
     let base = run(scenario, replays);
     let judged = judge(scenario, &base);
-    let failing: Vec<usize> = failing(&judged).collect();
+    let failing: Vec<usize> = failing(&judged).filter(|ix| only.is_none_or(|one| one == *ix)).collect();
     let mut search = Search {
         failing: failing.iter().map(|ix| judged[*ix].title.clone()).collect(),
         expectations: judged.len(),
@@ -106,8 +145,9 @@ pub fn fix(
         }
     }
     all.sort_by_key(|edits| weight(edits));
+    let before = fates(&base, &wishes);
     let mut trial =
-        Trial { scenario, replays, holds: &judged, before: fates(&base, &wishes), wishes, events: 0 };
+        Trial { scenario, replays, holds: &judged, wanted: failing, before, wishes, effort, events: 0 };
     let found = trial.all(&all, &mut search, progress);
     search.repairs = compared(scenario, found);
     search
@@ -131,7 +171,7 @@ fn wishes(scenario: &Scenario, base: &Played, failing: &[usize]) -> Vec<(Traffic
     let mut all = Vec::new();
     for ix in failing {
         let Subject::Traffic(expected) = &scenario.expect[*ix].subject else { continue };
-        let named = |t: &vnetsim_model::Traffic| t.name.value.eq_ignore_ascii_case(&expected.traffic.value);
+        let named = |t: &Traffic| t.name.value.eq_ignore_ascii_case(&expected.traffic.value);
         let Some(at) = base.traffic.iter().position(named) else { continue };
         let die = expected.verdict.as_ref().is_some_and(|v| v.value == Verdict::Dropped);
         let arrives = base.report.traffic[at].completed() > 0;
@@ -151,8 +191,11 @@ struct Trial<'a> {
     scenario: &'a Scenario,
     replays: &'a Replays,
     holds: &'a [Judgement],
+    /// The expectations that shall hold in the end.
+    wanted: Vec<usize>,
     before: Vec<Option<Fate>>,
     wishes: Vec<(TrafficId, Wish)>,
+    effort: Effort,
     events: u64,
 }
 
@@ -188,7 +231,7 @@ impl Trial<'_> {
                 Tried::Nothing => {}
             }
         }
-        if !found.is_empty() {
+        if !found.is_empty() || !self.effort.pairs {
             return found;
         }
         let mut pairs: Vec<Vec<Edit>> = Vec::new();
@@ -224,7 +267,7 @@ impl Trial<'_> {
     }
 
     fn enough(&self, search: &Search) -> bool {
-        search.tried.0 + search.tried.1 >= TRIES_MAX || self.events >= EVENTS_MAX
+        search.tried.0 + search.tried.1 >= self.effort.tries || self.events >= self.effort.events
     }
 
     fn one(&mut self, edits: &[Edit]) -> Tried {
@@ -240,10 +283,11 @@ impl Trial<'_> {
         if broken {
             return Tried::Nothing;
         }
-        if failing(&judged).next().is_none() {
+        let left = self.wanted.iter().filter(|ix| !judged[**ix].failures.is_empty()).count();
+        if left == 0 {
             return Tried::Works;
         }
-        let better = failing(&judged).count() < failing(self.holds).count();
+        let better = left < self.wanted.len();
         if better || fates(&played, &self.wishes) != self.before { Tried::Moves } else { Tried::Nothing }
     }
 }

@@ -3,7 +3,7 @@
 use std::{ops::ControlFlow, path::Path};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use vnetsim_analysis::{fix as search, wishing};
+use vnetsim_analysis::{Effort, fix as search, wishing};
 use vnetsim_model::Traffic;
 use vnetsim_report as report;
 use vnetsim_scenario::Scenario;
@@ -34,7 +34,9 @@ pub(crate) fn fix(
     let wished = flow.map(|flow| with_flow(scenario, flow)).transpose()?;
     let bar = ProgressBar::new_spinner()
         .with_style(ProgressStyle::with_template("{spinner} {msg}").expect("a template written here"));
-    let found = search(wished.as_ref().unwrap_or(scenario), &replays, &mut |tried| {
+    let only = wished.as_ref().map(|wished| wished.expect.len() - 1);
+    let scenario = wished.as_ref().unwrap_or(scenario);
+    let found = search(scenario, &replays, only, Effort::THOROUGH, &mut |tried| {
         bar.set_message(format!("{tried} changes tried"));
         bar.tick();
         ControlFlow::Continue(())

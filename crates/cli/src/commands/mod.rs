@@ -8,7 +8,8 @@ use std::{num::NonZeroUsize, path::Path};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 use vnetsim_analysis::{
-    Setup, all_readings, bill, effective_rows, findings_of, judge, play, probe, probe_readings, readings,
+    Setup, all_readings, bill, effective_rows, findings_of, judge, play, probe, probe_readings, quick_fix,
+    readings,
 };
 use vnetsim_compile::{Epoch, compile};
 use vnetsim_data::Data;
@@ -218,15 +219,18 @@ fn trace(file: &Path, input: &Input, scenario: &Scenario, output: Output, questi
     let disputed = probe_readings(network, &traffic, &played.report);
     let combinations = question.all_readings.then(|| all_readings(network, &traffic));
     let causes = findings_of(scenario, &played, TrafficId::new(0));
+    let repairs = if played.all_completed() { Vec::new() } else { quick_fix(scenario, &traffic).repairs };
+    let (from, to, causes, repairs) = (&src[..], &dst[..], &causes[..], &repairs[..]);
+    let answer = report::TraceAnswer { played: &played, from, to, causes, repairs, readings: &disputed };
     let explainer = played.explainer();
     let out = match output {
         Output::Table => {
-            let mut text = report::trace_text(&played, src, dst, &causes, &disputed, &input.sources);
+            let mut text = report::trace_text(&answer, &input.sources);
             text.extend(combinations.map(|all| report::readings_text(&all, &explainer)));
             text
         }
         Output::Json => {
-            let mut body = report::trace_json(&played, &causes, &disputed, &input.sources);
+            let mut body = report::trace_json(&answer, &input.sources);
             if let Some(all) = combinations {
                 body["readings"] = report::combinations_json(&all, &explainer);
             }
