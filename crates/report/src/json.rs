@@ -46,11 +46,6 @@ pub fn problems_json(command: &str, problems: &[Problem], sources: &Sources) -> 
     envelope(command, json!({ "problems": problems.iter().map(one).collect::<Vec<_>>() }))
 }
 
-/// `vnetsim explain -o json`.
-pub fn explain_json(topic: &str, text: &str) -> Value {
-    envelope("explain", json!({ "topic": topic, "text": text }))
-}
-
 /// `vnetsim routes -o json`: DIAG-01.
 pub fn routes_json(rows: &[EffectiveRow]) -> Value {
     let one = |row: &EffectiveRow| {
