@@ -157,8 +157,18 @@ pub fn codes_json() -> Value {
 mod tests {
     use std::collections::BTreeSet;
 
+    use vnetsim_sim::Outcome;
+
     use super::*;
-    use crate::wrap::COLUMNS;
+    use crate::{run::verdict_word, wrap::COLUMNS};
+
+    #[test]
+    fn endings_are_the_outcomes_without_a_death() {
+        let outcomes = [Outcome::TimedOut, Outcome::Reset, Outcome::Unfinished];
+        let verdicts: Vec<String> = outcomes.iter().map(|o| verdict_word(*o).to_uppercase()).collect();
+        let endings: Vec<String> = ENDINGS.iter().map(|(code, ..)| code.replace('_', "")).collect();
+        assert_eq!(endings, verdicts);
+    }
 
     #[test]
     fn the_list_has_every_code_once_in_100_columns() {

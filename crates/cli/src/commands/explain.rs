@@ -16,6 +16,7 @@ pub(super) fn explain(topic: Option<&str>, output: Output) -> Answer {
 }
 
 fn nothing(topic: &str) -> Answer {
-    let near = report::topics_like(topic).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-    Answer::usage(format!("nothing is called `{topic}`{near}; `vnetsim explain` lists all codes"))
+    let near = report::topics_like(topic);
+    let near = near.map_or_else(|| "; ".to_owned(), |near| format!("; did you mean `{near}`? "));
+    Answer::usage(format!("nothing is called `{topic}`{near}`vnetsim explain` lists all codes"))
 }
