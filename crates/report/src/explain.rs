@@ -211,7 +211,10 @@ mod tests {
         assert_eq!(head("SecurityRuleConflict").as_deref(), Some("SecurityRuleConflict  (refusal)"));
         let json = explain_json("UDR_LOSES_LPM").expect("JSON");
         assert_eq!((&json["severity"], &json["rule"]), (&json!("warning"), &json!("FAIL-10")));
-        assert!(json["azureCli"].as_str().is_some_and(|az| az.starts_with("az ")), "{json:#}");
+        assert!(
+            json["azureCli"].as_str().is_some_and(|az| az.contains("az network route-table route create")),
+            "{json:#}"
+        );
         assert_eq!(json["fix"], Value::Null);
         let rule = explain_json("PEER-08").expect("JSON");
         assert!(rule["text"].is_string() && rule.get("meaning").is_none());
