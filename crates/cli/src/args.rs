@@ -151,10 +151,10 @@ pub(crate) enum Command {
         #[arg(long, default_value = "6s", value_name = "TIME", value_parser = duration)]
         duration: Duration,
     },
-    /// What a reason code (NSG_DENY) or a rule (PEER-08, S15, U-02) means.
+    /// What a code (NSG_DENY, UDR_LOSES_LPM) or a rule (PEER-08, S15, U-02) means, and how to fix it; all codes without one.
     Explain {
         /// Code or rule.
-        topic: String,
+        topic: Option<String>,
     },
     /// Rules of docs/semantics.md and the scenarios that show them.
     Rules {

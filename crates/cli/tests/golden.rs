@@ -101,8 +101,18 @@ fn tables_and_words() {
     check("nsg scenarios/hub-and-spoke.yaml vm2 -o json", 0, expect_file!["golden/nsg.json"]);
     check("routes scenarios/hub-and-spoke.yaml vm1 -o json", 0, expect_file!["golden/routes.json"]);
     check("trace scenarios/vectors/V-06.yaml vm1 vm2 -o json", 0, expect_file!["golden/trace.json"]);
-    check("explain FORWARDED_TRAFFIC_BLOCKED", 0, expect_file!["golden/explain.txt"]);
     check("check crates/cli/tests/golden/broken.yaml", 2, expect_file!["golden/check-broken.txt"]);
+}
+
+/// A drop reason, a finding, and the list; `report` measures the pages' columns, whose listings are not broken.
+#[test]
+fn explanations() {
+    check("explain FORWARDED_TRAFFIC_BLOCKED", 0, expect_file!["golden/explain.txt"]);
+    check("explain UDR_LOSES_LPM", 0, expect_file!["golden/explain-finding.txt"]);
+    check("explain UDR_LOSES_LPM -o json", 0, expect_file!["golden/explain-finding.json"]);
+    check("explain", 0, expect_file!["golden/explain-all.txt"]);
+    check("explain UDR_LOSES_LMP", 2, expect_file!["golden/explain-unknown.txt"]);
+    assert_eq!(long_lines(&prints("explain", 0)), Vec::<&str>::new());
 }
 
 #[test]

@@ -51,11 +51,6 @@ pub(crate) fn problem_json(p: &Problem, sources: &Sources) -> Value {
     json!({ "severity": severity, "code": p.code, "message": p.message, "help": help, "source": source(p.span, sources) })
 }
 
-/// `vnetsim explain -o json`.
-pub fn explain_json(topic: &str, text: &str) -> Value {
-    envelope("explain", json!({ "topic": topic, "text": text }))
-}
-
 /// `vnetsim routes -o json`: DIAG-01.
 pub fn routes_json(rows: &[EffectiveRow]) -> Value {
     let one = |row: &EffectiveRow| {

@@ -6,6 +6,8 @@
 mod achieved;
 mod bench;
 mod bill;
+mod code_list;
+mod code_pages;
 mod codes;
 mod data;
 mod disputed;
@@ -27,12 +29,13 @@ mod units;
 mod wrap;
 
 pub use bench::{bench_json, bench_text};
+pub use code_list::{codes_json, codes_text};
 pub use data::{data_json, data_text};
 pub use disputed::{combinations_json, readings_text};
-pub use explain::{explain, topics_like};
+pub use explain::{explain, explain_json, topics_like};
 pub use findings::{check_json, findings_text};
 pub use fix::{fix_json, fix_text};
-pub use json::{explain_json, next_hop_json, nsg_json, problems_json, routes_json, run_json, trace_json};
+pub use json::{next_hop_json, nsg_json, problems_json, routes_json, run_json, trace_json};
 pub use listing::{NextHopAnswer, NsgListing, next_hop_text, nsg_listings, nsg_text, routes_text};
 pub use pcapng::{Written, write_taps};
 pub use problems::problems_text;

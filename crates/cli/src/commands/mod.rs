@@ -1,6 +1,7 @@
 //! The commands: read, ask, word the answer.
 
 mod check;
+mod explain;
 mod fix;
 
 use std::{num::NonZeroUsize, path::Path};
@@ -69,7 +70,7 @@ pub(crate) fn run(args: Args) -> Answer {
                 fix::fix(&file, input, scenario, flow.as_ref(), output)
             })
         }
-        Command::Explain { topic } => explain(&topic, output),
+        Command::Explain { topic } => explain::explain(topic.as_deref(), output),
         Command::Rules { folder, uncited } => rules(&folder, uncited, output),
         Command::Data => Answer::text(data(output), End::AsExpected),
         Command::Schema => Answer::text(pretty(&vnetsim_scenario::schema()), End::AsExpected),
@@ -367,16 +368,4 @@ fn nsg(network: &Network, output: Output, name: &str) -> Asked {
         Output::Json => pretty(&report::nsg_json(&listings)),
     };
     Ok(Answer::text(out, End::AsExpected))
-}
-
-fn explain(topic: &str, output: Output) -> Answer {
-    if let Some(text) = report::explain(topic) {
-        let out = match output {
-            Output::Table => text,
-            Output::Json => pretty(&report::explain_json(topic, &text)),
-        };
-        return Answer::text(out, End::AsExpected);
-    }
-    let near = report::topics_like(topic).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-    Answer::usage(format!("nothing is called `{topic}`{near}"))
 }
