@@ -115,6 +115,28 @@ fn explanations() {
     assert_eq!(long_lines(&prints("explain", 0)), Vec::<&str>::new());
 }
 
+/// What is wrong with a network, and what would mend it.
+#[test]
+fn checks_and_fixes() {
+    const GALLERY: &str = "scenarios/gallery/01-onprem-return-skips-firewall/broken.yaml";
+    check(&format!("check {GALLERY}"), 1, expect_file!["golden/check-gallery.txt"]);
+    check(&format!("check {GALLERY} -o json"), 1, expect_file!["golden/check-gallery.json"]);
+    check(&format!("fix {GALLERY}"), 0, expect_file!["golden/fix-gallery.txt"]);
+    check(&format!("fix {GALLERY} -o json"), 0, expect_file!["golden/fix-gallery.json"]);
+    const PAIR: &str = "scenarios/gallery/02-peering-beats-default-route/broken.yaml";
+    check(&format!("fix {PAIR}"), 0, expect_file!["golden/fix-pair.txt"]);
+    check(
+        "check scenarios/hub-and-spoke.yaml --fail-on warning",
+        1,
+        expect_file!["golden/check-showcase.txt"],
+    );
+    check("fix scenarios/vectors/V-06.yaml vm1 vm2", 0, expect_file!["golden/fix-flow.txt"]);
+    for args in [format!("check {GALLERY}"), format!("fix {GALLERY}"), format!("fix {PAIR}")] {
+        let code = i32::from(args.starts_with("check"));
+        assert_eq!(long_lines(&prints(&args, code)), Vec::<&str>::new());
+    }
+}
+
 #[test]
 fn traces_fit_100_columns() {
     for args in ["trace scenarios/hub-and-spoke.yaml vm1 vm2", "trace scenarios/vectors/V-35.yaml vm1 vm2"] {

@@ -10,12 +10,21 @@ use crate::{
     wrap::{COLUMNS, wrap},
 };
 
+/// So many findings of one kind are told in full.
+const SHOWN_OF_A_KIND: usize = 3;
+/// So many more are named.
+const NAMED_OF_A_KIND: usize = 30;
+
 /// Findings of `vnetsim check`, after the `problems` of the input itself, which are printed by `problems_text`.
 pub fn findings_text(name: &str, checkup: &Checkup, problems: &[Problem], sources: &Sources) -> String {
     let mut out = String::new();
-    for finding in &checkup.findings {
-        out.push_str(&finding_text(finding, sources));
-        out.push('\n');
+    for alike in checkup.findings.chunk_by(|a, b| a.code == b.code) {
+        let (shown, rest) = alike.split_at(alike.len().min(SHOWN_OF_A_KIND));
+        for finding in shown {
+            out.push_str(&finding_text(finding, sources));
+            out.push('\n');
+        }
+        out.push_str(&rest_text(rest, sources));
     }
     let count = |severity: Severity| {
         let found = checkup.findings.iter().filter(|f| f.severity() == severity).count();
@@ -27,11 +36,25 @@ pub fn findings_text(name: &str, checkup: &Checkup, problems: &[Problem], source
     });
     let all: usize = checkup.findings.len() + problems.len();
     let verdict = if all == 0 { "no problems".to_owned() } else { counts.join(", ") };
-    out.push_str(&format!("{name}: {verdict}; {} probes sent\n", checkup.probes));
+    out.push_str(&wrap("", &format!("{name}: {verdict}; {} probes sent", checkup.probes), 2));
     if checkup.left_out > 0 {
         out.push_str(&format!("{} pairs were not probed: there are too many\n", checkup.left_out));
     }
     out
+}
+
+/// The objects of further findings of one kind, in one paragraph.
+fn rest_text(rest: &[Finding], sources: &Sources) -> String {
+    let Some(first) = rest.first() else { return String::new() };
+    let object = |finding: &Finding| match sources.line_column(finding.span) {
+        Some((line, _)) => format!("{} (line {line})", finding.object),
+        None => finding.object.clone(),
+    };
+    let named: Vec<String> = rest.iter().take(NAMED_OF_A_KIND).map(object).collect();
+    let more = rest.len() - named.len();
+    let more = if more > 0 { format!(" and {more} others") } else { String::new() };
+    let head = format!("{:<8}{} {} more: ", first.severity().text().to_uppercase(), first.code, rest.len());
+    format!("{}\n", wrap("", &format!("{head}{}{more}", named.join(", ")), 8))
 }
 
 fn finding_text(finding: &Finding, sources: &Sources) -> String {
@@ -39,17 +62,16 @@ fn finding_text(finding: &Finding, sources: &Sources) -> String {
     let mut out =
         wrap("", &format!("{:<8}{code}  {}", finding.severity().text().to_uppercase(), finding.object), 8);
     out.push_str(&wrap("  what   ", &format!("{} ({})", finding.what, code.rule()), 9));
-    let mut place = |label: &str, span, text: &str| {
-        let Some(place) = sources.place(span) else { return };
-        let head = format!("  {label:<7}{place}   ");
+    if let Some(place) = sources.place(finding.span) {
+        let head = format!("  where  {place}   ");
         let room = COLUMNS.saturating_sub(head.chars().count());
-        let shown = if text.is_empty() { sources.excerpt(span, room) } else { text.to_owned() };
-        out.push_str(format!("{head}{shown}").trim_end());
+        out.push_str(format!("{head}{}", sources.excerpt(finding.span, room)).trim_end());
         out.push('\n');
-    };
-    place("where", finding.span, "");
+    }
     for (span, text) in &finding.related {
-        place("", *span, text);
+        if let Some((line, _)) = sources.line_column(*span) {
+            out.push_str(&wrap("         ", &format!("line {line}: {text}"), 9));
+        }
     }
     for because in &finding.because {
         out.push_str(&wrap("  cause  ", because, 9));

@@ -67,19 +67,12 @@ pub fn quick_fix(scenario: &Scenario, traffic: &Traffic) -> Search {
         (guarded.traffic, guarded.expect) = (Vec::new(), Vec::new());
         (guarded.timeline, guarded.captures) = (Vec::new(), Vec::new());
     }
-    // What is expected of this very flow is what shall change.
-    let same = |name: &str| {
-        let named = |t: &&Traffic| t.name.value.eq_ignore_ascii_case(name);
-        let entry = scenario.traffic.iter().find(named);
-        entry.is_some_and(|t| (t.from, t.to, t.protocol) == (traffic.from, traffic.to, traffic.protocol))
-    };
-    guarded.expect.retain(|e| !matches!(&e.subject, Subject::Traffic(of) if same(&of.traffic.value)));
     let wished = wishing(&guarded, traffic.clone());
     let only = wished.expect.len() - 1;
     fix(&wished, &Replays::default(), Some(only), Effort::QUICK, &mut |_| ControlFlow::Continue(()))
 }
 
-/// Adds the wish that `traffic` arrives, for those who ask about a flow that no expectation names.
+/// Adds the wish that `traffic` arrives, in place of what is expected of the same flow.
 pub fn wishing(scenario: &Scenario, traffic: Traffic) -> Scenario {
     let expected = TrafficExpectation {
         traffic: traffic.name.clone(),
@@ -87,6 +80,13 @@ pub fn wishing(scenario: &Scenario, traffic: Traffic) -> Scenario {
         ..TrafficExpectation::default()
     };
     let mut wished = scenario.clone();
+    // What is expected of this very flow is what shall change.
+    let same = |name: &str| {
+        let named = |t: &&Traffic| t.name.value.eq_ignore_ascii_case(name);
+        let entry = scenario.traffic.iter().find(named);
+        entry.is_some_and(|t| (t.from, t.to, t.protocol) == (traffic.from, traffic.to, traffic.protocol))
+    };
+    wished.expect.retain(|e| !matches!(&e.subject, Subject::Traffic(of) if same(&of.traffic.value)));
     let span = traffic.name.span;
     wished.traffic.push(traffic);
     let subject = Subject::Traffic(Box::new(expected));
