@@ -17,7 +17,7 @@ mod sweep;
 
 pub use bill::{BillLine, bill};
 pub use finding::Finding;
-pub use judge::{Judgement, judge};
+pub use judge::{About, Judgement, judge};
 pub use owners::owner_names;
 pub use play::{Loss, Played, Setup, Shown, play, probe};
 pub use readings::{Combination, Reading, all_readings, probe_readings, readings};

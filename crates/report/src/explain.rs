@@ -7,7 +7,7 @@ use vnetsim_model::did_you_mean;
 use vnetsim_types::DropReason;
 
 use crate::{
-    codes::{PROBLEMS, REFUSALS},
+    codes::{PROBLEMS, REFUSALS, RESULTS},
     wrap::wrap,
 };
 
@@ -20,7 +20,8 @@ pub fn explain(topic: &str) -> Option<String> {
     if let Ok(reason) = topic.parse::<DropReason>() {
         return Some(reason_text(reason));
     }
-    if let Some((code, what, remedy)) = PROBLEMS.iter().find(|(code, ..)| code.eq_ignore_ascii_case(topic)) {
+    let mut worded = PROBLEMS.iter().chain(RESULTS);
+    if let Some((code, what, remedy)) = worded.find(|(code, ..)| code.eq_ignore_ascii_case(topic)) {
         return Some(format!("{code}\n\n{}{}", wrap("  ", what, 2), wrap("  Fix: ", remedy, 7)));
     }
     if let Some((code, what)) = REFUSALS.iter().find(|(code, _)| code.eq_ignore_ascii_case(topic)) {
@@ -33,7 +34,8 @@ pub fn explain(topic: &str) -> Option<String> {
 pub fn topics_like(topic: &str) -> Option<String> {
     let codes = DropReason::ALL.iter().map(|r| r.code());
     let rules = SEMANTICS.lines().filter_map(rule_id);
-    let problems = PROBLEMS.iter().map(|(code, ..)| *code).chain(REFUSALS.iter().map(|(code, _)| *code));
+    let problems = PROBLEMS.iter().chain(RESULTS).map(|(code, ..)| *code);
+    let problems = problems.chain(REFUSALS.iter().map(|(code, _)| *code));
     did_you_mean(topic, codes.chain(problems).chain(rules)).map(str::to_owned)
 }
 
