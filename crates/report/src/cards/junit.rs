@@ -63,10 +63,11 @@ fn one_line(text: &str) -> String {
 
 /// What a person reads who opens the failed case.
 fn body(card: &Card) -> String {
-    let mut parts: Vec<String> = card.what.iter().map(|what| format!("{what}\n")).collect();
+    let news = card.what.iter().filter(|what| !card.text.contains(what.as_str()));
+    let mut parts: Vec<String> = news.map(|what| format!("{what}\n")).collect();
     parts.extend(card.because.iter().map(|because| format!("because {because}\n")));
     for text in [&card.text, &card.trace].into_iter().filter(|text| !text.is_empty()) {
         parts.push(format!("\n{text}"));
     }
-    parts.concat()
+    parts.concat().trim_start_matches('\n').to_owned()
 }

@@ -53,7 +53,9 @@ fn told(suite: &Suite, case: &Case, card: &Card, picture: Option<&str>) -> Strin
         lines("cause", &card.evidence),
         lines("fix", &card.help),
     ];
-    out.push_str(&format!("\n{}", list.concat()));
+    if list.iter().any(|lines| !lines.is_empty()) {
+        out.push_str(&format!("\n{}", list.concat()));
+    }
     if let Some(picture) = picture {
         out.push_str(&format!("\n{}", fenced("mermaid", picture)));
     }
@@ -76,7 +78,7 @@ fn escaped(text: &str) -> String {
     let mut out = String::new();
     for c in text.chars() {
         match c {
-            '\n' | '\r' => out.push(' '),
+            c if c.is_control() => out.push(' '),
             '@' => out.push_str("&#64;"),
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
@@ -91,7 +93,7 @@ fn escaped(text: &str) -> String {
 
 /// A code span: more backticks around it than in it.
 fn code(text: &str) -> String {
-    let text = text.replace(['\n', '\r'], " ");
+    let text = text.replace(char::is_control, " ");
     let ticks = "`".repeat(longest_run(&text) + 1);
     let pad = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };
     format!("{ticks}{pad}{text}{pad}{ticks}")
@@ -105,6 +107,7 @@ fn in_cell(text: &str) -> String {
 /// A block whose fence is longer than any run of backticks in it.
 fn fenced(language: &str, text: &str) -> String {
     let ticks = "`".repeat(longest_run(text).max(2) + 1);
+    let text = text.replace(|c: char| c.is_control() && c != '\n', " ");
     format!("{ticks}{language}\n{}\n{ticks}\n", text.trim_end_matches('\n'))
 }
 

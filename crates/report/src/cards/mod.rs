@@ -228,7 +228,10 @@ impl Cards<'_> {
         match self.kind {
             CardKind::Expectations => {
                 let (all, held) = (sum(&|suite| suite.held().0), sum(&|suite| suite.held().1));
-                format!("{files}: {standing}; {held} of {all} expectations hold")
+                match all {
+                    0 => format!("{files}: {standing}; no expectations"),
+                    _ => format!("{files}: {standing}; {held} of {all} expectations hold"),
+                }
             }
             CardKind::Findings => {
                 let number =

@@ -23,7 +23,7 @@ fn result(suite: &Suite) -> String {
     let tally = suite.tally(CardKind::Expectations);
     match (suite.standing, suite.end) {
         (Standing::Unreadable, _) => format!("not read: {tally}"),
-        (_, Some(end)) => format!("{tally}, {end} of virtual time"),
+        (_, Some(end)) => format!("{tally}, ends at {end}"),
         _ => tally,
     }
 }
