@@ -1,7 +1,8 @@
 //! `vnetsim test`: many scenarios, held against what they expect.
 //!
 //! Owns which files are run, on which threads, and how the command ends. Each file is played as `run` plays it. Files are
-//! told in their order, whatever thread ran them. Costs the runs; of each only the words are kept.
+//! told in their order, whatever thread ran them. Costs the runs; of each only the words are kept. Ctrl-C ends the program
+//! at once: half of the files would prove nothing.
 
 use std::{
     num::NonZeroUsize,
