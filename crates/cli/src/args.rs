@@ -13,7 +13,7 @@ use vnetsim_types::ProtoPort;
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
-    /// How to print the answer. Every command has table and json; `test` has all.
+    /// How to print the answer. All answers come as table or json; `test` has the other formats too.
     #[arg(short, long, global = true, default_value = "table")]
     pub(crate) output: Format,
     /// Folder of data files that replace built-in ones of the same name (see `vnetsim data`).
@@ -100,7 +100,7 @@ pub(crate) enum Command {
         #[command(flatten)]
         taps: CaptureArgs,
     },
-    /// Hold scenarios against what they expect, and say why what failed failed.
+    /// Hold scenarios against what they expect; say what failed, and why.
     ///
     /// A line for each file. Ends with 2 if a file could not be read, else with 1 if an expectation failed, else with 3 if
     /// a verdict rests on something that is not modelled.
