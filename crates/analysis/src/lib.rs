@@ -21,7 +21,7 @@ pub use bill::{BillLine, bill};
 pub use check::{Checkup, check, findings_of};
 pub use finding::Finding;
 pub use fix::{Edit, Effort, Hop, NewRule, PeeringFlag, Repair, Search, fix, quick_fix, route_name, wishing};
-pub use judge::{Judgement, judge};
+pub use judge::{About, Judgement, judge};
 pub use owners::owner_names;
 pub use play::{Loss, Played, Setup, Shown, play, probe};
 pub use readings::{Combination, Reading, all_readings, probe_readings, readings};

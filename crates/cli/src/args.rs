@@ -3,6 +3,7 @@
 use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use clap::{Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use vnetsim_trace::TAPPED_PACKETS_DEFAULT;
 use vnetsim_types::ProtoPort;
 
@@ -12,9 +13,9 @@ use vnetsim_types::ProtoPort;
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
-    /// How to print the answer.
+    /// How to print the answer. All answers come as table or json; `test` and `check` have the other formats too.
     #[arg(short, long, global = true, default_value = "table")]
-    pub(crate) output: Output,
+    pub(crate) output: Format,
     /// Folder of data files that replace built-in ones of the same name (see `vnetsim data`).
     #[arg(long, global = true, value_name = "FOLDER")]
     pub(crate) data: Option<PathBuf>,
@@ -22,17 +23,55 @@ pub(crate) struct Args {
 
 const EXIT_CODES: &str = "Exit codes:
   0  as expected
-  1  an expectation of the scenario failed
+  1  an expectation of a scenario failed, a check found something, no fix was found, two networks differ
   2  bad usage or input
   3  the verdict rests on something that is not modelled
   130  the run was broken off by Ctrl-C";
 
+/// What `-o` takes.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Output {
+pub(crate) enum Format {
     /// Text in 100 columns; tables are as wide as their cells.
     Table,
     /// JSON in a versioned envelope.
     Json,
+    /// JUnit XML: a test suite for each file.
+    Junit,
+    /// SARIF 2.1.0, for code scanning and editors.
+    Sarif,
+    /// Workflow commands of GitHub Actions, which mark the lines of a pull request.
+    Github,
+    /// Markdown for a comment.
+    Markdown,
+}
+
+/// The formats that every command has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Output {
+    Table,
+    Json,
+}
+
+impl Format {
+    /// The same, if every command has it.
+    pub(crate) fn plain(self) -> Option<Output> {
+        match self {
+            Self::Table => Some(Output::Table),
+            Self::Json => Some(Output::Json),
+            _ => None,
+        }
+    }
+}
+
+impl Command {
+    /// The formats that this command has.
+    pub(crate) fn formats(&self) -> &'static [Format] {
+        match self {
+            Self::Test { .. } | Self::Check { .. } => Format::value_variants(),
+            Self::Completions { .. } | Self::Man { .. } => &[Format::Table],
+            _ => &[Format::Table, Format::Json],
+        }
+    }
 }
 
 /// From which severity on a check fails.
@@ -69,6 +108,21 @@ pub(crate) enum Command {
         workers: Option<NonZeroUsize>,
         #[command(flatten)]
         taps: CaptureArgs,
+    },
+    /// Hold scenarios against what they expect; say what failed, and why.
+    ///
+    /// A line for each file. Ends with 2 if a file could not be read, else with 1 if an expectation failed, else with 3 if
+    /// a verdict rests on something that is not modelled.
+    Test {
+        /// Scenario files, or folders, which are read with their subfolders (*.yaml, *.json).
+        #[arg(required = true, value_name = "PATH")]
+        paths: Vec<PathBuf>,
+        /// Only files whose path has this text in it; case does not count.
+        #[arg(long, value_name = "TEXT")]
+        filter: Option<String>,
+        /// Threads; as many as there are cores when absent. The answer is the same with any number.
+        #[arg(long, value_name = "N")]
+        workers: Option<NonZeroUsize>,
     },
     /// Follow one flow, both ways: every hop, who decided, and why it died.
     Trace {
@@ -169,6 +223,16 @@ pub(crate) enum Command {
     Data,
     /// Print the JSON Schema of scenario files, for editors.
     Schema,
+    /// Print what completes `vnetsim` in a shell.
+    Completions {
+        /// Which shell.
+        shell: Shell,
+    },
+    /// Print the man page, or write one for each command.
+    Man {
+        /// Folder for the pages; made if it is not there.
+        folder: Option<PathBuf>,
+    },
 }
 
 /// A number with a unit: 500ms, 10s, 1m.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use vnetsim_types::{DropReason, FindingCode, Severity};
 
 use crate::{
-    codes::{ENDINGS, PROBLEMS, REFUSALS},
+    codes::{ENDINGS, PROBLEMS, REFUSALS, RESULTS},
     json::envelope,
     wrap::wrap,
 };
@@ -18,12 +18,14 @@ pub(crate) enum Kind {
     DropReason,
     Finding,
     Ending,
+    Result,
     Problem,
     Refusal,
 }
 
 impl Kind {
-    const ALL: [Self; 5] = [Self::DropReason, Self::Finding, Self::Ending, Self::Problem, Self::Refusal];
+    const ALL: [Self; 6] =
+        [Self::DropReason, Self::Finding, Self::Ending, Self::Result, Self::Problem, Self::Refusal];
 
     /// As a line of text says it.
     pub(crate) fn words(self) -> &'static str {
@@ -31,6 +33,7 @@ impl Kind {
             Self::DropReason => "drop reason",
             Self::Finding => "finding",
             Self::Ending => "ending",
+            Self::Result => "result of a test",
             Self::Problem => "problem of an input",
             Self::Refusal => "refusal",
         }
@@ -42,6 +45,7 @@ impl Kind {
             Self::DropReason => "dropReason",
             Self::Finding => "finding",
             Self::Ending => "ending",
+            Self::Result => "result",
             Self::Problem => "problem",
             Self::Refusal => "refusal",
         }
@@ -52,6 +56,7 @@ impl Kind {
             Self::DropReason => "Drop reasons: why a packet died",
             Self::Finding => "Findings: what a check sees in a network without its traffic",
             Self::Ending => "Endings: how a conversation ends, although none of its packets died",
+            Self::Result => "Results: what a test says that no packet's death says",
             Self::Problem => "Problems of an input: why a file cannot be used, or not believed",
             Self::Refusal => "Refusals: why the control plane does not accept a change",
         }
@@ -115,10 +120,12 @@ pub(crate) fn all_codes() -> Vec<Code> {
         rule: *rule,
         ..Code::plain(Kind::Ending, code, sentence, Some(hint))
     });
+    let results =
+        RESULTS.iter().map(|(code, what, remedy)| Code::plain(Kind::Result, code, what, Some(remedy)));
     let problems =
         PROBLEMS.iter().map(|(code, what, remedy)| Code::plain(Kind::Problem, code, what, Some(remedy)));
     let refusals = REFUSALS.iter().map(|(code, what)| Code::plain(Kind::Refusal, code, what, None));
-    reasons.chain(findings).chain(endings).chain(problems).chain(refusals).collect()
+    reasons.chain(findings).chain(endings).chain(results).chain(problems).chain(refusals).collect()
 }
 
 /// The code that `topic` means.

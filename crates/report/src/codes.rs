@@ -190,6 +190,25 @@ pub(crate) const PROBLEMS: &[(&str, &str, &str)] = &[
     ("TWO_ROUTE_SERVERS", "A virtual network has two route servers.", "At most one."),
 ];
 
+/// A failed expectation that no death explains.
+pub(crate) const EXPECTATION_FAILED: &str = "EXPECTATION_FAILED";
+/// A run that was given up.
+pub(crate) const RUN_STUCK: &str = "RUN_STUCK";
+
+/// Codes of a test's results that are no drop reasons: code, what it means, what to do.
+pub(crate) const RESULTS: &[(&str, &str, &str)] = &[
+    (
+        EXPECTATION_FAILED,
+        "What a scenario expects does not hold.",
+        "The message says what happened instead; correct the network, or the expectation.",
+    ),
+    (
+        RUN_STUCK,
+        "Too many events happened at one moment of virtual time, so the run was given up.",
+        "Look for machines that answer each other without end.",
+    ),
+];
+
 /// What the control plane refuses with: Azure's code (PEER-42; others are ours, U-26), and a sentence with what to do.
 pub(crate) const REFUSALS: &[(&str, &str)] = &[
     (

@@ -1,11 +1,12 @@
 //! Answers for people and machines. Every function returns text; only `cli` prints.
 //!
-//! Text is readable without colour in 100 columns. JSON is versioned: `{"vnetsim": 1, "command": ...}`. Called by
-//! `cli`. Must never decide anything: it words what `analysis`, `trace` and `sim` found.
+//! Text is readable without colour in 100 columns. JSON is versioned: `{"vnetsim": 1, "command": ...}`. What CI services
+//! read is in `cards`. Called by `cli`. Must never decide anything: it words what `analysis`, `trace` and `sim` found.
 
 mod achieved;
 mod bench;
 mod bill;
+mod cards;
 mod code_list;
 mod code_pages;
 mod codes;
@@ -29,6 +30,10 @@ mod units;
 mod wrap;
 
 pub use bench::{bench_json, bench_text};
+pub use cards::{
+    Card, CardKind, Cards, Case, Standing, Step, Suite, expectation_suite, finding_suite, github_text,
+    junit_xml, markdown_text, sarif_json, test_json, test_text,
+};
 pub use code_list::{codes_json, codes_text};
 pub use data::{data_json, data_text};
 pub use disputed::{combinations_json, readings_text};
@@ -41,5 +46,5 @@ pub use pcapng::{Written, write_taps};
 pub use problems::problems_text;
 pub use rules::{RuleUse, covers, explained_uncited, rule_uses, rules_json, rules_text};
 pub use run::{RunAnswer, run_text};
-pub use sources::Sources;
+pub use sources::{Mark, Sources};
 pub use trace::{TraceAnswer, trace_text};

@@ -52,12 +52,13 @@ pub fn trace_text(answer: &TraceAnswer<'_>, sources: &Sources) -> String {
     }
     out.push_str(&causes_text(causes, sources));
     out.push_str(&disputed_text(readings, TrafficId(0), &explainer));
-    let packets = explainer.conversation(trace);
-    for packet in &packets {
-        out.push('\n');
-        out.push_str(&packet_text(packet, &packets, sources));
-    }
+    out.push_str(&packets_text(&explainer.conversation(trace), sources));
     out
+}
+
+/// Every hop of every packet, numbered.
+pub(crate) fn packets_text(packets: &[PacketExplanation], sources: &Sources) -> String {
+    packets.iter().map(|packet| format!("\n{}", packet_text(packet, packets, sources))).collect()
 }
 
 /// `PASS  tcp a -> b   vm1 -> vm2   via nva, back via nva   RTT 1.7 ms`
@@ -185,7 +186,7 @@ fn places(packet: &PacketExplanation) -> Vec<(&str, &str)> {
 }
 
 /// The hops of a loop that need not be shown: all rounds but the first two and the last.
-fn loop_rounds(hops: &[Hop]) -> Option<(usize, usize)> {
+pub(crate) fn loop_rounds(hops: &[Hop]) -> Option<(usize, usize)> {
     let passes: Vec<usize> = (0..hops.len()).filter(|ix| hops[*ix].kind == HopKind::Appliance).collect();
     let repeated =
         passes.len() > 6 && passes.iter().skip(1).all(|ix| hops[*ix].place == hops[passes[0]].place);

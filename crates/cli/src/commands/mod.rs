@@ -1,16 +1,21 @@
 //! The commands: read, ask, word the answer.
 
 mod check;
+mod completions;
 mod explain;
 mod fix;
+mod judged;
+mod man;
+mod test;
 
 use std::{num::NonZeroUsize, path::Path};
+
+use clap::ValueEnum;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 use vnetsim_analysis::{
-    Setup, all_readings, bill, effective_rows, findings_of, judge, play, probe, probe_readings, quick_fix,
-    readings,
+    Setup, all_readings, bill, effective_rows, findings_of, probe, probe_readings, quick_fix, readings,
 };
 use vnetsim_compile::{Epoch, compile};
 use vnetsim_data::Data;
@@ -23,15 +28,20 @@ use vnetsim_types::{Problem, ProtoPort, SimTime, SubnetId, TrafficId};
 
 use crate::{
     Answer, End,
-    args::{Args, CaptureArgs, Command, Output},
+    args::{Args, CaptureArgs, Command, Format, Output},
     captures,
     input::{Input, read},
     watch::Watch,
 };
+use judged::{Judged, judged};
 
 /// Runs the command that was typed.
 pub(crate) fn run(args: Args) -> Answer {
-    let output = args.output;
+    if let Some(answer) = lacks(&args) {
+        return answer;
+    }
+    // A command that has more takes `args.output` itself.
+    let output = args.output.plain().unwrap_or(Output::Table);
     if let Some(folder) = &args.data {
         match Data::load(folder) {
             Ok(data) => drop(Data::choose(data)),
@@ -44,6 +54,10 @@ pub(crate) fn run(args: Args) -> Answer {
             with(&file, output, "run", |input, scenario| {
                 run_all(&file, input, scenario, output, workers, &taps)
             })
+        }
+        Command::Test { paths, filter, workers } => {
+            let workers = workers.map_or_else(cores, NonZeroUsize::get);
+            test::test(&paths, filter.as_deref(), workers, args.output)
         }
         Command::Trace { file, src, dst, protocol, source_port, all_readings, taps } => {
             let question = Question { src, dst, protocol, source_port, all_readings, taps };
@@ -63,7 +77,7 @@ pub(crate) fn run(args: Args) -> Answer {
             let options = Options { flows, packet_size, workers, duration };
             with(&file, output, "bench", |_, scenario| bench(&scenario.network, output, &options))
         }
-        Command::Check { file, fail_on } => check::check(&file, fail_on, output),
+        Command::Check { file, fail_on } => check::check(&file, fail_on, args.output),
         Command::Fix { file, src, dst, protocol } => {
             let flow = src.zip(dst).map(|(src, dst)| fix::Flow { src, dst, protocol });
             with(&file, output, "fix", |input, scenario| {
@@ -74,7 +88,20 @@ pub(crate) fn run(args: Args) -> Answer {
         Command::Rules { folder, uncited } => rules(&folder, uncited, output),
         Command::Data => Answer::text(data(output), End::AsExpected),
         Command::Schema => Answer::text(pretty(&vnetsim_scenario::schema()), End::AsExpected),
+        Command::Completions { shell } => completions::completions(shell),
+        Command::Man { folder } => man::man(folder.as_deref()),
     }
+}
+
+/// A command and a format that it does not have.
+fn lacks(args: &Args) -> Option<Answer> {
+    let name =
+        |format: &Format| format.to_possible_value().map(|v| v.get_name().to_owned()).unwrap_or_default();
+    let formats = args.command.formats();
+    let has: Vec<String> = formats.iter().map(|format| format!("`{}`", name(format))).collect();
+    let message =
+        format!("this command has no output `{}`; it has {}", name(&args.output), has.join(" and "));
+    (!formats.contains(&args.output)).then(|| Answer::usage(message))
 }
 
 fn cores() -> usize {
@@ -159,23 +186,13 @@ fn run_all(
     let (taps, capture) = captures::asked_for(taps, &scenario.network, inputs)?.unzip();
     let setup = Setup { workers, replays, taps };
     let mut watch = Watch::new(scenario, &setup.replays);
-    let played = play(scenario, setup, &mut |so_far| watch.look(so_far));
+    let Judged { played, judgements, end } = judged(scenario, setup, &mut |so_far| watch.look(so_far));
     watch.end();
     let stopped = played.report.stopped;
     let mut notes = report::problems_text(&warnings, &input.sources);
     if let Some(capture) = capture {
         notes.push_str(&capture.write(&played, &input.sources)?);
     }
-    // Half a run proves and refutes nothing.
-    let judgements = if stopped { Vec::new() } else { judge(scenario, &played) };
-    let failed = judgements.iter().any(|j| !j.failures.is_empty()) || played.report.stuck_at.is_some();
-    let expected = judgements.iter().any(|j| j.expects_unmodelled);
-    let end = match (failed, played.rests_on_unmodelled() && !expected) {
-        _ if stopped => End::BrokenOff,
-        (true, _) => End::ExpectationFailed,
-        (false, true) => End::NotModelled,
-        (false, false) => End::AsExpected,
-    };
     let last = played.report.epochs.last().expect("every run has an epoch");
     let answer = report::RunAnswer {
         name: scenario.name.as_deref().unwrap_or("scenario"),
@@ -244,11 +261,10 @@ fn trace(file: &Path, input: &Input, scenario: &Scenario, output: Output, questi
 
 /// Reads the `cites` of every scenario file under `folder`; one that cannot be read stops the answer.
 fn rules(folder: &Path, uncited: bool, output: Output) -> Answer {
-    let mut files = match scenario_files(folder) {
+    let files = match scenario_files(folder) {
         Ok(files) => files,
         Err(e) => return Answer::usage(format!("cannot read {}: {e}", folder.display())),
     };
-    files.sort();
     let mut cites = Vec::new();
     for file in &files {
         let input = read(file);
@@ -267,6 +283,7 @@ fn rules(folder: &Path, uncited: bool, output: Output) -> Answer {
     Answer::text(out, End::AsExpected)
 }
 
+/// The scenario files of a folder and its subfolders, sorted.
 fn scenario_files(folder: &Path) -> std::io::Result<Vec<std::path::PathBuf>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder)? {
@@ -277,6 +294,7 @@ fn scenario_files(folder: &Path) -> std::io::Result<Vec<std::path::PathBuf>> {
             found.push(path);
         }
     }
+    found.sort();
     Ok(found)
 }
 
