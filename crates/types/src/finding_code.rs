@@ -184,7 +184,7 @@ finding_codes! {
     GatewaySilent "GATEWAY_SILENT" Note "FAB-16"
         "An Azure gateway forwards but says nothing: it shows in no traceroute, and its public address answers no ping, whatever its tunnel does."
         "Ask a machine behind the gateway instead.";
-    LinkFaultWithoutLeg "LINK_FAULT_WITHOUT_LEG" Warning "FAB-17"
+    LinkFaultWithoutLeg "LINK_FAULT_WITHOUT_LEG" Warning "PEER-36"
         "A setLink of the timeline names two ends between which no packet travels in one leg, so it does nothing."
         "Name the two ends of one leg: peered networks, or a network and its site.";
 }

@@ -3,9 +3,9 @@
 
 use vnetsim_compile::RouteState;
 use vnetsim_dataplane::{Appliance, NextHop, probe_passes};
-use vnetsim_model::{GuestState, LbProtocol, LbRule, LbTarget, LoadBalancer, Probe};
+use vnetsim_model::{Access, GuestState, LbProtocol, LbRule, LbTarget, LoadBalancer, Network, Probe};
 use vnetsim_scenario::Scenario;
-use vnetsim_types::{FindingCode, IpProtocol, LbId, NicId, Place, ProtoPort};
+use vnetsim_types::{Direction, FindingCode, IpProtocol, LbId, NicId, Place, ProtoPort};
 
 use super::{Look, routes::name_of};
 use crate::Finding;
@@ -90,8 +90,23 @@ fn down(look: &Look<'_>, lb: &LoadBalancer, rule: &LbRule, nic: NicId) -> (Strin
         return (format!("{machine} is down"), None);
     }
     let why = format!("the NSGs of {machine} deny 168.63.129.16 (AzureLoadBalancer) at tcp/{port}");
-    let fix = format!("NSG of {machine}: allow AzureLoadBalancer to tcp/{port}, before the rule that denies");
+    let interface = &network[nic];
+    let groups = [interface.nsg.as_ref(), network[interface.subnet].nsg.as_ref()];
+    let groups: Vec<&str> =
+        groups.into_iter().flatten().map(|g| network[g.value].name.value.as_str()).collect();
+    let denies: Vec<u16> = groups_deny(network, nic);
+    let before = denies.iter().min().map_or_else(String::new, |p| format!(", with a priority below {p}"));
+    let fix = format!("{}: allow AzureLoadBalancer inbound to tcp/{port}{before}", groups.join(" or "));
     (why, Some(fix))
+}
+
+/// Priorities of inbound deny rules at an interface.
+fn groups_deny(network: &Network, nic: NicId) -> Vec<u16> {
+    let interface = &network[nic];
+    let groups = [interface.nsg.as_ref(), network[interface.subnet].nsg.as_ref()];
+    let rules = groups.into_iter().flatten().flat_map(|nsg| &network[nsg.value].rules);
+    let denies = rules.filter(|rule| rule.direction == Direction::Inbound && rule.access == Access::Deny);
+    denies.map(|rule| rule.priority).collect()
 }
 
 /// LB-08: a probe of appliances that only their management answers.
@@ -150,7 +165,7 @@ fn gaps(look: &Look<'_>, found: &mut Vec<Finding>) {
                 .because(format!("{route} of {path}: {}", look.words(row)))
                 .related(look.explainer.origin_span(row), "leads here")
                 .fix(format!(
-                    "{name}: add an HA ports rule (protocol All, frontendPort 0, backendPort 0) (LB-09)"
+                    "{name}: replace its rules by one HA ports rule (protocol All, frontendPort 0, backendPort 0) (LB-09)"
                 )),
             );
         }

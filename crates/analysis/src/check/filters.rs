@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use vnetsim_dataplane::{Addresses, Rule, RuleList};
+use vnetsim_model::AddressSpec;
 use vnetsim_types::{AclIx, AddrSet, Direction, FindingCode, NsgId};
 
 use super::Look;
@@ -36,29 +37,37 @@ fn dead_rules(look: &Look<'_>) -> Dead {
 
 /// Custom rules of a list that those before them leave nothing to.
 fn of_list(look: &Look<'_>, list: &RuleList) -> Vec<(usize, Vec<String>)> {
-    let sets = &look.compiled.tables.sets;
     let mut dead = Vec::new();
     for (at, rule) in list.rules().iter().enumerate() {
         let Some(place) = look.compiled.rule(rule.ix).custom else { continue };
-        let Some(all) = Space::of(rule, sets) else { continue };
-        let mut rest = vec![all];
-        let mut by = Vec::new();
-        for before in &list.rules()[..at] {
-            let Some(cut) = Space::of(before, sets) else { continue };
-            let next: Vec<Space> = rest.iter().flat_map(|piece| piece.minus(&cut)).collect();
-            if next != rest {
-                by.push(look.compiled.rule(before.ix).name.clone());
-            }
-            rest = next;
-            if rest.is_empty() || rest.len() > PIECES_MAX {
-                break;
-            }
-        }
-        if rest.is_empty() {
+        let (rest, by) = left_to(look, list, at);
+        if matches!(rest, Some(rest) if rest.is_empty()) {
             dead.push((place, by));
         }
     }
     dead
+}
+
+/// What the rules before number `at` leave to it, and which of them take something; `None` when nobody can say.
+fn left_to(look: &Look<'_>, list: &RuleList, at: usize) -> (Option<Vec<Space>>, Vec<String>) {
+    let sets = &look.compiled.tables.sets;
+    let rules = list.rules();
+    let Some(all) = Space::of(&rules[at], sets) else { return (None, Vec::new()) };
+    // A tag that stands for nothing here leaves nothing to match (NSG-16).
+    let mut rest: Vec<Space> = Some(all).filter(|space| !space.is_empty()).into_iter().collect();
+    let mut by = Vec::new();
+    for before in &rules[..at] {
+        let Some(cut) = Space::of(before, sets).filter(|cut| !cut.is_empty()) else { continue };
+        let next: Vec<Space> = rest.iter().flat_map(|piece| piece.minus(&cut)).collect();
+        if next != rest {
+            by.push(look.compiled.rule(before.ix).name.clone());
+        }
+        rest = next;
+        if rest.is_empty() || rest.len() > PIECES_MAX {
+            break;
+        }
+    }
+    (Some(rest), by)
 }
 
 /// What a rule matches: addresses and ports of both sides, of one protocol or of all.
@@ -78,12 +87,12 @@ impl Space {
             Addresses::Ipv4Set(_) | Addresses::Unknown => None,
         };
         let addresses = [side(rule.source)?, side(rule.destination)?];
-        let empty = addresses.iter().any(AddrSet::is_empty);
-        (!empty && !rule.platform).then(|| Self {
-            protocol: rule.protocol,
-            addresses,
-            ports: [rule.source_ports.clone(), rule.destination_ports.clone()],
-        })
+        let ports = [rule.source_ports.clone(), rule.destination_ports.clone()];
+        (!rule.platform).then_some(Self { protocol: rule.protocol, addresses, ports })
+    }
+
+    fn is_empty(&self) -> bool {
+        self.addresses.iter().any(AddrSet::is_empty)
     }
 
     /// What is left of it without `cut`, in pieces.
@@ -160,10 +169,13 @@ fn split(own: &[(u16, u16)], cut: &[(u16, u16)]) -> (Ports, Ports) {
 /// FAIL-21: a 0.0.0.0/0 to an appliance makes the tag everything.
 fn wide_tags(look: &Look<'_>, dead: &Dead, found: &mut Vec<Finding>) {
     let network = look.network;
-    for (ix, _) in look.compiled.tables.acls.iter().enumerate() {
+    for (ix, rules) in look.compiled.tables.acls.iter().enumerate() {
         let acl = look.compiled.acl(AclIx::new(ix));
         let members = &look.compiled.tags[acl.subnet.ix()].virtual_network;
-        if !members.iter().any(|prefix| prefix.prefix_len() == 0) {
+        let narrow: AddrSet = members.iter().copied().filter(|prefix| prefix.prefix_len() > 0).collect();
+        let named = uses_tag(look, acl.nsg);
+        let admits = admits_strangers(look, &rules.inbound, &narrow);
+        if members.iter().all(|prefix| prefix.prefix_len() > 0) || !(admits || !named.is_empty()) {
             continue;
         }
         let (nsg, path) = (&network[acl.nsg], network.subnet_path(acl.subnet));
@@ -184,35 +196,41 @@ fn wide_tags(look: &Look<'_>, dead: &Dead, found: &mut Vec<Finding>) {
                 ))
                 .related(route.span, "widens the tag");
         }
-        finding = finding.because(
-            "AllowVnetInBound admits whatever the appliance forwards, AllowVnetOutBound lets everything out",
-        );
+        if admits {
+            finding =
+                finding.because("AllowVnetInBound admits whatever the appliance forwards, from any address");
+        }
         for ((group, place), at) in dead {
             let here = at.iter().find(|(acl_ix, _)| acl_ix.ix() == ix);
             if let Some((_, by)) = here.filter(|_| *group == acl.nsg) {
                 let rule = &nsg.rules[*place];
-                finding = finding.because(format!(
-                    "rule {} ({}) can never match here: {} come first",
-                    rule.name.value,
-                    rule.priority,
-                    by.join(", ")
-                ));
+                let why = match by.is_empty() {
+                    true => "its tag stands for no address here (NSG-16)".to_owned(),
+                    false => format!("after {}", by.join(", ")),
+                };
+                let (name, priority) = (&rule.name.value, rule.priority);
+                finding = finding.because(format!("rule {name} ({priority}) can never match here: {why}"));
             }
         }
-        let rules: Vec<String> = uses_tag(look, acl.nsg);
-        let fix = match rules.is_empty() {
-            true => format!("{name}: add a Deny for what must not pass, with address blocks, before 65000"),
-            false => {
-                format!("{name}: write address blocks instead of VirtualNetwork in {}", rules.join(", "))
-            }
+        let fix = match named.is_empty() {
+            true => format!("{name}: deny what must not come in, with address blocks, before 65000"),
+            false => format!("{name}: write address blocks instead of the tags in {}", named.join(", ")),
         };
         found.push(finding.fix(fix));
     }
 }
 
-/// Custom rules that name the tag.
+/// The default rule for the tag lets in what the tag without its widening would not.
+fn admits_strangers(look: &Look<'_>, inbound: &RuleList, narrow: &AddrSet) -> bool {
+    let is_default = |rule: &Rule| look.compiled.rule(rule.ix).name == "AllowVnetInBound";
+    let Some(at) = inbound.rules().iter().position(is_default) else { return false };
+    let (rest, _) = left_to(look, inbound, at);
+    rest.is_some_and(|rest| rest.iter().any(|piece| !piece.addresses[0].minus(narrow).is_empty()))
+}
+
+/// Custom rules that name the tag, or the one that is its complement.
 fn uses_tag(look: &Look<'_>, nsg: NsgId) -> Vec<String> {
-    let is = |spec: &vnetsim_model::AddressSpec| matches!(spec, vnetsim_model::AddressSpec::Tag(tag) if tag == "VirtualNetwork");
+    let is = |spec: &AddressSpec| matches!(spec, AddressSpec::Tag(tag) if tag == "VirtualNetwork" || tag == "Internet");
     let rules = look.network[nsg].rules.iter().filter(|r| is(&r.source) || is(&r.destination));
     rules.map(|rule| format!("{} ({})", rule.name.value, rule.priority)).collect()
 }
@@ -228,15 +246,23 @@ fn never(look: &Look<'_>, dead: &Dead, found: &mut Vec<Finding>) {
         let group = &look.network[*nsg];
         let rule = &group.rules[*place];
         let path = format!("{}/{}", group.name.value, rule.name.value);
-        let by = at.first().map(|(_, by)| by.join(", ")).unwrap_or_default();
+        let by = at.first().map(|(_, by)| by.as_slice()).unwrap_or_default();
+        if by.is_empty() {
+            let what =
+                format!("rule {path} ({}) can never match: its tag stands for no address", rule.priority);
+            let finding = Finding::new(FindingCode::RuleNeverMatches, &path, rule.span, what);
+            found.push(finding.fix(format!("{path}: write address blocks instead of the tag")));
+            continue;
+        }
+        let (verb, names) = (if by.len() == 1 { "matches" } else { "match" }, by.join(", "));
         let direction = if rule.direction == Direction::Inbound { "inbound" } else { "outbound" };
         let what = format!(
-            "rule {path} ({}) can never match: {by} match everything {direction} before it",
+            "rule {path} ({}) can never match: {names} {verb} everything {direction} before it",
             rule.priority
         );
         found.push(
             Finding::new(FindingCode::RuleNeverMatches, &path, rule.span, what)
-                .fix(format!("remove {path}, or give it a lower priority number than {by}")),
+                .fix(format!("remove {path}, or give it a lower priority number than {names}")),
         );
     }
 }

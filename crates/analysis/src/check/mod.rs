@@ -2,11 +2,12 @@
 //!
 //! Owns which mistakes there are and how their evidence is gathered. Two kinds of check: those that read objects and compiled
 //! rows (`peerings`, `routes`, `next_hops`, `balancers`, `gateways`, `filters`, `timeline`), and those that send probes through
-//! the one pipeline and name what the packets met (`flows`, with `ends` that are probed). Called by `cli`; `trace` asks for
+//! the one pipeline and name what the packets met (`flows` between `ends`, judged by `fates`). Called by `cli`; `trace` asks for
 //! what explains one flow. Must never decide a packet's fate itself. Costs a compile, and a conversation for each probe.
 
 mod balancers;
 mod ends;
+mod fates;
 mod filters;
 mod flows;
 mod gateways;
@@ -22,7 +23,7 @@ use vnetsim_dataplane::{Appliance, NextHop};
 use vnetsim_model::{LbTarget, Network};
 use vnetsim_scenario::Scenario;
 use vnetsim_trace::Explainer;
-use vnetsim_types::{At, LbId, NicId, Place, SimTime, Span, Step, SubnetId, TrafficId, VnetId};
+use vnetsim_types::{At, FindingCode, LbId, NicId, Place, SimTime, Span, Step, SubnetId, TrafficId, VnetId};
 
 use crate::{Finding, Played, Probe};
 
@@ -64,7 +65,7 @@ pub fn findings_of(scenario: &Scenario, played: &Played, id: TrafficId) -> Vec<F
     let epochs = [Epoch::new(0, SimTime::ZERO, scenario.network.clone())];
     let mut found = objects(&Look::at(&epochs), scenario);
     found.retain(on_the_way);
-    found.extend(flows::finding(played, id));
+    found.extend(fates::finding(played, id));
     merged(found)
 }
 
@@ -72,10 +73,10 @@ pub fn findings_of(scenario: &Scenario, played: &Played, id: TrafficId) -> Vec<F
 fn objects(look: &Look<'_>, scenario: &Scenario) -> Vec<Finding> {
     let mut found = Vec::new();
     peerings::find(look, &mut found);
+    gateways::find(look, scenario, &mut found);
     routes::find(look, &mut found);
     next_hops::find(look, &mut found);
     balancers::find(look, scenario, &mut found);
-    gateways::find(look, scenario, &mut found);
     filters::find(look, &mut found);
     timeline::find(look, scenario, &mut found);
     found
@@ -112,10 +113,13 @@ fn merged(found: Vec<Finding>) -> Vec<Finding> {
     for finding in found {
         match all.iter_mut().find(|f| f.code == finding.code && f.object == finding.object) {
             Some(known) => {
-                add_new(&mut known.because, finding.because);
                 add_new(&mut known.flows, finding.flows);
-                add_new(&mut known.fix, finding.fix);
-                add_new(&mut known.related, finding.related);
+                // What an object's check says first is said once; so is the remedy for all pairs of spokes.
+                if !SAID_ONCE.contains(&finding.code) {
+                    add_new(&mut known.because, finding.because);
+                    add_new(&mut known.fix, finding.fix);
+                    add_new(&mut known.related, finding.related);
+                }
             }
             None => all.push(finding),
         }
@@ -129,6 +133,16 @@ fn merged(found: Vec<Finding>) -> Vec<Finding> {
     all.sort_by(|a, b| (a.severity(), a.code, &a.object).cmp(&(b.severity(), b.code, &b.object)));
     all
 }
+
+/// Findings of which probes only add the flows.
+const SAID_ONCE: [FindingCode; 6] = [
+    FindingCode::NicNoIpForwarding,
+    FindingCode::GuestNoForward,
+    FindingCode::UdrLoop,
+    FindingCode::IlbAllBackendsDown,
+    FindingCode::IlbHairpin,
+    FindingCode::NoTransit,
+];
 
 fn add_new<T: PartialEq>(known: &mut Vec<T>, more: Vec<T>) {
     for line in more {

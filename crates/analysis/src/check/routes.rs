@@ -47,22 +47,31 @@ fn bypasses(
     found: &mut Vec<Finding>,
 ) {
     let appliances = look.appliances(row.next_hop);
+    let gateway_subnet = look.network[subnet].name.value.eq_ignore_ascii_case("GatewaySubnet");
+    let path = look.network.subnet_path(subnet);
+    // The check of gateways has said it, with the other direction beside it.
+    let said = found.iter().any(|f| f.code == FindingCode::GwSubnetRouteMissing && f.object == path);
     for winner in active.iter().copied().filter(|w| inside(w.prefix, row.prefix) && !is_user(w)) {
-        if leftover(winner, active).is_empty() {
+        let decides = leftover(winner, active);
+        if decides.is_empty() {
             continue;
         }
-        let gateway_subnet = look.network[subnet].name.value.eq_ignore_ascii_case("GatewaySubnet");
+        let mut reached = Vec::new();
         let code = match winner.next_hop {
-            NextHop::Peering { remote, .. } if !inhabited(look, remote, winner.prefix, &appliances) => {
-                continue;
+            NextHop::Peering { remote, .. } => {
+                reached = inhabited(look, remote, &decides, &appliances);
+                FindingCode::UdrLosesLpm
             }
-            NextHop::Peering { .. } if gateway_subnet => FindingCode::GwSubnetRouteMissing,
-            NextHop::Peering { .. } => FindingCode::UdrLosesLpm,
-            NextHop::Gateway(_) | NextHop::Learned(_) if !gateway_subnet => FindingCode::BgpBypassesNva,
+            NextHop::Gateway(_) | NextHop::Learned(_) if !is_speaker(look, winner.prefix) => {
+                FindingCode::BgpBypassesNva
+            }
             NextHop::PrivateEndpoint(_) | NextHop::ServiceEndpoint => FindingCode::EndpointBypassesNva,
             _ => continue,
         };
-        found.push(bypass(look, subnet, code, row, winner));
+        let nobody = code == FindingCode::UdrLosesLpm && (reached.is_empty() || (gateway_subnet && said));
+        if !nobody && !(gateway_subnet && code == FindingCode::BgpBypassesNva) {
+            found.push(bypass(look, subnet, code, (row, winner), &reached));
+        }
     }
 }
 
@@ -76,52 +85,103 @@ fn leftover(row: &RibRoute, active: &[&RibRoute]) -> AddrSet {
     AddrSet::from_iter([row.prefix]).minus(&longer.collect())
 }
 
-/// Somebody lives in that part of the network, beside the appliances themselves.
-fn inhabited(look: &Look<'_>, vnet: VnetId, prefix: IpNet, appliances: &[NicId]) -> bool {
+/// FE-05: the address of a site's BGP speaker, which nobody sends through a firewall.
+fn is_speaker(look: &Look<'_>, prefix: IpNet) -> bool {
+    let host = prefix.prefix_len() == prefix.max_prefix_len();
+    host && look.network.sites().iter().any(|site| site.bgp_peering_address == Some(prefix.addr()))
+}
+
+/// Subnets that Azure's own services live in: no route table is meant to catch their traffic.
+const SERVICE_SUBNETS: [&str; 5] = [
+    "GatewaySubnet",
+    "RouteServerSubnet",
+    "AzureBastionSubnet",
+    "AzureFirewallSubnet",
+    "AzureFirewallManagementSubnet",
+];
+
+/// The subnets of a network whose machines have some of those addresses, the appliances themselves aside.
+fn inhabited(look: &Look<'_>, vnet: VnetId, addresses: &AddrSet, appliances: &[NicId]) -> Vec<SubnetId> {
     let network = look.network;
     let own: Vec<_> = appliances.iter().filter_map(|nic| network[*nic].vm).collect();
-    let mut nics = network.nics().iter().filter(|nic| nic.vnet == vnet && nic.vm.is_some());
-    nics.any(|nic| {
-        let there = nic.ip_configurations.iter().any(|config| prefix.contains(&config.address));
-        there && !nic.enable_ip_forwarding.value && nic.vm.is_none_or(|vm| !own.contains(&vm))
-    })
+    let service = |subnet: SubnetId| {
+        SERVICE_SUBNETS.iter().any(|name| network[subnet].name.value.eq_ignore_ascii_case(name))
+    };
+    let lives = |nic: &&vnetsim_model::Nic| {
+        let there = nic.ip_configurations.iter().any(|config| addresses.contains(config.address));
+        let host = !nic.enable_ip_forwarding.value && nic.vm.is_some_and(|vm| !own.contains(&vm));
+        nic.vnet == vnet && there && host && !service(nic.subnet)
+    };
+    let mut subnets: Vec<SubnetId> = network.nics().iter().filter(lives).map(|nic| nic.subnet).collect();
+    subnets.sort_unstable();
+    subnets.dedup();
+    subnets
 }
 
 fn bypass(
     look: &Look<'_>,
     subnet: SubnetId,
     code: FindingCode,
-    row: &RibRoute,
-    winner: &RibRoute,
+    (row, winner): (&RibRoute, &RibRoute),
+    reached: &[SubnetId],
 ) -> Finding {
     let (path, name) = (look.network.subnet_path(subnet), name_of(look, row));
     let hop = row.next_hop_ip.map_or_else(String::new, |ip| ip.to_string());
-    let what = format!("{name} sends {} to the appliance {hop}, but longer routes win in it", row.prefix);
-    let mut finding = Finding::new(code, &name, look.explainer.origin_span(row), what)
+    let names: Vec<String> = reached.iter().take(3).map(|s| look.network.subnet_path(*s)).collect();
+    let past = match code {
+        FindingCode::UdrLosesLpm => names.join(", "),
+        FindingCode::BgpBypassesNva => format!("{} (learned)", winner.prefix),
+        _ => look.words(winner),
+    };
+    let what = format!(
+        "{name} sends {} to the appliance {hop}, but a longer route leads past it: {past}",
+        row.prefix
+    );
+    let finding = Finding::new(code, &name, look.explainer.origin_span(row), what)
         .because(format!("{path}: {}  wins (/{})", look.words(winner), winner.prefix.prefix_len()))
         .because(format!("{path}: {}  loses: shorter prefix", look.words(row)))
         .related(look.explainer.origin_span(winner), "this one wins")
         .related(look.table_span(subnet), "for this subnet");
     let table = look.table_of(subnet);
-    let add = format!("{table}: add {} -> VirtualAppliance {hop}", winner.prefix);
-    finding = match (code, &winner.origin) {
+    let home = look.network[subnet].vnet;
+    let own =
+        look.network[home].address_space.first().map(|block| block.value.to_string()).unwrap_or_default();
+    let mirror =
+        |at: SubnetId| format!("and the mirror: {}: add {own} -> VirtualAppliance {hop}", look.table_of(at));
+    match (code, &winner.origin) {
         (FindingCode::EndpointBypassesNva, RouteOrigin::PrivateEndpoint(id)) => {
-            let home = look.network.subnet_path(look.network[*id].subnet);
-            finding.fix(format!(
-                "{home}: set privateEndpointNetworkPolicies: RouteTableEnabled; {table}: add its address space (RT-08)"
-            ))
+            let at = look.network[*id].subnet;
+            let prefix = look.network[at].prefixes.first().map(|p| p.value.to_string()).unwrap_or_default();
+            finding
+                .fix(format!(
+                    "{}: set privateEndpointNetworkPolicies: RouteTableEnabled (RT-08)",
+                    look.network.subnet_path(at)
+                ))
+                .fix(format!("and {table}: add {prefix} -> VirtualAppliance {hop}"))
         }
         (FindingCode::EndpointBypassesNva, _) => {
-            finding.fix(format!("{path}: remove the service endpoint, or let {hop} be bypassed"))
+            finding.fix(format!("{path}: remove the service endpoint, if {hop} shall see that traffic"))
         }
-        (FindingCode::BgpBypassesNva, _) => {
-            finding.fix(add).fix(format!("or {table}: set disableBgpRoutePropagation: true"))
+        (FindingCode::BgpBypassesNva, origin) => {
+            let at = match origin {
+                RouteOrigin::Gateway(gateway) => Some(look.network[*gateway].subnet),
+                _ => None,
+            };
+            let finding = finding
+                .fix(format!("{table}: add {} -> VirtualAppliance {hop}", winner.prefix))
+                .fix(format!("or {table}: set disableBgpRoutePropagation: true"));
+            at.into_iter().map(mirror).fold(finding, Finding::fix)
         }
-        _ => finding
-            .fix(add)
-            .fix("and the mirror of it where the answers come from, or they come back directly"),
-    };
-    finding
+        _ => {
+            let add = |at: &SubnetId| {
+                let prefix =
+                    look.network[*at].prefixes.first().map(|p| p.value.to_string()).unwrap_or_default();
+                format!("{table}: add {prefix} -> VirtualAppliance {hop}")
+            };
+            let finding = reached.iter().take(2).map(add).fold(finding, Finding::fix);
+            reached.iter().take(2).map(|at| mirror(*at)).fold(finding, Finding::fix)
+        }
+    }
 }
 
 /// FAIL-13, FAIL-14: the appliance stands in a subnet whose routes send what it forwards back to it.
@@ -192,13 +252,13 @@ fn never_used(look: &Look<'_>, found: &mut Vec<Finding>) {
         let what = format!("route {path} decides for no address: longer routes cover all of it");
         let mut finding = Finding::new(FindingCode::RouteNeverUsed, &path, route.span, what);
         finding.because = lines;
-        found.push(finding.fix(format!("remove {path}, or split it into prefixes longer than those")));
+        found.push(finding.fix(format!("remove {path}; to win, a route must be longer than those")));
     }
 }
 
 fn covers(look: &Look<'_>, subnet: SubnetId, row: &RibRoute, active: &[&RibRoute]) -> Vec<String> {
     let path = look.network.subnet_path(subnet);
-    let around = active.iter().filter(|r| inside(r.prefix, row.prefix) || r.prefix.contains(&row.prefix));
+    let around = active.iter().filter(|r| inside(r.prefix, row.prefix) || r.prefix == row.prefix);
     around.filter(|r| !std::ptr::eq(**r, row)).map(|r| format!("{path}: {}", look.words(r))).collect()
 }
 
@@ -212,10 +272,7 @@ fn unattached(look: &Look<'_>, found: &mut Vec<Finding>) {
             continue;
         }
         let name = &table.name.value;
-        let what = format!(
-            "route table {name} is associated with no subnet: its {} routes do nothing",
-            table.routes.len()
-        );
+        let what = format!("route table {name} is associated with no subnet, so its routes do nothing");
         found.push(
             Finding::new(FindingCode::RouteTableUnused, name, table.name.span, what)
                 .fix(format!("associate {name} with the subnet of the machines that send")),

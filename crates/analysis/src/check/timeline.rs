@@ -52,12 +52,22 @@ fn without_leg(network: &Network, entry: &TimelineOperation, fault: &LinkFault, 
         return;
     }
     let name = entry.name.as_ref().map_or_else(|| "setLink".to_owned(), |name| name.value.clone());
-    let what = format!("{name} at {} does nothing: no packet goes between its two ends in one leg", entry.at);
+    let ends = format!("{} and {}", words(network, fault.from), words(network, to));
+    let what = format!("{name} at {} does nothing: no packet goes between {ends} in one leg", entry.at);
     found.push(
         Finding::new(FindingCode::LinkFaultWithoutLeg, format!("{name} at {}", entry.at), entry.span, what)
             .because("a leg joins two peered networks, two machines of one network, or a gateway's network and its site")
             .fix("name the two ends of one leg; traffic through a hub crosses two"),
     );
+}
+
+fn words(network: &Network, end: LinkEnd) -> String {
+    match end {
+        LinkEnd::Vnet(vnet) => network[vnet].name.value.clone(),
+        LinkEnd::Vm(vm) => network[vm].name.value.clone(),
+        LinkEnd::Site(site) => network[site].name.value.clone(),
+        LinkEnd::Internet => "internet".to_owned(),
+    }
 }
 
 fn serves(network: &Network, vnet: VnetId, site: SiteId) -> bool {
