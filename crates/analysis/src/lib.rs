@@ -2,9 +2,10 @@
 //!
 //! [`play`] runs a scenario with a trace, [`judge`] holds it against its expectations,
 //! [`effective_rows`] lists routes as Azure's tools do, [`owner_names`] says who has an address,
-//! [`bill`] adds up what peerings cost, [`readings`] finds the verdicts that depend on a disputed point. Called by
+//! [`connectivity`], [`ip_flow`] and [`azure_verdicts`] say what Azure's tools would, [`bill`] adds up what peerings cost, [`readings`] finds the verdicts that depend on a disputed point. Called by
 //! `cli`. Must never forward a packet itself or print.
 
+mod azure_tools;
 mod bill;
 mod finding;
 mod judge;
@@ -15,6 +16,11 @@ mod replay;
 mod rows;
 mod sweep;
 
+pub use azure_tools::{
+    AppliedNsg, AppliedRule, AskedNsg, AzureVerdict, Bearing, ConnectionHop, ConnectionIssue, Connectivity,
+    HopType, IpFlow, IssueType, MissedRule, NextHop, Origin, ResourceIds, Tool, applied_nsgs, azure_verdicts,
+    connectivity, ip_flow, next_hop,
+};
 pub use bill::{BillLine, bill};
 pub use finding::Finding;
 pub use judge::{Judgement, judge};

@@ -105,6 +105,33 @@ fn tables_and_words() {
     check("check crates/cli/tests/golden/broken.yaml", 2, expect_file!["golden/check-broken.txt"]);
 }
 
+/// What Azure's tools answer: in vnetsim's words, and as the Azure CLI prints it.
+#[test]
+fn answers_of_azure_tools() {
+    const HUB: &str = "scenarios/hub-and-spoke.yaml";
+    let golden = |args: &str, file: ExpectFile| check(args, 0, file);
+    golden(&format!("routes {HUB} vm1 --compat az"), expect_file!["golden/az/routes.json"]);
+    golden(&format!("routes {HUB} vm1 --compat az -o table"), expect_file!["golden/az/routes.txt"]);
+    golden(&format!("nsg {HUB} nva --compat az"), expect_file!["golden/az/nsg.json"]);
+    golden(&format!("nsg {HUB} vm2 --compat az -o table"), expect_file!["golden/az/nsg.txt"]);
+    golden(&format!("next-hop {HUB} vm1 vm2 --compat az"), expect_file!["golden/az/next-hop.json"]);
+    golden(&format!("next-hop {HUB} vm1 vm2 --compat az -o table"), expect_file!["golden/az/next-hop.txt"]);
+    let flow = "--direction Inbound --protocol TCP --local 10.30.0.4:3389 --remote 10.20.0.4:*";
+    let verify = format!("ip-flow-verify {HUB} vm2 {flow}");
+    golden(&verify, expect_file!["golden/az/ip-flow-own.txt"]);
+    golden(&format!("{verify} -o json"), expect_file!["golden/az/ip-flow-own.json"]);
+    golden(&format!("{verify} --compat az"), expect_file!["golden/az/ip-flow.json"]);
+    golden(&format!("{verify} --compat az -o table"), expect_file!["golden/az/ip-flow.txt"]);
+    let rdp = format!("connectivity {HUB} vm1 vm2 -p tcp/3389");
+    golden(&rdp, expect_file!["golden/az/connectivity-own.txt"]);
+    golden(&format!("{rdp} --compat az"), expect_file!["golden/az/connectivity-denied.json"]);
+    golden(&format!("{rdp} --compat az -o table"), expect_file!["golden/az/connectivity.txt"]);
+    golden(&format!("connectivity {HUB} vm1 vm2 --compat az"), expect_file!["golden/az/connectivity.json"]);
+    let no_route = "connectivity scenarios/vectors/V-04.yaml vm1 vm2";
+    golden(&format!("{no_route} --compat az"), expect_file!["golden/az/connectivity-no-route.json"]);
+    golden(&format!("{no_route} -o json"), expect_file!["golden/az/connectivity-own.json"]);
+}
+
 #[test]
 fn traces_fit_100_columns() {
     for args in ["trace scenarios/hub-and-spoke.yaml vm1 vm2", "trace scenarios/vectors/V-35.yaml vm1 vm2"] {

@@ -29,7 +29,7 @@ pub(crate) fn envelope(command: &str, body: Value) -> Value {
     out
 }
 
-fn source(span: Span, sources: &Sources) -> Value {
+pub(crate) fn source(span: Span, sources: &Sources) -> Value {
     match (sources.line_column(span), sources.file(span.file)) {
         (Some((line, column)), Some((path, _))) => json!({ "file": path, "line": line, "column": column }),
         _ => Value::Null,
@@ -99,7 +99,7 @@ pub fn nsg_json(listings: &[NsgListing]) -> Value {
     envelope("nsg", json!({ "value": listings.iter().map(one).collect::<Vec<_>>() }))
 }
 
-fn direction(direction: Direction) -> &'static str {
+pub(crate) fn direction(direction: Direction) -> &'static str {
     match direction {
         Direction::Inbound => "Inbound",
         Direction::Outbound => "Outbound",

@@ -4,6 +4,8 @@
 //! `cli`. Must never decide anything: it words what `analysis`, `trace` and `sim` found.
 
 mod achieved;
+mod az;
+mod azure_tools;
 mod bench;
 mod bill;
 mod codes;
@@ -23,6 +25,13 @@ mod trace;
 mod units;
 mod wrap;
 
+pub use az::{
+    az_connectivity, az_ip_flow, az_next_hop, az_nsgs, az_nsgs_table, az_routes, az_routes_table, az_table,
+};
+pub use azure_tools::{
+    IpFlowQuestion, azure_verdicts_json, azure_verdicts_text, connectivity_json, connectivity_text,
+    ip_flow_json, ip_flow_text,
+};
 pub use bench::{bench_json, bench_text};
 pub use data::{data_json, data_text};
 pub use disputed::{combinations_json, readings_text};

@@ -160,7 +160,7 @@ fn rules(network: &Network, compiled: &Compiled, acl: AclIx, direction: Directio
     compiled_rules.iter().map(listed).collect()
 }
 
-fn ports(ranges: &[PortRange]) -> String {
+pub(crate) fn ports(ranges: &[PortRange]) -> String {
     let one = |r: &PortRange| match *r {
         PortRange::ANY => "*".to_owned(),
         PortRange { from, to } if from == to => from.to_string(),

@@ -19,18 +19,28 @@ pub fn trace_text(played: &Played, from: &str, to: &str, readings: &[Reading], s
     let explainer = played.explainer();
     let group = played.report.traffic.first().and_then(|t| t.outcomes.first());
     let trace = group.and_then(|g| played.trace.conversation(TrafficId(0), g.first));
-    let (Some(group), Some(trace)) = (group, trace) else {
+    let Some(trace) = trace else {
         return "nothing was sent\n".to_owned();
     };
-    let mut out = verdict_line(&explainer, group.outcome, group.total_ns, trace, from, to);
-    if let Some(diagnosis) = explainer.diagnosis(trace) {
-        out.push_str(&diagnosis_text(&diagnosis, sources));
-    }
+    let mut out = verdict_text(played, from, to, sources);
     out.push_str(&disputed_text(readings, TrafficId(0), &explainer));
     let packets = explainer.conversation(trace);
     for packet in &packets {
         out.push('\n');
         out.push_str(&packet_text(packet, &packets, sources));
+    }
+    out
+}
+
+/// The verdict line of the same conversation, and what it died of.
+pub(crate) fn verdict_text(played: &Played, from: &str, to: &str, sources: &Sources) -> String {
+    let explainer = played.explainer();
+    let group = played.report.traffic.first().and_then(|t| t.outcomes.first());
+    let trace = group.and_then(|g| played.trace.conversation(TrafficId(0), g.first));
+    let (Some(group), Some(trace)) = (group, trace) else { return String::new() };
+    let mut out = verdict_line(&explainer, group.outcome, group.total_ns, trace, from, to);
+    if let Some(diagnosis) = explainer.diagnosis(trace) {
+        out.push_str(&diagnosis_text(&diagnosis, sources));
     }
     out
 }
