@@ -118,6 +118,9 @@ pub(crate) enum Command {
         /// Evaluate every reading of the disputed points that the flow touches.
         #[arg(long)]
         all_readings: bool,
+        /// Say what Azure's tools would tell even when the flow works; of a dead one it is always said.
+        #[arg(long)]
+        azure_tools: bool,
         #[command(flatten)]
         taps: CaptureArgs,
     },

@@ -215,3 +215,56 @@ fn tables_have_the_documented_columns() {
     let rules = prints(&["nsg", FILE, "vm3", "--compat", "az", "-o", "table"]);
     assert_eq!(first(&rules), ["NIC", "Subnet", "NSG", "Rule Name", "Protocol", "Direction", "Access"]);
 }
+
+/// DIAG-09, row by row: what each tool says of a death, and whether a trace calls that misleading.
+#[test]
+fn tools_say_of_a_death_what_is_documented() {
+    // Drop reason; scenario and ends; effective routes, next hop, IP flow verify at the source, connection troubleshoot.
+    let rows = [
+        (
+            "NSG_DENY",
+            "vectors/V-12.yaml vm1 vm2",
+            ["Active", "VNetPeering", "Allow", "NetworkSecurityRule RuleName"],
+        ),
+        (
+            "ROUTE_NONE",
+            "vectors/V-04.yaml vm1 vm2",
+            ["Active 10.0.0.0/8 None", "None", "Allow", "RouteType System"],
+        ),
+        (
+            "IP_FORWARDING_DISABLED",
+            "drops/IpForwardingDisabled.yaml vm1 vm2",
+            ["VirtualAppliance", "VirtualAppliance", "Allow", "Unreachable, last hop VirtualAppliance"],
+        ),
+        (
+            "FORWARDED_TRAFFIC_BLOCKED",
+            "vectors/V-06.yaml vm1 vm2",
+            ["VNetPeering", "VNetPeering", "Allow", "Unreachable, last hop VnetLocal 10.30.0.4, no issue"],
+        ),
+        ("NVA_NO_SESSION", "vectors/V-14.yaml vm1 shared", ["Active", "Virtual", "Allow", "Unreachable"]),
+        (
+            "ROUTING_LOOP",
+            "vectors/V-35.yaml vm1 vm2",
+            ["Active", "VirtualAppliance", "Allow", "VirtualAppliance"],
+        ),
+    ];
+    for (reason, args, says) in rows {
+        let args = format!("trace scenarios/{args} -o json");
+        let trace: Value = serde_json::from_str(&prints(&args.split(' ').collect::<Vec<_>>())).expect("JSON");
+        assert_eq!(trace["drop"]["reason"], reason);
+        let tools = trace["azureTools"].as_array().expect("what the tools say");
+        let of = |tool: &str| tools.iter().find(|t| t["tool"] == tool).expect(tool);
+        let names = ["effective routes", "next hop", "IP flow verify", "connection troubleshoot"];
+        for (tool, says) in names.into_iter().zip(says) {
+            let said = of(tool)["says"].as_str().expect("words");
+            assert!(said.contains(says), "{reason}, {tool}: {said}");
+        }
+        let shown = tools.iter().any(|t| t["showsCause"] == true);
+        assert_eq!(
+            shown,
+            ["NSG_DENY", "ROUTE_NONE"].contains(&reason),
+            "{reason}: only these have an issue type"
+        );
+        assert!(shown || of("connection troubleshoot")["misleading"].is_string(), "{reason}");
+    }
+}

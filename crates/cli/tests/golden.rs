@@ -87,6 +87,17 @@ fn traces_of_the_dead() {
     check("trace scenarios/vectors/V-35.yaml vm1 vm2", 0, expect_file!["golden/trace-loop.txt"]);
 }
 
+/// What the Azure tools would have told is said of every dead flow, and of a living one when asked for.
+#[test]
+fn traces_say_what_azure_tools_would_tell() {
+    const DEAD: &str = "trace scenarios/drops/IpForwardingDisabled.yaml vm1 vm2";
+    check(DEAD, 0, expect_file!["golden/trace-ip-forwarding.txt"]);
+    const LIVING: &str = "trace scenarios/hub-and-spoke.yaml vm1 vm2";
+    let (asked, plain) = (prints(&format!("{LIVING} --azure-tools"), 0), prints(LIVING, 0));
+    let more = asked.strip_prefix(&plain).expect("the block is added at the end");
+    expect_file!["golden/trace-azure-tools.txt"].assert_eq(more);
+}
+
 /// RT-35: the documented tables, letter by letter.
 #[test]
 fn routes_of_the_worked_example() {

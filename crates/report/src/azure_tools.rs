@@ -201,16 +201,19 @@ pub fn connectivity_json(played: &Played, answer: &Connectivity, sources: &Sourc
 }
 
 /// What the Azure tools would have told, one after the other, and where that misleads.
-pub fn azure_verdicts_text(verdicts: &[AzureVerdict]) -> String {
+pub(crate) fn azure_verdicts_text(verdicts: &[AzureVerdict]) -> String {
     let Some(widest) = verdicts.iter().map(|v| v.tool.text().len()).max() else { return String::new() };
     let mut out = "\nwhat the Azure tools would have told you (DIAG-09)\n".to_owned();
+    let mut before = None;
     for verdict in verdicts {
         let head = format!("  {:<widest$}  ", verdict.tool.text());
         let shows = if verdict.bearing == Bearing::Shows { "  <- shows the cause" } else { "" };
         out.push_str(&wrap(&head, &format!("{}: {}{shows}", verdict.at, verdict.says), widest + 6));
         if let Bearing::Misleading(why) = &verdict.bearing {
-            out.push_str(&wrap(&" ".repeat(widest + 4), &format!("misleading: {why}"), widest + 6));
+            let why = if before == Some(why) { "for the same reason" } else { why };
+            out.push_str(&wrap(&" ".repeat(widest + 6), &format!("misleading: {why}"), widest + 8));
         }
+        before = if let Bearing::Misleading(why) = &verdict.bearing { Some(why) } else { None };
     }
     out
 }

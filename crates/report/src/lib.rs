@@ -29,8 +29,7 @@ pub use az::{
     az_connectivity, az_ip_flow, az_next_hop, az_nsgs, az_nsgs_table, az_routes, az_routes_table, az_table,
 };
 pub use azure_tools::{
-    IpFlowQuestion, azure_verdicts_json, azure_verdicts_text, connectivity_json, connectivity_text,
-    ip_flow_json, ip_flow_text,
+    IpFlowQuestion, azure_verdicts_json, connectivity_json, connectivity_text, ip_flow_json, ip_flow_text,
 };
 pub use bench::{bench_json, bench_text};
 pub use data::{data_json, data_text};

@@ -1,12 +1,13 @@
 //! A conversation for a tired reader: one verdict line, the cause if it died, then every hop, numbered.
 
-use vnetsim_analysis::{Played, Reading};
+use vnetsim_analysis::{AzureVerdict, Played, Reading};
 use vnetsim_sim::Outcome;
 use vnetsim_trace::{ConversationTrace, Diagnosis, Explainer, Hop, HopKind, PacketExplanation};
 use vnetsim_types::{Direction, IpProtocol, Part, TrafficId};
 
 use crate::{
     Sources,
+    azure_tools::azure_verdicts_text,
     disputed::disputed_text,
     wrap::{COLUMNS, wrap},
 };
@@ -14,8 +15,15 @@ use crate::{
 /// Narrowest and widest column of places.
 const PLACE_COLUMN: std::ops::RangeInclusive<usize> = 14..=44;
 
-/// The first conversation of the first traffic entry of a run.
-pub fn trace_text(played: &Played, from: &str, to: &str, readings: &[Reading], sources: &Sources) -> String {
+/// The first conversation of the first traffic entry of a run, and what Azure's tools would have told about it.
+pub fn trace_text(
+    played: &Played,
+    from: &str,
+    to: &str,
+    readings: &[Reading],
+    tools: &[AzureVerdict],
+    sources: &Sources,
+) -> String {
     let explainer = played.explainer();
     let group = played.report.traffic.first().and_then(|t| t.outcomes.first());
     let trace = group.and_then(|g| played.trace.conversation(TrafficId(0), g.first));
@@ -29,6 +37,7 @@ pub fn trace_text(played: &Played, from: &str, to: &str, readings: &[Reading], s
         out.push('\n');
         out.push_str(&packet_text(packet, &packets, sources));
     }
+    out.push_str(&azure_verdicts_text(tools));
     out
 }
 

@@ -134,20 +134,19 @@ fn domain(reason: DropReason) -> Domain {
     }
 }
 
-impl Domain {
-    /// What the tool would have to look at.
-    fn unasked(self) -> &'static str {
-        match self {
-            Self::Route => "routes are",
-            Self::Nsg => "other NSGs are",
-            Self::NextHop => "the next hop is",
-            Self::Peering => "the peering's flag is",
-            Self::Appliance => "the appliance is",
-            Self::Balancer => "the balancer is",
-            Self::Guest => "the guest is",
-            Self::Other => "the cause is",
-        }
-    }
+/// What IP flow verify would have to look at to see `reason`.
+fn unasked(reason: DropReason) -> String {
+    let what = match domain(reason) {
+        Domain::Route => "routes are",
+        Domain::Nsg => "other NSGs are",
+        Domain::NextHop => "the next hop is",
+        Domain::Peering => "the peering's flag is",
+        Domain::Appliance => "the appliance is",
+        Domain::Balancer => "the balancer is",
+        Domain::Guest => "the guest is",
+        Domain::Other => return format!("it looks at NSGs only; the cause is {reason}"),
+    };
+    format!("it looks at NSGs only; {what} not asked")
 }
 
 impl Case<'_> {
@@ -160,10 +159,11 @@ impl Case<'_> {
         let now = self.packet.steps.last().map_or(SimTime::ZERO, |(now, _)| *now);
         let compiled = self.explainer.at(now);
         let of_sender = || match self.entry.from.place {
-            Place::Nic(nic) => Some((self.explainer.network[nic].subnet, None)),
+            Place::Nic(nic) => Some(self.explainer.network[nic].subnet),
             _ => None,
         };
-        let Some((subnet, _)) = last_route(self.packet).or_else(of_sender) else { return Vec::new() };
+        let of_death = || last_route(self.packet).filter(|_| self.death.is_some()).map(|(subnet, _)| subnet);
+        let Some(subnet) = of_death().or_else(of_sender) else { return Vec::new() };
         let dst = self.packet.key().map_or(self.entry.to.address, |key| key.dst);
         let hop = next_hop(compiled, subnet, dst);
         let row = hop.route.map(|ix| compiled.route(ix));
@@ -185,8 +185,8 @@ impl Case<'_> {
             },
             AzureVerdict {
                 tool: Tool::NextHop,
-                at: self.asker(subnet).unwrap_or(at),
-                says: format!("{dst}: {}{ip}, {}", hop.kind, table.unwrap_or("System Route")),
+                at: format!("{} to {dst}", self.asker(subnet).unwrap_or(at)),
+                says: format!("{}{ip}, {}", hop.kind, table.unwrap_or("System Route")),
                 bearing,
             },
         ]
@@ -203,8 +203,12 @@ impl Case<'_> {
     }
 
     fn bearing_of_routes(&self) -> Bearing {
+        let one_way = self.death.is_some_and(|(_, reason)| reason == DropReason::NvaNoSession);
         let text = match self.domain() {
             Some(Domain::Route) => return Bearing::Shows,
+            _ if one_way => {
+                "each way has its own routes; that the appliance sees one way only stands in none"
+            }
             Some(Domain::NextHop) => "Active says nothing about who answers at the next hop",
             Some(Domain::Peering) => {
                 "the route is there; the peering's flag that drops the packet is not asked"
@@ -260,7 +264,7 @@ impl Case<'_> {
                 let way = if self.packet.part.is_forward() { "" } else { ", for the answer" };
                 Bearing::Misleading(format!("the NSG that denies is at {at}{way}"))
             }
-            (true, None) => Bearing::Misleading(format!("{} not asked", domain.unasked())),
+            (true, None) => Bearing::Misleading(unasked(reason)),
         }
     }
 

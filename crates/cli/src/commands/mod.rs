@@ -6,13 +6,15 @@ use std::{num::NonZeroUsize, path::Path};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
-use vnetsim_analysis::{Setup, all_readings, bill, judge, play, probe, probe_readings, readings};
+use vnetsim_analysis::{
+    Setup, all_readings, azure_verdicts, bill, judge, play, probe, probe_readings, readings,
+};
 use vnetsim_data::Data;
 use vnetsim_model::{Network, Traffic};
 use vnetsim_report::{self as report, Sources};
 use vnetsim_scenario::Scenario;
 use vnetsim_throughput::{Options, Phase, measure};
-use vnetsim_types::{IpProtocol, Problem, ProtoPort};
+use vnetsim_types::{IpProtocol, Problem, ProtoPort, TrafficId};
 
 use crate::{
     Answer, End,
@@ -40,8 +42,8 @@ pub(crate) fn run(args: Args) -> Answer {
                 run_all(&file, input, scenario, output, workers, &taps)
             })
         }
-        Command::Trace { file, src, dst, protocol, source_port, all_readings, taps } => {
-            let question = Question { src, dst, protocol, source_port, all_readings, taps };
+        Command::Trace { file, src, dst, protocol, source_port, all_readings, azure_tools, taps } => {
+            let question = Question { src, dst, protocol, source_port, all_readings, azure_tools, taps };
             with(&file, output, "trace", |input, scenario| trace(&file, input, scenario, output, &question))
         }
         Command::Routes { file, target, name, az } => {
@@ -246,6 +248,7 @@ struct Question {
     protocol: ProtoPort,
     source_port: u16,
     all_readings: bool,
+    azure_tools: bool,
     taps: CaptureArgs,
 }
 
@@ -265,14 +268,17 @@ fn trace(file: &Path, input: &Input, scenario: &Scenario, output: Output, questi
     let disputed = probe_readings(network, &traffic, &played.report);
     let combinations = question.all_readings.then(|| all_readings(network, &traffic));
     let explainer = played.explainer();
+    let dead = !played.all_completed();
+    let tools = if dead || question.azure_tools { azure_verdicts(&played, TrafficId(0)) } else { Vec::new() };
     let out = match output {
         Output::Table => {
-            let mut text = report::trace_text(&played, src, dst, &disputed, &input.sources);
+            let mut text = report::trace_text(&played, src, dst, &disputed, &tools, &input.sources);
             text.extend(combinations.map(|all| report::readings_text(&all, &explainer)));
             text
         }
         Output::Json => {
             let mut body = report::trace_json(&played, &disputed, &input.sources);
+            body["azureTools"] = report::azure_verdicts_json(&tools);
             if let Some(all) = combinations {
                 body["readings"] = report::combinations_json(&all, &explainer);
             }
