@@ -8,13 +8,16 @@
 mod azure_tools;
 mod bill;
 mod finding;
+mod groups;
 mod judge;
 mod owners;
 mod play;
 mod readings;
 mod replay;
 mod rows;
+mod sets;
 mod sweep;
+mod traceroute;
 
 pub use azure_tools::{
     AppliedNsg, AppliedRule, AskedNsg, AzureVerdict, Bearing, ConnectionHop, ConnectionIssue, Connectivity,
@@ -23,10 +26,13 @@ pub use azure_tools::{
 };
 pub use bill::{BillLine, bill};
 pub use finding::Finding;
+pub use groups::{PathGroup, path_groups};
 pub use judge::{Judgement, judge};
 pub use owners::owner_names;
 pub use play::{Loss, Played, Setup, Shown, play, probe};
 pub use readings::{Combination, Reading, all_readings, probe_readings, readings};
 pub use replay::{Replayed, Replays, replays};
 pub use rows::{EffectiveRow, effective_rows};
+pub use sets::{EndSet, PAIRS_MAX, Pairs, end_set, pairs};
 pub use sweep::{Fate, Probe, sweep};
+pub use traceroute::{TracedHop, Traceroute, traceroute};

@@ -35,6 +35,32 @@ pub(crate) enum Output {
     Json,
 }
 
+/// What `trace` is asked.
+#[derive(clap::Args, Debug)]
+pub(crate) struct TraceArgs {
+    /// Who sends: VM, NIC or address; or many at once: vnet/subnet, a virtual network, `*`.
+    pub(crate) src: String,
+    /// Who is sent to: the same.
+    pub(crate) dst: String,
+    /// Protocol and port: tcp/443, udp/53, icmp.
+    #[arg(short, long, default_value = "tcp/443")]
+    pub(crate) protocol: ProtoPort,
+    /// Source port.
+    #[arg(long, default_value_t = vnetsim_model::SOURCE_PORT_DEFAULT)]
+    pub(crate) source_port: u16,
+    /// Evaluate every reading of the disputed points that the flow touches.
+    #[arg(long)]
+    pub(crate) all_readings: bool,
+    /// Say what Azure's tools would tell even when the flow works; of a dead one it is always said.
+    #[arg(long)]
+    pub(crate) azure_tools: bool,
+    /// Show what a traceroute of the guest prints, beside what is truly there.
+    #[arg(long)]
+    pub(crate) traceroute: bool,
+    #[command(flatten)]
+    pub(crate) taps: CaptureArgs,
+}
+
 /// Whose answer to print.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Compat {
@@ -105,24 +131,8 @@ pub(crate) enum Command {
     Trace {
         /// Scenario file (YAML or JSON).
         file: PathBuf,
-        /// VM, NIC or address that sends.
-        src: String,
-        /// VM, NIC or address that is sent to.
-        dst: String,
-        /// Protocol and port: tcp/443, udp/53, icmp.
-        #[arg(short, long, default_value = "tcp/443")]
-        protocol: ProtoPort,
-        /// Source port.
-        #[arg(long, default_value_t = vnetsim_model::SOURCE_PORT_DEFAULT)]
-        source_port: u16,
-        /// Evaluate every reading of the disputed points that the flow touches.
-        #[arg(long)]
-        all_readings: bool,
-        /// Say what Azure's tools would tell even when the flow works; of a dead one it is always said.
-        #[arg(long)]
-        azure_tools: bool,
         #[command(flatten)]
-        taps: CaptureArgs,
+        question: TraceArgs,
     },
     /// Effective routes, as the Azure CLI prints them.
     Routes {

@@ -98,6 +98,36 @@ fn traces_say_what_azure_tools_would_tell() {
     expect_file!["golden/trace-azure-tools.txt"].assert_eq(more);
 }
 
+/// A traceroute as the guest sees it beside what is there: an appliance, a silent gateway, an answer that dies, a loop.
+#[test]
+fn traceroutes_beside_the_truth() {
+    let block = |args: &str| {
+        let text = prints(&format!("trace {args} --traceroute"), 0);
+        let at = text.find("traceroute from").expect("the block");
+        text[at..].to_owned()
+    };
+    let blocks = [
+        block("scenarios/time/traceroute.yaml vm1 vm2 -p udp/33434"),
+        block("scenarios/time/traceroute.yaml vm1 192.168.1.1 -p icmp"),
+        block("scenarios/hub-and-spoke.yaml vm1 vm2"),
+        block("scenarios/vectors/V-35.yaml vm1 vm2"),
+    ];
+    let text = blocks.join("\n");
+    expect_file!["golden/traceroute.txt"].assert_eq(&text);
+    assert_eq!(long_lines(&text), Vec::<&str>::new());
+    let json = prints("trace scenarios/time/traceroute.yaml vm1 192.168.1.1 -p icmp --traceroute -o json", 0);
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    expect_file!["golden/traceroute.json"].assert_eq(&format!("{:#}\n", json["traceroute"]));
+}
+
+/// Pairs of two sets, put together by their way.
+#[test]
+fn traces_of_sets() {
+    const FILE: &str = "crates/cli/tests/azure_cli/many.yaml";
+    check(&format!("trace {FILE} spoke/app *"), 0, expect_file!["golden/trace-sets.txt"]);
+    check(&format!("trace {FILE} spoke/app hub -o json"), 0, expect_file!["golden/trace-sets.json"]);
+}
+
 /// RT-35: the documented tables, letter by letter.
 #[test]
 fn routes_of_the_worked_example() {

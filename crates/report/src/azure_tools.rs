@@ -147,7 +147,7 @@ pub fn connectivity_text(
     to: &str,
     sources: &Sources,
 ) -> String {
-    let mut out = verdict_text(played, from, to, sources);
+    let mut out = verdict_text(played, TrafficId(0), from, to, sources);
     let explainer = played.explainer();
     let group = played.report.traffic.first().and_then(|t| t.outcomes.first());
     let trace = group.and_then(|g| played.trace.conversation(TrafficId(0), g.first));

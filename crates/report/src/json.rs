@@ -156,7 +156,7 @@ pub fn run_json(answer: &RunAnswer<'_>, sources: &Sources) -> Value {
     envelope("run", body)
 }
 
-fn outcome(
+pub(crate) fn outcome(
     explainer: &Explainer<'_>,
     played: &Played,
     id: TrafficId,

@@ -12,6 +12,7 @@ mod codes;
 mod data;
 mod disputed;
 mod explain;
+mod groups;
 mod json;
 mod listing;
 mod pcapng;
@@ -22,6 +23,7 @@ mod run;
 mod sources;
 mod table;
 mod trace;
+mod traceroute;
 mod units;
 mod wrap;
 
@@ -35,6 +37,7 @@ pub use bench::{bench_json, bench_text};
 pub use data::{data_json, data_text};
 pub use disputed::{combinations_json, readings_text};
 pub use explain::{explain, topics_like};
+pub use groups::{GroupsAnswer, groups_json, groups_text};
 pub use json::{explain_json, next_hop_json, nsg_json, problems_json, routes_json, run_json, trace_json};
 pub use listing::{NextHopAnswer, NsgListing, next_hop_text, nsg_listings, nsg_text, routes_text};
 pub use pcapng::{Written, write_taps};
@@ -43,3 +46,4 @@ pub use rules::{RuleUse, covers, explained_uncited, rule_uses, rules_json, rules
 pub use run::{RunAnswer, run_text};
 pub use sources::Sources;
 pub use trace::trace_text;
+pub use traceroute::{traceroute_json, traceroute_text};

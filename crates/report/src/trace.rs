@@ -1,7 +1,7 @@
 //! A conversation for a tired reader: one verdict line, the cause if it died, then every hop, numbered.
 
 use vnetsim_analysis::{AzureVerdict, Played, Reading};
-use vnetsim_sim::Outcome;
+use vnetsim_sim::{Outcome, OutcomeGroup};
 use vnetsim_trace::{ConversationTrace, Diagnosis, Explainer, Hop, HopKind, PacketExplanation};
 use vnetsim_types::{Direction, IpProtocol, Part, TrafficId};
 
@@ -24,29 +24,45 @@ pub fn trace_text(
     tools: &[AzureVerdict],
     sources: &Sources,
 ) -> String {
-    let explainer = played.explainer();
-    let group = played.report.traffic.first().and_then(|t| t.outcomes.first());
-    let trace = group.and_then(|g| played.trace.conversation(TrafficId(0), g.first));
-    let Some(trace) = trace else {
+    let id = TrafficId(0);
+    let mut out = verdict_text(played, id, from, to, sources);
+    if out.is_empty() {
         return "nothing was sent\n".to_owned();
-    };
-    let mut out = verdict_text(played, from, to, sources);
-    out.push_str(&disputed_text(readings, TrafficId(0), &explainer));
-    let packets = explainer.conversation(trace);
-    for packet in &packets {
-        out.push('\n');
-        out.push_str(&packet_text(packet, &packets, sources));
     }
+    out.push_str(&disputed_text(readings, id, &played.explainer()));
+    out.push_str(&packets_text(played, id, sources));
     out.push_str(&azure_verdicts_text(tools));
     out
 }
 
-/// The verdict line of the same conversation, and what it died of.
-pub(crate) fn verdict_text(played: &Played, from: &str, to: &str, sources: &Sources) -> String {
+/// The recorded conversation that shows how entry `id` ended.
+fn recorded(played: &Played, id: TrafficId) -> Option<(&OutcomeGroup, &ConversationTrace)> {
+    let group = played.report.traffic.get(id.ix())?.outcomes.first()?;
+    Some((group, played.trace.conversation(id, group.first)?))
+}
+
+/// Its packets, hop by hop.
+pub(crate) fn packets_text(played: &Played, id: TrafficId, sources: &Sources) -> String {
+    let Some((_, trace)) = recorded(played, id) else { return String::new() };
+    let packets = played.explainer().conversation(trace);
+    let mut out = String::new();
+    for packet in &packets {
+        out.push('\n');
+        out.push_str(&packet_text(packet, &packets, sources));
+    }
+    out
+}
+
+/// The verdict line of entry `id`, and what it died of.
+pub(crate) fn verdict_text(
+    played: &Played,
+    id: TrafficId,
+    from: &str,
+    to: &str,
+    sources: &Sources,
+) -> String {
+    let Some((group, trace)) = recorded(played, id) else { return String::new() };
     let explainer = played.explainer();
-    let group = played.report.traffic.first().and_then(|t| t.outcomes.first());
-    let trace = group.and_then(|g| played.trace.conversation(TrafficId(0), g.first));
-    let (Some(group), Some(trace)) = (group, trace) else { return String::new() };
     let mut out = verdict_line(&explainer, group.outcome, group.total_ns, trace, from, to);
     if let Some(diagnosis) = explainer.diagnosis(trace) {
         out.push_str(&diagnosis_text(&diagnosis, sources));

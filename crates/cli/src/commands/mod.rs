@@ -1,20 +1,19 @@
 //! The commands: read, ask, word the answer.
 
 mod azure_tools;
+mod trace;
 
 use std::{num::NonZeroUsize, path::Path};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
-use vnetsim_analysis::{
-    Setup, all_readings, azure_verdicts, bill, judge, play, probe, probe_readings, readings,
-};
+use vnetsim_analysis::{Setup, bill, judge, play, readings};
 use vnetsim_data::Data;
-use vnetsim_model::{Network, Traffic};
+use vnetsim_model::Network;
 use vnetsim_report::{self as report, Sources};
 use vnetsim_scenario::Scenario;
 use vnetsim_throughput::{Options, Phase, measure};
-use vnetsim_types::{IpProtocol, Problem, ProtoPort, TrafficId};
+use vnetsim_types::{IpProtocol, Problem, ProtoPort};
 
 use crate::{
     Answer, End,
@@ -42,10 +41,9 @@ pub(crate) fn run(args: Args) -> Answer {
                 run_all(&file, input, scenario, output, workers, &taps)
             })
         }
-        Command::Trace { file, src, dst, protocol, source_port, all_readings, azure_tools, taps } => {
-            let question = Question { src, dst, protocol, source_port, all_readings, azure_tools, taps };
-            with(&file, output, "trace", |input, scenario| trace(&file, input, scenario, output, &question))
-        }
+        Command::Trace { file, question } => with(&file, output, "trace", |input, scenario| {
+            trace::trace(&file, input, &scenario.network, output, &question)
+        }),
         Command::Routes { file, target, name, az } => {
             let target = target.or(name).unwrap_or_default();
             let style = Style::new(args.output, az.compat);
@@ -239,54 +237,6 @@ fn run_all(
         notes.push_str(&format!("stopped by Ctrl-C at {} of virtual time\n", played.report.end));
     }
     Ok(Answer { err: notes, ..Answer::text(out, end) })
-}
-
-/// What `trace` was asked.
-struct Question {
-    src: String,
-    dst: String,
-    protocol: ProtoPort,
-    source_port: u16,
-    all_readings: bool,
-    azure_tools: bool,
-    taps: CaptureArgs,
-}
-
-fn trace(file: &Path, input: &Input, scenario: &Scenario, output: Output, question: &Question) -> Asked {
-    let Question { src, dst, protocol, source_port, .. } = question;
-    let network = &scenario.network;
-    let like = dst.parse().ok();
-    let from = network.endpoint(src, like)?;
-    let to = network.endpoint(dst, Some(from.address))?;
-    if from.address.is_ipv4() != to.address.is_ipv4() {
-        return Err(format!("{} and {} are of different address families", from.address, to.address));
-    }
-    let traffic = Traffic { source_port: *source_port, ..Traffic::probe("trace", from, to, *protocol) };
-    let (taps, capture) = captures::asked_for(&question.taps, network, [file.to_path_buf()])?.unzip();
-    let played = probe(network, &traffic, taps);
-    let end = if played.rests_on_unmodelled() { End::NotModelled } else { End::AsExpected };
-    let disputed = probe_readings(network, &traffic, &played.report);
-    let combinations = question.all_readings.then(|| all_readings(network, &traffic));
-    let explainer = played.explainer();
-    let dead = !played.all_completed();
-    let tools = if dead || question.azure_tools { azure_verdicts(&played, TrafficId(0)) } else { Vec::new() };
-    let out = match output {
-        Output::Table => {
-            let mut text = report::trace_text(&played, src, dst, &disputed, &tools, &input.sources);
-            text.extend(combinations.map(|all| report::readings_text(&all, &explainer)));
-            text
-        }
-        Output::Json => {
-            let mut body = report::trace_json(&played, &disputed, &input.sources);
-            body["azureTools"] = report::azure_verdicts_json(&tools);
-            if let Some(all) = combinations {
-                body["readings"] = report::combinations_json(&all, &explainer);
-            }
-            pretty(&body)
-        }
-    };
-    let notes = capture.map(|capture| capture.write(&played, &input.sources)).transpose()?;
-    Ok(Answer { err: notes.unwrap_or_default(), ..Answer::text(out, end) })
 }
 
 /// Reads the `cites` of every scenario file under `folder`; one that cannot be read stops the answer.
