@@ -241,6 +241,18 @@ pub(crate) enum Command {
         #[command(flatten)]
         az: AzArgs,
     },
+    /// Peering links with state and flags.
+    Peerings {
+        /// Scenario file (YAML or JSON).
+        file: PathBuf,
+        /// Only the links of this virtual network.
+        vnet: Option<String>,
+        /// The same, as `az network vnet peering list` takes it.
+        #[arg(long, conflicts_with = "vnet")]
+        vnet_name: Option<String>,
+        #[command(flatten)]
+        az: AzArgs,
+    },
     /// Read a scenario file and report every problem in it.
     Check {
         /// Scenario file (YAML or JSON).

@@ -216,6 +216,25 @@ fn tables_have_the_documented_columns() {
     assert_eq!(first(&rules), ["NIC", "Subnet", "NSG", "Rule Name", "Protocol", "Direction", "Access"]);
 }
 
+/// DIAG-11: the columns that the document lists, and JSON-03's names of what it does not mark as missing in a description.
+#[test]
+fn peerings_have_the_documented_columns() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/semantics.md");
+    let text = std::fs::read_to_string(path).expect("docs/semantics.md");
+    let (_, rest) = text.split_once("- **DIAG-11**").expect("the rule");
+    let (_, rest) = rest.split_once("CLI default): ").expect("the columns");
+    let documented: Vec<&str> = rest.split_once(" [GK]").expect("their end").0.split(", ").collect();
+    let table = prints(&["peerings", FILE, "--compat", "az", "-o", "table"]);
+    let columns: Vec<&str> = table.lines().next().expect("a line").split_whitespace().collect();
+    assert_eq!(columns, documented);
+    let printed = answer(&["peerings", FILE, "--vnet-name", "s1"]);
+    let link = &printed[0];
+    assert_eq!(link["peeringState"], "Connected");
+    assert_eq!(link["remoteAddressSpace"]["addressPrefixes"][0], "10.10.0.0/16");
+    let id = link["remoteVirtualNetwork"]["id"].as_str().expect("an id");
+    assert!(id.ends_with("/providers/Microsoft.Network/virtualNetworks/hub"), "{id}");
+}
+
 /// DIAG-09, row by row: what each tool says of a death, and whether a trace calls that misleading.
 #[test]
 fn tools_say_of_a_death_what_is_documented() {

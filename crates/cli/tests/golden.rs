@@ -168,6 +168,10 @@ fn answers_of_azure_tools() {
     golden(&format!("{rdp} --compat az"), expect_file!["golden/az/connectivity-denied.json"]);
     golden(&format!("{rdp} --compat az -o table"), expect_file!["golden/az/connectivity.txt"]);
     golden(&format!("connectivity {HUB} vm1 vm2 --compat az"), expect_file!["golden/az/connectivity.json"]);
+    golden(&format!("peerings {HUB}"), expect_file!["golden/az/peerings-own.txt"]);
+    golden(&format!("peerings {HUB} -o json"), expect_file!["golden/az/peerings-own.json"]);
+    golden(&format!("peerings {HUB} s1 --compat az"), expect_file!["golden/az/peerings.json"]);
+    golden(&format!("peerings {HUB} --compat az -o table"), expect_file!["golden/az/peerings.txt"]);
     let no_route = "connectivity scenarios/vectors/V-04.yaml vm1 vm2";
     golden(&format!("{no_route} --compat az"), expect_file!["golden/az/connectivity-no-route.json"]);
     golden(&format!("{no_route} -o json"), expect_file!["golden/az/connectivity-own.json"]);

@@ -9,8 +9,8 @@ use vnetsim_analysis::{
     AppliedNsg, AppliedRule, ConnectionHop, ConnectionIssue, Connectivity, EffectiveRow, IpFlow, NextHop,
     ResourceIds,
 };
-use vnetsim_model::Network;
-use vnetsim_types::{NsgLevel, SimTime, SubnetId, VnetId};
+use vnetsim_model::{Network, PeeringLink, PeeringScope};
+use vnetsim_types::{IpNet, NsgLevel, PeeringId, SimTime, SubnetId, VnetId};
 
 use crate::{json::direction, listing::routes_text, table::table};
 
@@ -155,6 +155,49 @@ fn connection_hop(hop: &ConnectionHop, next: &[&str]) -> Value {
         "resourceId": hop.resource,
         "type": hop.kind.text(),
     })
+}
+
+/// DIAG-11, JSON-03: `az network vnet peering list`. Links of classic networks are no objects of Azure.
+pub fn az_peerings(network: &Network, links: &[PeeringId]) -> Value {
+    let links = links.iter().filter(|id| !network[**id].implied);
+    links.map(|id| peering(network, *id)).collect()
+}
+
+fn peering(network: &Network, id: PeeringId) -> Value {
+    let (ids, link) = (ResourceIds::new(network), &network[id]);
+    let space = |prefixes: &mut dyn Iterator<Item = IpNet>| json!({ "addressPrefixes": prefixes.map(|p| p.to_string()).collect::<Vec<_>>() });
+    let now = |vnet: VnetId| space(&mut network[vnet].address_space.iter().map(|p| p.value));
+    let copy = |link: &PeeringLink| space(&mut link.remote_address_space.iter().copied());
+    let opposite = network.link_between(link.remote.value, link.vnet);
+    let mut all = json!({
+        "allowForwardedTraffic": link.allow_forwarded_traffic.value,
+        "allowGatewayTransit": link.allow_gateway_transit.value,
+        "allowVirtualNetworkAccess": link.allow_virtual_network_access.value,
+        "doNotVerifyRemoteGateways": link.do_not_verify_remote_gateways,
+        "id": ids.peering(id),
+        "localAddressSpace": opposite.map_or_else(|| now(link.vnet), |(_, link)| copy(link)),
+        "localVirtualNetworkAddressSpace": now(link.vnet),
+        "name": link.name.value,
+        "peeringState": link.state.text(),
+        "peeringSyncLevel": network.sync_level(id).text(),
+        "provisioningState": "Succeeded",
+        "remoteAddressSpace": copy(link),
+        "remoteVirtualNetwork": {
+            "id": ids.vnet(link.remote.value), "resourceGroup": ids.resource_group(),
+        },
+        "remoteVirtualNetworkAddressSpace": now(link.remote.value),
+        "resourceGroup": ids.resource_group(),
+        "type": "Microsoft.Network/virtualNetworks/virtualNetworkPeerings",
+        "useRemoteGateways": link.use_remote_gateways.value,
+    });
+    if let PeeringScope::Subnets { local, remote } = &link.scope {
+        let names = |all: &[SubnetId]| all.iter().map(|id| &network[*id].name.value).collect::<Vec<_>>();
+        all["peerCompleteVnets"] = json!(false);
+        all["enableOnlyIPv6Peering"] = json!(link.only_ipv6);
+        all["localSubnetNames"] = json!(names(local));
+        all["remoteSubnetNames"] = json!(names(remote));
+    }
+    all
 }
 
 /// Whole milliseconds, rounded to the nearest as far as the documents show.

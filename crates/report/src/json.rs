@@ -4,13 +4,14 @@
 
 use serde_json::{Value, json};
 use vnetsim_analysis::{EffectiveRow, Judgement, Played, Reading};
-use vnetsim_model::Traffic;
+use vnetsim_model::{Network, Traffic};
 use vnetsim_trace::{Diagnosis, Explainer, Hop, PacketExplanation};
-use vnetsim_types::{Direction, NsgLevel, Problem, Span, TrafficId};
+use vnetsim_types::{Direction, NsgLevel, PeeringId, Problem, Span, TrafficId};
 
 use crate::{
     NextHopAnswer, NsgListing, RunAnswer, Sources,
     achieved::{achieved_json, counts_json, packets_json},
+    az::az_peerings,
     bill::bill_json,
     disputed::readings_json,
     replay::replays_json,
@@ -97,6 +98,22 @@ pub fn nsg_json(listings: &[NsgListing]) -> Value {
         })
     };
     envelope("nsg", json!({ "value": listings.iter().map(one).collect::<Vec<_>>() }))
+}
+
+/// `vnetsim peerings -o json`: DIAG-11, each link with its place.
+pub fn peerings_json(network: &Network, links: &[PeeringId], sources: &Sources) -> Value {
+    let one = |id: &PeeringId| {
+        let mut all = az_peerings(network, &[*id]);
+        let mut link = all.get_mut(0).map_or(Value::Null, Value::take);
+        if link.is_object() {
+            link["source"] = source(network[*id].name.span, sources);
+        }
+        link
+    };
+    envelope(
+        "peerings",
+        json!({ "value": links.iter().map(one).filter(Value::is_object).collect::<Vec<_>>() }),
+    )
 }
 
 pub(crate) fn direction(direction: Direction) -> &'static str {

@@ -28,7 +28,8 @@ mod units;
 mod wrap;
 
 pub use az::{
-    az_connectivity, az_ip_flow, az_next_hop, az_nsgs, az_nsgs_table, az_routes, az_routes_table, az_table,
+    az_connectivity, az_ip_flow, az_next_hop, az_nsgs, az_nsgs_table, az_peerings, az_routes,
+    az_routes_table, az_table,
 };
 pub use azure_tools::{
     IpFlowQuestion, azure_verdicts_json, connectivity_json, connectivity_text, ip_flow_json, ip_flow_text,
@@ -38,8 +39,12 @@ pub use data::{data_json, data_text};
 pub use disputed::{combinations_json, readings_text};
 pub use explain::{explain, topics_like};
 pub use groups::{GroupsAnswer, groups_json, groups_text};
-pub use json::{explain_json, next_hop_json, nsg_json, problems_json, routes_json, run_json, trace_json};
-pub use listing::{NextHopAnswer, NsgListing, next_hop_text, nsg_listings, nsg_text, routes_text};
+pub use json::{
+    explain_json, next_hop_json, nsg_json, peerings_json, problems_json, routes_json, run_json, trace_json,
+};
+pub use listing::{
+    NextHopAnswer, NsgListing, next_hop_text, nsg_listings, nsg_text, peerings_text, routes_text,
+};
 pub use pcapng::{Written, write_taps};
 pub use problems::problems_text;
 pub use rules::{RuleUse, covers, explained_uncited, rule_uses, rules_json, rules_text};

@@ -6,12 +6,12 @@
 use std::net::IpAddr;
 
 use vnetsim_model::{AddressOwner, Network};
-use vnetsim_types::{LbId, NicId, NsgId, PrivateEndpointId, RouteTableId, SubnetId, VnetId};
+use vnetsim_types::{LbId, NicId, NsgId, PeeringId, PrivateEndpointId, RouteTableId, SubnetId, VnetId};
 
 /// The subscription of networks that name none.
 const NO_SUBSCRIPTION: &str = "00000000-0000-0000-0000-000000000000";
 /// The resource group of everything.
-pub(crate) const RESOURCE_GROUP: &str = "RG";
+const RESOURCE_GROUP: &str = "RG";
 
 /// Makes the ids of a network's objects.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +41,17 @@ impl<'a> ResourceIds<'a> {
     /// A virtual network.
     pub fn vnet(&self, id: VnetId) -> String {
         self.of_network(id, "virtualNetworks", &self.network[id].name.value)
+    }
+
+    /// A peering link.
+    pub fn peering(&self, id: PeeringId) -> String {
+        let link = &self.network[id];
+        format!("{}/virtualNetworkPeerings/{}", self.vnet(link.vnet), link.name.value)
+    }
+
+    /// The resource group of everything.
+    pub fn resource_group(&self) -> &'static str {
+        RESOURCE_GROUP
     }
 
     /// A subnet.

@@ -1,5 +1,5 @@
-//! The commands that have a counterpart in the Azure CLI: effective routes and rules, next hop, IP flow verify, connection
-//! troubleshoot. With `--compat az` they print what that prints.
+//! The commands that have a counterpart in the Azure CLI: effective routes and rules, next hop, peerings, IP flow verify,
+//! connection troubleshoot. With `--compat az` they print what that prints.
 //!
 //! Called by `run`. Must never decide: `analysis` asks, `report` words.
 
@@ -11,7 +11,9 @@ use vnetsim_compile::{Epoch, compile};
 use vnetsim_model::{Network, SOURCE_PORT_DEFAULT, Traffic, did_you_mean};
 use vnetsim_report as report;
 use vnetsim_trace::Explainer;
-use vnetsim_types::{Direction, FlowKey, IpProtocol, NicId, Place, ProtoPort, SimTime, SubnetId, TrafficId};
+use vnetsim_types::{
+    Direction, FlowKey, IpProtocol, NicId, PeeringId, Place, ProtoPort, SimTime, SubnetId, TrafficId, VnetId,
+};
 
 use super::{Asked, pretty};
 use crate::{
@@ -157,6 +159,24 @@ pub(super) fn nsg(network: &Network, style: Style, name: &str) -> Asked {
         Style::Own(Output::Json) => pretty(&report::nsg_json(&own())),
         Style::Az(Output::Table) => report::az_nsgs_table(&az()),
         Style::Az(Output::Json) => az_json(report::az_nsgs(&az())),
+    })
+}
+
+/// `vnetsim peerings`.
+pub(super) fn peerings(input: &Input, network: &Network, style: Style, vnet: Option<&str>) -> Asked {
+    let names = || network.existing_vnets().map(|(_, vnet)| vnet.name.value.as_str());
+    if let Some(name) = vnet.filter(|name| !names().any(|other| other.eq_ignore_ascii_case(name))) {
+        let near = did_you_mean(name, names()).map(|n| format!("; did you mean `{n}`?"));
+        return Err(format!("no virtual network `{name}`{}", near.unwrap_or_default()));
+    }
+    let wanted = |own: VnetId| vnet.is_none_or(|name| network[own].name.value.eq_ignore_ascii_case(name));
+    let links: Vec<PeeringId> =
+        network.existing_links().filter(|(_, link)| wanted(link.vnet)).map(|(id, _)| id).collect();
+    asked(match style {
+        Style::Own(Output::Table) => report::peerings_text(network, &links, &input.sources),
+        Style::Own(Output::Json) => pretty(&report::peerings_json(network, &links, &input.sources)),
+        Style::Az(Output::Table) => report::az_table(&report::az_peerings(network, &links)),
+        Style::Az(Output::Json) => az_json(report::az_peerings(network, &links)),
     })
 }
 

@@ -91,6 +91,12 @@ pub(crate) fn run(args: Args) -> Answer {
                 azure_tools::connectivity(input, &scenario.network, style, &src, &dst, protocol)
             })
         }
+        Command::Peerings { file, vnet, vnet_name, az } => {
+            let style = Style::new(args.output, az.compat);
+            with(&file, output, "peerings", |input, scenario| {
+                azure_tools::peerings(input, &scenario.network, style, vnet.or(vnet_name).as_deref())
+            })
+        }
         Command::Bench { file, flows, packet_size, workers, duration } => {
             let workers = workers.unwrap_or_else(cores);
             let options = Options { flows, packet_size, workers, duration };
