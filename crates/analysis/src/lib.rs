@@ -22,7 +22,7 @@ mod traceroute;
 pub use azure_tools::{
     AppliedNsg, AppliedRule, AskedNsg, AzureVerdict, Bearing, ConnectionHop, ConnectionIssue, Connectivity,
     HopType, IpFlow, IssueType, MissedRule, NextHop, Origin, ResourceIds, Tool, applied_nsgs, azure_verdicts,
-    connectivity, ip_flow, next_hop,
+    connectivity, ip_flow, next_hop, rule_of_diagnostics,
 };
 pub use bill::{BillLine, bill};
 pub use finding::Finding;

@@ -210,6 +210,9 @@ pub(crate) enum Command {
         /// Address and port of the other end.
         #[arg(long, value_name = "IP:PORT")]
         remote: String,
+        /// With `--compat az`: what `az network watcher run-configuration-diagnostic` prints, every rule tried.
+        #[arg(long, requires = "compat")]
+        diagnostics: bool,
         #[command(flatten)]
         az: AzArgs,
     },

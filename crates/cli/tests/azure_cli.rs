@@ -175,6 +175,40 @@ fn without_a_group_ip_flow_verify_names_no_rule() {
     assert_eq!(printed, serde_json::json!({ "access": "Allow", "ruleName": "" }));
 }
 
+/// DIAG-06, in the example of the REST reference: its keys, and which fields of which rule matched.
+/// <https://github.com/Azure/azure-rest-api-specs>, NetworkWatcherNetworkConfigurationDiagnostic.json
+#[test]
+fn diagnostics_are_documented_ones() {
+    let flow = ["--direction", "Outbound", "--protocol", "TCP", "--local", "10.10.0.4:60000"];
+    let printed = answer(
+        &[&["ip-flow-verify", FILE, "nva"][..], &flow, &["--remote", "8.8.8.8:443", "--diagnostics"]]
+            .concat(),
+    );
+    let documented = serde_json::json!({ "results": [{
+        "profile": {
+            "direction": "Outbound", "protocol": "TCP", "source": "10.10.0.4", "destination": "8.8.8.8",
+            "destinationPort": "443"
+        },
+        "networkSecurityGroupResult": {
+            "securityRuleAccessResult": "Allow",
+            "evaluatedNetworkSecurityGroups": [{
+                "networkSecurityGroupId": ".../networkSecurityGroups/nsg-nva",
+                "appliedTo": ".../networkInterfaces/nva-nic",
+                "matchedRule": { "ruleName": "DefaultRule_AllowInternetOutBound", "action": "Allow" },
+                "rulesEvaluationResult": [
+                    { "name": "UserRule_Port80", "protocolMatched": true, "sourceMatched": true,
+                      "sourcePortMatched": true, "destinationMatched": true, "destinationPortMatched": false },
+                    { "name": "DefaultRule_AllowVnetOutBound", "protocolMatched": true, "sourceMatched": true,
+                      "sourcePortMatched": true, "destinationMatched": false, "destinationPortMatched": true },
+                    { "name": "DefaultRule_AllowInternetOutBound", "protocolMatched": true, "sourceMatched": true,
+                      "sourcePortMatched": true, "destinationMatched": true, "destinationPortMatched": true }
+                ]
+            }]
+        }
+    }]});
+    assert_eq!(Comparison::of(&documented, &printed), Vec::<String>::new(), "{printed:#}");
+}
+
 #[test]
 fn connections_are_documented_ones() {
     same("DIAG-07", &answer(&["connectivity", FILE, "vm1", "vm2", "-p", "tcp/80"]));

@@ -163,6 +163,7 @@ fn answers_of_azure_tools() {
     golden(&format!("{verify} -o json"), expect_file!["golden/az/ip-flow-own.json"]);
     golden(&format!("{verify} --compat az"), expect_file!["golden/az/ip-flow.json"]);
     golden(&format!("{verify} --compat az -o table"), expect_file!["golden/az/ip-flow.txt"]);
+    golden(&format!("{verify} --compat az --diagnostics"), expect_file!["golden/az/diagnostics.json"]);
     let rdp = format!("connectivity {HUB} vm1 vm2 -p tcp/3389");
     golden(&rdp, expect_file!["golden/az/connectivity-own.txt"]);
     golden(&format!("{rdp} --compat az"), expect_file!["golden/az/connectivity-denied.json"]);

@@ -6,13 +6,14 @@
 
 use serde_json::{Map, Value, json};
 use vnetsim_analysis::{
-    AppliedNsg, AppliedRule, ConnectionHop, ConnectionIssue, Connectivity, EffectiveRow, IpFlow, NextHop,
-    ResourceIds,
+    AppliedNsg, AppliedRule, AskedNsg, ConnectionHop, ConnectionIssue, Connectivity, EffectiveRow, IpFlow,
+    NextHop, ResourceIds, rule_of_diagnostics,
 };
+use vnetsim_compile::RuleField;
 use vnetsim_model::{Network, PeeringLink, PeeringScope};
 use vnetsim_types::{IpNet, NsgLevel, PeeringId, SimTime, SubnetId, VnetId};
 
-use crate::{json::direction, listing::routes_text, table::table};
+use crate::{azure_tools::IpFlowQuestion, json::direction, listing::routes_text, table::table};
 
 /// DIAG-01: `az network nic show-effective-route-table`.
 pub fn az_routes(network: &Network, subnet: SubnetId, rows: &[EffectiveRow]) -> Value {
@@ -117,6 +118,52 @@ pub fn az_next_hop(network: &Network, vnet: VnetId, answer: &NextHop) -> Value {
 /// DIAG-05: `az network watcher test-ip-flow`.
 pub fn az_ip_flow(answer: &IpFlow) -> Value {
     json!({ "access": access(answer.allowed), "ruleName": answer.rule })
+}
+
+/// DIAG-06: `az network watcher run-configuration-diagnostic` for one flow: every NSG asked and every rule tried.
+pub fn az_diagnostics(question: &IpFlowQuestion<'_>, answer: &IpFlow) -> Value {
+    let IpFlowQuestion { network, compiled, nic, direction: way, key } = question;
+    let (ids, home) = (ResourceIds::new(network), &network[*nic]);
+    let evaluated = |asked: &AskedNsg| {
+        let (decided, info) = (asked.answer.rule, compiled.acl(asked.answer.acl));
+        let tried = asked.missed.iter().map(|missed| (missed.rule, &missed.fields[..]));
+        let rules = tried.chain([(decided, &[][..])]).map(|(rule, differs)| {
+            let matched = |field| !differs.contains(&field);
+            json!({
+                "destinationMatched": matched(RuleField::Destination),
+                "destinationPortMatched": matched(RuleField::DestinationPorts),
+                "name": rule_of_diagnostics(compiled, rule),
+                "protocolMatched": matched(RuleField::Protocol),
+                "sourceMatched": matched(RuleField::Source),
+                "sourcePortMatched": matched(RuleField::SourcePorts),
+            })
+        });
+        let applied_to = match asked.answer.level {
+            NsgLevel::Nic => ids.nic(*nic),
+            NsgLevel::Subnet => ids.subnet(home.subnet),
+        };
+        json!({
+            "appliedTo": applied_to,
+            "matchedRule": {
+                "action": access(asked.answer.allowed), "ruleName": rule_of_diagnostics(compiled, decided),
+            },
+            "networkSecurityGroupId": ids.nsg(home.vnet, info.nsg),
+            "rulesEvaluationResult": rules.collect::<Vec<_>>(),
+        })
+    };
+    json!({ "results": [{
+        "networkSecurityGroupResult": {
+            "evaluatedNetworkSecurityGroups": answer.asked.iter().map(evaluated).collect::<Vec<_>>(),
+            "securityRuleAccessResult": access(answer.allowed),
+        },
+        "profile": {
+            "destination": key.dst.to_string(),
+            "destinationPort": key.dst_port.to_string(),
+            "direction": direction(*way),
+            "protocol": key.protocol.to_string().to_uppercase(),
+            "source": key.src.to_string(),
+        },
+    }] })
 }
 
 /// DIAG-07: `az network watcher test-connectivity`.

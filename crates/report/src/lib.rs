@@ -28,7 +28,7 @@ mod units;
 mod wrap;
 
 pub use az::{
-    az_connectivity, az_ip_flow, az_next_hop, az_nsgs, az_nsgs_table, az_peerings, az_routes,
+    az_connectivity, az_diagnostics, az_ip_flow, az_next_hop, az_nsgs, az_nsgs_table, az_peerings, az_routes,
     az_routes_table, az_table,
 };
 pub use azure_tools::{

@@ -13,7 +13,7 @@ use vnetsim_types::{
     Direction, DropReason, NicId, Part, Place, RouteIx, RuleIx, SimTime, Step, SubnetId, TrafficId,
 };
 
-use super::ids::ResourceIds;
+use super::{ids::ResourceIds, ip_flow::rule_of_diagnostics};
 use crate::Played;
 
 /// Probes that the real tool sends at most (DIAG-07).
@@ -274,9 +274,8 @@ impl Walk<'_> {
 
     /// Outbound the rule stands at the last hop, inbound at the one that the packet comes to.
     fn denied(&mut self, nic: Option<NicId>, direction: Direction, rule: RuleIx) {
-        let about = self.explainer.at(SimTime::ZERO).rule(rule);
-        let group = if about.custom.is_some() { "UserRule" } else { "DefaultRule" };
-        let kind = IssueType::NetworkSecurityRule(format!("{group}_{}", about.name));
+        let name = rule_of_diagnostics(self.explainer.at(SimTime::ZERO), rule);
+        let kind = IssueType::NetworkSecurityRule(name);
         if direction == Direction::Outbound {
             self.issue(Origin::Outbound, kind);
             return self.destination();

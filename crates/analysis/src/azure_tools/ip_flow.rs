@@ -1,7 +1,8 @@
-//! IP flow verify: what the NSGs of one NIC say about a five-tuple, and nothing else (DIAG-05).
+//! IP flow verify: what the NSGs of one NIC say about a five-tuple, and nothing else (DIAG-05); with the rules tried, what
+//! NSG diagnostics say (DIAG-06).
 
 use vnetsim_compile::{Compiled, NsgAnswer, RuleField};
-use vnetsim_types::{Direction, FlowKey, NicId, NsgLevel, RuleIx};
+use vnetsim_types::{Direction, FlowKey, NicId, RuleIx};
 
 /// What `az network watcher test-ip-flow` answers, and why.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -58,9 +59,9 @@ pub(super) fn rule_path(compiled: &Compiled, rule: RuleIx) -> String {
     format!("{group}/{}", about.name)
 }
 
-impl IpFlow {
-    /// Where the NSG that decided is attached.
-    pub fn level(&self) -> Option<NsgLevel> {
-        self.asked.last().map(|asked| asked.answer.level)
-    }
+/// NSG-31: `UserRule_...` or `DefaultRule_...`, as connection troubleshoot and NSG diagnostics call rules.
+pub fn rule_of_diagnostics(compiled: &Compiled, rule: RuleIx) -> String {
+    let about = compiled.rule(rule);
+    let group = if about.custom.is_some() { "UserRule" } else { "DefaultRule" };
+    format!("{group}_{}", about.name)
 }

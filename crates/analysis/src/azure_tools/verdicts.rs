@@ -140,7 +140,7 @@ fn unasked(reason: DropReason) -> String {
         Domain::Route => "routes are",
         Domain::Nsg => "other NSGs are",
         Domain::NextHop => "the next hop is",
-        Domain::Peering => "the peering's flag is",
+        Domain::Peering => "the peering's settings are",
         Domain::Appliance => "the appliance is",
         Domain::Balancer => "the balancer is",
         Domain::Guest => "the guest is",
@@ -158,13 +158,12 @@ impl Case<'_> {
     fn routes(&self) -> Vec<AzureVerdict> {
         let now = self.packet.steps.last().map_or(SimTime::ZERO, |(now, _)| *now);
         let compiled = self.explainer.at(now);
-        let of_sender = || match self.entry.from.place {
-            Place::Nic(nic) => Some(self.explainer.network[nic].subnet),
-            _ => None,
+        let of_death = last_route(self.packet).filter(|_| self.death.is_some()).map(|(subnet, _)| subnet);
+        let (subnet, dst) = match (of_death, self.entry.from.place) {
+            (Some(subnet), _) => (subnet, self.packet.key().map_or(self.entry.to.address, |key| key.dst)),
+            (None, Place::Nic(nic)) => (self.explainer.network[nic].subnet, self.entry.to.address),
+            _ => return Vec::new(),
         };
-        let of_death = || last_route(self.packet).filter(|_| self.death.is_some()).map(|(subnet, _)| subnet);
-        let Some(subnet) = of_death().or_else(of_sender) else { return Vec::new() };
-        let dst = self.packet.key().map_or(self.entry.to.address, |key| key.dst);
         let hop = next_hop(compiled, subnet, dst);
         let row = hop.route.map(|ix| compiled.route(ix));
         let ip = hop.ip.map_or_else(String::new, |ip| format!(" {ip}"));
@@ -211,7 +210,7 @@ impl Case<'_> {
             }
             Some(Domain::NextHop) => "Active says nothing about who answers at the next hop",
             Some(Domain::Peering) => {
-                "the route is there; the peering's flag that drops the packet is not asked"
+                "the route is there; the peering's settings that drop the packet are not asked"
             }
             Some(Domain::Appliance) => {
                 "the route is right; what the machine does with the packet is not asked"
@@ -233,6 +232,9 @@ impl Case<'_> {
             Direction::Inbound => (to.place, "Inbound"),
         };
         let Place::Nic(nic) = end else { return None };
+        if !self.runs(nic) {
+            return Some(self.no_answer(Tool::IpFlowVerify, nic));
+        }
         let key = FlowKey {
             protocol: protocol.protocol,
             src: from.address,
@@ -264,21 +266,49 @@ impl Case<'_> {
                 let way = if self.packet.part.is_forward() { "" } else { ", for the answer" };
                 Bearing::Misleading(format!("the NSG that denies is at {at}{way}"))
             }
+            (true, None) if domain == Domain::Nsg => {
+                let why = "a Standard balancer's members without an NSG are closed to the outside (LB-15)";
+                Bearing::Misleading(why.to_owned())
+            }
             (true, None) => Bearing::Misleading(unasked(reason)),
         }
     }
 
+    fn runs(&self, nic: NicId) -> bool {
+        let network = self.explainer.network;
+        network[nic].vm.is_some_and(|vm| network[vm].running)
+    }
+
+    /// Azure's tools answer for running machines only.
+    fn no_answer(&self, tool: Tool, nic: NicId) -> AzureVerdict {
+        let stopped = self.death.is_some_and(|(_, reason)| reason == DropReason::SenderStopped);
+        AzureVerdict {
+            tool,
+            at: self.explainer.nic(nic),
+            says: "an error: its VM does not run".to_owned(),
+            bearing: if stopped { Bearing::Shows } else { Bearing::Neutral },
+        }
+    }
+
     fn connection(&self) -> Option<AzureVerdict> {
+        let Place::Nic(sender) = self.entry.from.place else { return None }; // only a VM can test
+        if !self.runs(sender) {
+            return Some(self.no_answer(Tool::ConnectionTroubleshoot, sender));
+        }
         let protocol = self.entry.protocol.protocol;
         let asks = protocol == IpProtocol::TCP || protocol.is_icmp();
         let answer = connectivity(self.played, self.id).filter(|_| asks)?;
         let last = answer.hops.last()?;
         let status = if answer.reachable { "Reachable" } else { "Unreachable" };
         let issue = answer.hops.iter().find_map(|hop| Some((hop, hop.issues.first()?)));
-        let found = issue.map(|(hop, issue)| {
+        let of_issue = issue.map(|(hop, issue)| {
             let (key, value) = issue.kind.context();
             format!("{} {key} {value} at {}", issue.kind.text(), hop.address)
         });
+        // DIAG-08: newer replies say how the port answered.
+        let closed = self.death.is_some_and(|(_, reason)| reason == DropReason::GuestPortClosed);
+        let of_port = closed.then(|| "destinationPortStatus NoConnection".to_owned());
+        let found = of_issue.or(of_port);
         let bearing = match (&found, self.death) {
             (Some(_), _) => Bearing::Shows,
             (None, Some((place, reason))) => {

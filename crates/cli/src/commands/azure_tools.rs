@@ -187,6 +187,7 @@ pub(super) struct Flow {
     pub(super) protocol: FlowProtocol,
     pub(super) local: String,
     pub(super) remote: String,
+    pub(super) diagnostics: bool,
 }
 
 /// `vnetsim ip-flow-verify`.
@@ -214,11 +215,15 @@ pub(super) fn ip_flow_verify(input: &Input, network: &Network, style: Style, flo
     let compiled = compile(network, 0);
     let answer = ip_flow(&compiled, nic, direction, &key);
     let question = report::IpFlowQuestion { network, compiled: &compiled, nic, direction, key };
+    let az = || match flow.diagnostics {
+        true => report::az_diagnostics(&question, &answer),
+        false => report::az_ip_flow(&answer),
+    };
     let out = match style {
         Style::Own(Output::Table) => report::ip_flow_text(&question, &answer, &input.sources),
         Style::Own(Output::Json) => pretty(&report::ip_flow_json(&question, &answer, &input.sources)),
-        Style::Az(Output::Table) => report::az_table(&report::az_ip_flow(&answer)),
-        Style::Az(Output::Json) => az_json(report::az_ip_flow(&answer)),
+        Style::Az(Output::Table) => report::az_table(&az()),
+        Style::Az(Output::Json) => az_json(az()),
     };
     Ok(Answer::text(out, if answer.known { End::AsExpected } else { End::NotModelled }))
 }

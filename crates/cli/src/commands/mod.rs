@@ -64,9 +64,20 @@ pub(crate) fn run(args: Args) -> Answer {
             let style = Style::new(args.output, az.compat);
             with(&file, output, "nsg", |_, scenario| azure_tools::nsg(&scenario.network, style, &nic))
         }
-        Command::IpFlowVerify { file, target, vm, nic, direction, protocol, local, remote, az } => {
+        Command::IpFlowVerify {
+            file,
+            target,
+            vm,
+            nic,
+            direction,
+            protocol,
+            local,
+            remote,
+            diagnostics,
+            az,
+        } => {
             let target = nic.or(target).or(vm).unwrap_or_default();
-            let question = azure_tools::Flow { target, direction, protocol, local, remote };
+            let question = azure_tools::Flow { target, direction, protocol, local, remote, diagnostics };
             let style = Style::new(args.output, az.compat);
             with(&file, output, "ip-flow-verify", |input, scenario| {
                 azure_tools::ip_flow_verify(input, &scenario.network, style, &question)
