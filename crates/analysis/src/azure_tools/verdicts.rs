@@ -168,19 +168,17 @@ impl Case<'_> {
         let row = hop.route.map(|ix| compiled.route(ix));
         let ip = hop.ip.map_or_else(String::new, |ip| format!(" {ip}"));
         let table = hop.table.map(|id| self.explainer.network[id].name.value.as_str());
-        let listed = row.is_none_or(|row| row.listed);
+        let unlisted = row.filter(|row| !row.listed).map(row_words);
+        let unlisted = unlisted.map(|row| format!("{row} works, and Azure does not list it (RT-32)"));
         let bearing = self.bearing_of_routes();
         let at = self.explainer.network.subnet_path(subnet);
+        let shown = row.filter(|row| row.listed);
         vec![
             AzureVerdict {
                 tool: Tool::EffectiveRoutes,
                 at: at.clone(),
-                says: row.map_or_else(|| format!("no row for {dst}"), row_words),
-                bearing: if listed {
-                    bearing.clone()
-                } else {
-                    Bearing::Misleading("Azure does not list the row that wins (RT-32)".to_owned())
-                },
+                says: shown.map_or_else(|| format!("no row for {dst}"), row_words),
+                bearing: unlisted.map_or_else(|| bearing.clone(), Bearing::Misleading),
             },
             AzureVerdict {
                 tool: Tool::NextHop,
