@@ -13,9 +13,10 @@ use vnetsim_types::ProtoPort;
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
-    /// How to print the answer. All answers come as table or json; `test` and `check` have the other formats too.
-    #[arg(short, long, global = true, default_value = "table")]
-    pub(crate) output: Format,
+    /// How to print the answer: as a table, unless `--compat az` asks for what the Azure CLI prints. All answers come as table
+    /// or json; `test` and `check` have the other formats too.
+    #[arg(short, long, global = true)]
+    pub(crate) output: Option<Format>,
     /// Folder of data files that replace built-in ones of the same name (see `vnetsim data`).
     #[arg(long, global = true, value_name = "FOLDER")]
     pub(crate) data: Option<PathBuf>,
@@ -83,6 +84,72 @@ pub(crate) enum FailOn {
     Never,
 }
 
+/// What `trace` is asked.
+#[derive(clap::Args, Debug)]
+pub(crate) struct TraceArgs {
+    /// Who sends: VM, NIC or address; or many at once: vnet/subnet, a virtual network, `*`.
+    pub(crate) src: String,
+    /// Who is sent to: the same.
+    pub(crate) dst: String,
+    /// Protocol and port: tcp/443, udp/53, icmp.
+    #[arg(short, long, default_value = "tcp/443")]
+    pub(crate) protocol: ProtoPort,
+    /// Source port.
+    #[arg(long, default_value_t = vnetsim_model::SOURCE_PORT_DEFAULT)]
+    pub(crate) source_port: u16,
+    /// Evaluate every reading of the disputed points that the flow touches.
+    #[arg(long)]
+    pub(crate) all_readings: bool,
+    /// Say what Azure's tools would tell even when the flow works; of a dead one it is always said.
+    #[arg(long)]
+    pub(crate) azure_tools: bool,
+    /// Show what a traceroute of the guest prints, beside what is truly there.
+    #[arg(long)]
+    pub(crate) traceroute: bool,
+    #[command(flatten)]
+    pub(crate) taps: CaptureArgs,
+}
+
+/// Whose answer to print.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Compat {
+    /// The Azure CLI's: its JSON, or with `-o table` its table.
+    Az,
+}
+
+/// What the commands of Azure's tools share.
+#[derive(clap::Args, Debug)]
+pub(crate) struct AzArgs {
+    /// Print what another tool prints for the same question.
+    #[arg(long, value_name = "TOOL")]
+    pub(crate) compat: Option<Compat>,
+    /// Taken as `az` takes it, and not needed: names are unique in a scenario.
+    #[arg(short = 'g', long, value_name = "GROUP", hide = true)]
+    pub(crate) resource_group: Option<String>,
+}
+
+/// Direction of an IP flow, seen from the VM.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum FlowDirection {
+    /// Towards the VM: `--local` is the destination.
+    #[value(alias = "Inbound")]
+    Inbound,
+    /// From the VM: `--local` is the source.
+    #[value(alias = "Outbound")]
+    Outbound,
+}
+
+/// Protocols of IP flow verify (DIAG-05).
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum FlowProtocol {
+    /// TCP.
+    #[value(alias = "TCP")]
+    Tcp,
+    /// UDP.
+    #[value(alias = "UDP")]
+    Udp,
+}
+
 /// Frames for Wireshark.
 #[derive(clap::Args, Debug)]
 pub(crate) struct CaptureArgs {
@@ -128,44 +195,130 @@ pub(crate) enum Command {
     Trace {
         /// Scenario file (YAML or JSON).
         file: PathBuf,
-        /// VM, NIC or address that sends.
-        src: String,
-        /// VM, NIC or address that is sent to.
-        dst: String,
-        /// Protocol and port: tcp/443, udp/53, icmp.
-        #[arg(short, long, default_value = "tcp/443")]
-        protocol: ProtoPort,
-        /// Source port.
-        #[arg(long, default_value_t = vnetsim_model::SOURCE_PORT_DEFAULT)]
-        source_port: u16,
-        /// Evaluate every reading of the disputed points that the flow touches.
-        #[arg(long)]
-        all_readings: bool,
         #[command(flatten)]
-        taps: CaptureArgs,
+        question: TraceArgs,
     },
     /// Effective routes, as the Azure CLI prints them.
     Routes {
         /// Scenario file (YAML or JSON).
         file: PathBuf,
         /// NIC, VM, or subnet as vnet/subnet.
-        target: String,
+        #[arg(required_unless_present = "name")]
+        target: Option<String>,
+        /// The same, as `az network nic show-effective-route-table` takes it.
+        #[arg(short, long, conflicts_with = "target")]
+        name: Option<String>,
+        #[command(flatten)]
+        az: AzArgs,
     },
     /// Where a packet from a NIC to an address goes next, and which routes lost.
     NextHop {
         /// Scenario file (YAML or JSON).
         file: PathBuf,
         /// NIC, VM, or subnet as vnet/subnet.
-        nic: String,
+        #[arg(required_unless_present = "vm")]
+        nic: Option<String>,
         /// Destination: an address, VM or NIC.
-        ip: String,
+        #[arg(required_unless_present = "dest_ip")]
+        ip: Option<String>,
+        /// The VM, as `az network watcher show-next-hop` takes it.
+        #[arg(long, conflicts_with = "nic")]
+        vm: Option<String>,
+        /// The NIC of the VM, as `az` takes it.
+        #[arg(long = "nic", value_name = "NIC", requires = "vm")]
+        nic_of_vm: Option<String>,
+        /// Source address, as `az` takes it; routes do not depend on it.
+        #[arg(long, value_name = "ADDRESS")]
+        source_ip: Option<std::net::IpAddr>,
+        /// Destination, as `az` takes it.
+        #[arg(long, value_name = "ADDRESS", conflicts_with = "ip")]
+        dest_ip: Option<String>,
+        #[command(flatten)]
+        az: AzArgs,
     },
     /// Effective security rules of a NIC, tags expanded.
     Nsg {
         /// Scenario file (YAML or JSON).
         file: PathBuf,
         /// NIC or VM.
-        nic: String,
+        #[arg(required_unless_present = "name")]
+        nic: Option<String>,
+        /// The same, as `az network nic list-effective-nsg` takes it.
+        #[arg(short, long, conflicts_with = "nic")]
+        name: Option<String>,
+        #[command(flatten)]
+        az: AzArgs,
+    },
+    /// What the NSGs of one NIC say about a five-tuple, with every rule that was tried.
+    IpFlowVerify {
+        /// Scenario file (YAML or JSON).
+        file: PathBuf,
+        /// VM or NIC whose NSGs are asked.
+        #[arg(required_unless_present = "vm")]
+        target: Option<String>,
+        /// The VM, as `az network watcher test-ip-flow` takes it.
+        #[arg(long, conflicts_with = "target")]
+        vm: Option<String>,
+        /// The NIC of the VM, as `az` takes it.
+        #[arg(long)]
+        nic: Option<String>,
+        /// Seen from the VM.
+        #[arg(long, ignore_case = true)]
+        direction: FlowDirection,
+        /// TCP or UDP.
+        #[arg(long, ignore_case = true)]
+        protocol: FlowProtocol,
+        /// Address and port of the VM, 10.20.0.4:50000; `*` stands for any dynamic port.
+        #[arg(long, value_name = "IP:PORT")]
+        local: String,
+        /// Address and port of the other end.
+        #[arg(long, value_name = "IP:PORT")]
+        remote: String,
+        /// With `--compat az`: what `az network watcher run-configuration-diagnostic` prints, every rule tried.
+        #[arg(long, requires = "compat")]
+        diagnostics: bool,
+        #[command(flatten)]
+        az: AzArgs,
+    },
+    /// Whether a connection works, hop by hop, and what Azure's connection troubleshoot would say.
+    Connectivity {
+        /// Scenario file (YAML or JSON).
+        file: PathBuf,
+        /// VM or NIC that connects.
+        #[arg(required_unless_present = "source_resource")]
+        src: Option<String>,
+        /// VM, NIC or address that is connected to.
+        #[arg(required_unless_present_any = ["dest_resource", "dest_address"])]
+        dst: Option<String>,
+        /// Protocol and port: tcp/443, udp/53, icmp.
+        #[arg(short, long, default_value = "tcp/443")]
+        protocol: ProtoPort,
+        /// The source, as `az network watcher test-connectivity` takes it.
+        #[arg(long, value_name = "VM", conflicts_with = "src")]
+        source_resource: Option<String>,
+        /// The destination, as `az` takes it.
+        #[arg(long, value_name = "VM", conflicts_with = "dst")]
+        dest_resource: Option<String>,
+        /// The destination's address, as `az` takes it.
+        #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["dst", "dest_resource"])]
+        dest_address: Option<String>,
+        /// TCP port, as `az` takes it.
+        #[arg(long, value_name = "PORT", conflicts_with = "protocol", value_parser = clap::value_parser!(u16).range(1..))]
+        dest_port: Option<u16>,
+        #[command(flatten)]
+        az: AzArgs,
+    },
+    /// Peering links with state and flags.
+    Peerings {
+        /// Scenario file (YAML or JSON).
+        file: PathBuf,
+        /// Only the links of this virtual network.
+        vnet: Option<String>,
+        /// The same, as `az network vnet peering list` takes it.
+        #[arg(long, conflicts_with = "vnet")]
+        vnet_name: Option<String>,
+        #[command(flatten)]
+        az: AzArgs,
     },
     /// Every problem of a file, and every mistake of its network that can be seen without its traffic.
     Check {

@@ -4,13 +4,15 @@
 
 use serde_json::{Value, json};
 use vnetsim_analysis::{EffectiveRow, Judgement, Played};
-use vnetsim_model::Traffic;
+use vnetsim_model::{Network, Traffic};
 use vnetsim_trace::{Diagnosis, Explainer, Hop, PacketExplanation};
-use vnetsim_types::{Direction, NsgLevel, Problem, Span, TrafficId};
+use vnetsim_types::{Direction, NsgLevel, PeeringId, Problem, Span, TrafficId};
 
 use crate::{
     NextHopAnswer, NsgListing, RunAnswer, Sources, TraceAnswer,
     achieved::{achieved_json, counts_json, packets_json},
+    az::az_peerings,
+    azure_tools::azure_verdicts_json,
     bill::bill_json,
     disputed::readings_json,
     findings::finding_json,
@@ -99,7 +101,23 @@ pub fn nsg_json(listings: &[NsgListing]) -> Value {
     envelope("nsg", json!({ "value": listings.iter().map(one).collect::<Vec<_>>() }))
 }
 
-fn direction(direction: Direction) -> &'static str {
+/// `vnetsim peerings -o json`: DIAG-11, each link with its place.
+pub fn peerings_json(network: &Network, links: &[PeeringId], sources: &Sources) -> Value {
+    let one = |id: &PeeringId| {
+        let mut all = az_peerings(network, &[*id]);
+        let mut link = all.get_mut(0).map_or(Value::Null, Value::take);
+        if link.is_object() {
+            link["source"] = source(network[*id].name.span, sources);
+        }
+        link
+    };
+    envelope(
+        "peerings",
+        json!({ "value": links.iter().map(one).filter(Value::is_object).collect::<Vec<_>>() }),
+    )
+}
+
+pub(crate) fn direction(direction: Direction) -> &'static str {
     match direction {
         Direction::Inbound => "Inbound",
         Direction::Outbound => "Outbound",
@@ -108,11 +126,12 @@ fn direction(direction: Direction) -> &'static str {
 
 /// `vnetsim trace -o json`.
 pub fn trace_json(answer: &TraceAnswer<'_>, sources: &Sources) -> Value {
-    let TraceAnswer { played, causes, repairs, readings, .. } = *answer;
+    let TraceAnswer { played, causes, repairs, readings, tools, .. } = *answer;
     let explainer = played.explainer();
     let group = played.report.traffic.first().and_then(|t| t.outcomes.first());
     let Some(group) = group else { return envelope("trace", json!({ "verdict": Value::Null })) };
     let mut body = outcome(&explainer, played, TrafficId(0), group, sources);
+    body["azureTools"] = azure_verdicts_json(tools);
     body["repairs"] = repairs.iter().map(repair_json).collect();
     body["findings"] = causes.iter().map(|finding| finding_json(finding, sources)).collect();
     body["disputed"] = readings_json(readings, TrafficId(0), &explainer);
@@ -159,7 +178,7 @@ pub fn run_json(answer: &RunAnswer<'_>, sources: &Sources) -> Value {
     envelope("run", body)
 }
 
-fn outcome(
+pub(crate) fn outcome(
     explainer: &Explainer<'_>,
     played: &Played,
     id: TrafficId,

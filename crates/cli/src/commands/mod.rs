@@ -1,5 +1,6 @@
 //! The commands: read, ask, word the answer.
 
+mod azure_tools;
 mod check;
 mod completions;
 mod explain;
@@ -7,6 +8,7 @@ mod fix;
 mod judged;
 mod man;
 mod test;
+mod trace;
 
 use std::{num::NonZeroUsize, path::Path};
 
@@ -14,17 +16,13 @@ use clap::ValueEnum;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
-use vnetsim_analysis::{
-    Setup, all_readings, bill, effective_rows, findings_of, probe, probe_readings, quick_fix, readings,
-};
-use vnetsim_compile::{Epoch, compile};
+use vnetsim_analysis::{Setup, bill, readings};
 use vnetsim_data::Data;
-use vnetsim_model::{Network, Traffic, did_you_mean};
+use vnetsim_model::Network;
 use vnetsim_report::{self as report, Sources};
 use vnetsim_scenario::Scenario;
 use vnetsim_throughput::{Options, Phase, measure};
-use vnetsim_trace::Explainer;
-use vnetsim_types::{Problem, ProtoPort, SimTime, SubnetId, TrafficId};
+use vnetsim_types::{IpProtocol, Problem, ProtoPort};
 
 use crate::{
     Answer, End,
@@ -35,13 +33,17 @@ use crate::{
 };
 use judged::{Judged, judged};
 
+use azure_tools::Style;
+
 /// Runs the command that was typed.
 pub(crate) fn run(args: Args) -> Answer {
     if let Some(answer) = lacks(&args) {
         return answer;
     }
-    // A command that has more takes `args.output` itself.
-    let output = args.output.plain().unwrap_or(Output::Table);
+    // A command that has more takes `format` itself.
+    let format = args.output.unwrap_or(Format::Table);
+    let plain = args.output.and_then(Format::plain);
+    let output = plain.unwrap_or(Output::Table);
     if let Some(folder) = &args.data {
         match Data::load(folder) {
             Ok(data) => drop(Data::choose(data)),
@@ -57,27 +59,81 @@ pub(crate) fn run(args: Args) -> Answer {
         }
         Command::Test { paths, filter, workers } => {
             let workers = workers.map_or_else(cores, NonZeroUsize::get);
-            test::test(&paths, filter.as_deref(), workers, args.output)
+            test::test(&paths, filter.as_deref(), workers, format)
         }
-        Command::Trace { file, src, dst, protocol, source_port, all_readings, taps } => {
-            let question = Question { src, dst, protocol, source_port, all_readings, taps };
-            with(&file, output, "trace", |input, scenario| trace(&file, input, scenario, output, &question))
+        Command::Trace { file, question } => with(&file, output, "trace", |input, scenario| {
+            trace::trace(&file, input, scenario, output, &question)
+        }),
+        Command::Routes { file, target, name, az } => {
+            let target = target.or(name).unwrap_or_default();
+            let style = Style::new(plain, az.compat);
+            with(&file, output, "routes", |_, scenario| {
+                azure_tools::routes(&scenario.network, style, &target)
+            })
         }
-        Command::Routes { file, target } => {
-            with(&file, output, "routes", |_, scenario| routes(&scenario.network, output, &target))
+        Command::NextHop { file, nic, ip, vm, nic_of_vm, dest_ip, az, .. } => {
+            let (nic, ip) =
+                (nic_of_vm.or(nic).or(vm).unwrap_or_default(), ip.or(dest_ip).unwrap_or_default());
+            let style = Style::new(plain, az.compat);
+            with(&file, output, "next-hop", |_, scenario| {
+                azure_tools::next_hop(&scenario.network, style, &nic, &ip)
+            })
         }
-        Command::NextHop { file, nic, ip } => {
-            with(&file, output, "next-hop", |_, scenario| next_hop(&scenario.network, output, &nic, &ip))
+        Command::Nsg { file, nic, name, az } => {
+            let nic = nic.or(name).unwrap_or_default();
+            let style = Style::new(plain, az.compat);
+            with(&file, output, "nsg", |_, scenario| azure_tools::nsg(&scenario.network, style, &nic))
         }
-        Command::Nsg { file, nic } => {
-            with(&file, output, "nsg", |_, scenario| nsg(&scenario.network, output, &nic))
+        Command::IpFlowVerify {
+            file,
+            target,
+            vm,
+            nic,
+            direction,
+            protocol,
+            local,
+            remote,
+            diagnostics,
+            az,
+        } => {
+            let target = nic.or(target).or(vm).unwrap_or_default();
+            let question = azure_tools::Flow { target, direction, protocol, local, remote, diagnostics };
+            let style = Style::new(plain, az.compat);
+            with(&file, output, "ip-flow-verify", |input, scenario| {
+                azure_tools::ip_flow_verify(input, &scenario.network, style, &question)
+            })
+        }
+        Command::Connectivity {
+            file,
+            src,
+            dst,
+            protocol,
+            source_resource,
+            dest_resource,
+            dest_address,
+            dest_port,
+            az,
+        } => {
+            let src = src.or(source_resource).unwrap_or_default();
+            let dst = dst.or(dest_resource).or(dest_address).unwrap_or_default();
+            let protocol = dest_port.map_or(protocol, |port| ProtoPort { protocol: IpProtocol::TCP, port });
+            let style = Style::new(plain, az.compat);
+            with(&file, output, "connectivity", |input, scenario| {
+                azure_tools::connectivity(input, &scenario.network, style, &src, &dst, protocol)
+            })
+        }
+        Command::Peerings { file, vnet, vnet_name, az } => {
+            let style = Style::new(plain, az.compat);
+            with(&file, output, "peerings", |input, scenario| {
+                azure_tools::peerings(input, &scenario.network, style, vnet.or(vnet_name).as_deref())
+            })
         }
         Command::Bench { file, flows, packet_size, workers, duration } => {
             let workers = workers.unwrap_or_else(cores);
             let options = Options { flows, packet_size, workers, duration };
             with(&file, output, "bench", |_, scenario| bench(&scenario.network, output, &options))
         }
-        Command::Check { file, fail_on } => check::check(&file, fail_on, args.output),
+        Command::Check { file, fail_on } => check::check(&file, fail_on, format),
         Command::Fix { file, src, dst, protocol } => {
             let flow = src.zip(dst).map(|(src, dst)| fix::Flow { src, dst, protocol });
             with(&file, output, "fix", |input, scenario| {
@@ -99,9 +155,9 @@ fn lacks(args: &Args) -> Option<Answer> {
         |format: &Format| format.to_possible_value().map(|v| v.get_name().to_owned()).unwrap_or_default();
     let formats = args.command.formats();
     let has: Vec<String> = formats.iter().map(|format| format!("`{}`", name(format))).collect();
-    let message =
-        format!("this command has no output `{}`; it has {}", name(&args.output), has.join(" and "));
-    (!formats.contains(&args.output)).then(|| Answer::usage(message))
+    let wanted = args.output.filter(|wanted| !formats.contains(wanted))?;
+    let message = format!("this command has no output `{}`; it has {}", name(&wanted), has.join(" and "));
+    Some(Answer::usage(message))
 }
 
 fn cores() -> usize {
@@ -211,54 +267,6 @@ fn run_all(
     Ok(Answer { err: notes, ..Answer::text(out, end) })
 }
 
-/// What `trace` was asked.
-struct Question {
-    src: String,
-    dst: String,
-    protocol: ProtoPort,
-    source_port: u16,
-    all_readings: bool,
-    taps: CaptureArgs,
-}
-
-fn trace(file: &Path, input: &Input, scenario: &Scenario, output: Output, question: &Question) -> Asked {
-    let Question { src, dst, protocol, source_port, .. } = question;
-    let network = &scenario.network;
-    let like = dst.parse().ok();
-    let from = network.endpoint(src, like)?;
-    let to = network.endpoint(dst, Some(from.address))?;
-    if from.address.is_ipv4() != to.address.is_ipv4() {
-        return Err(format!("{} and {} are of different address families", from.address, to.address));
-    }
-    let traffic = Traffic { source_port: *source_port, ..Traffic::probe("trace", from, to, *protocol) };
-    let (taps, capture) = captures::asked_for(&question.taps, network, [file.to_path_buf()])?.unzip();
-    let played = probe(network, &traffic, taps);
-    let end = if played.rests_on_unmodelled() { End::NotModelled } else { End::AsExpected };
-    let disputed = probe_readings(network, &traffic, &played.report);
-    let combinations = question.all_readings.then(|| all_readings(network, &traffic));
-    let causes = findings_of(scenario, &played, TrafficId::new(0));
-    let repairs = if played.all_completed() { Vec::new() } else { quick_fix(scenario, &traffic).repairs };
-    let (from, to, causes, repairs) = (&src[..], &dst[..], &causes[..], &repairs[..]);
-    let answer = report::TraceAnswer { played: &played, from, to, causes, repairs, readings: &disputed };
-    let explainer = played.explainer();
-    let out = match output {
-        Output::Table => {
-            let mut text = report::trace_text(&answer, &input.sources);
-            text.extend(combinations.map(|all| report::readings_text(&all, &explainer)));
-            text
-        }
-        Output::Json => {
-            let mut body = report::trace_json(&answer, &input.sources);
-            if let Some(all) = combinations {
-                body["readings"] = report::combinations_json(&all, &explainer);
-            }
-            pretty(&body)
-        }
-    };
-    let notes = capture.map(|capture| capture.write(&played, &input.sources)).transpose()?;
-    Ok(Answer { err: notes.unwrap_or_default(), ..Answer::text(out, end) })
-}
-
 /// Reads the `cites` of every scenario file under `folder`; one that cannot be read stops the answer.
 fn rules(folder: &Path, uncited: bool, output: Output) -> Answer {
     let files = match scenario_files(folder) {
@@ -304,86 +312,4 @@ fn data(output: Output) -> String {
         Output::Table => report::data_text(sources),
         Output::Json => pretty(&report::data_json(sources)),
     }
-}
-
-/// The subnet that `name` means: `vnet/subnet`, or that of a NIC or VM.
-fn subnet_named(network: &Network, name: &str) -> Result<SubnetId, String> {
-    let paths: Vec<String> =
-        (0..network.subnets().len()).map(|ix| network.subnet_path(SubnetId::new(ix))).collect();
-    if let Some(ix) = paths.iter().position(|path| path.eq_ignore_ascii_case(name)) {
-        return Ok(SubnetId::new(ix));
-    }
-    if let Some(nic) = network.nic_named(name) {
-        return Ok(network[nic].subnet);
-    }
-    let nics = network.nics().iter().map(|n| n.name.value.as_str());
-    let vms = network.vms().iter().map(|v| v.name.value.as_str());
-    Err(match did_you_mean(name, paths.iter().map(String::as_str).chain(nics).chain(vms)) {
-        Some(near) => format!("no subnet, NIC or VM `{name}`; did you mean `{near}`?"),
-        None => format!("no subnet, NIC or VM `{name}`; subnets are named vnet/subnet: {}", paths.join(", ")),
-    })
-}
-
-fn routes(network: &Network, output: Output, target: &str) -> Asked {
-    let subnet = subnet_named(network, target)?;
-    let rows = effective_rows(&compile(network, 0), subnet);
-    let out = match output {
-        Output::Table => report::routes_text(&rows),
-        Output::Json => pretty(&report::routes_json(&rows)),
-    };
-    Ok(Answer::text(out, End::AsExpected))
-}
-
-fn next_hop(network: &Network, output: Output, nic: &str, ip: &str) -> Asked {
-    let subnet = subnet_named(network, nic)?;
-    let dst = network.endpoint(ip, None)?.address;
-    let answer = next_hop_answer(network, subnet, dst);
-    let out = match output {
-        Output::Table => report::next_hop_text(&answer),
-        Output::Json => pretty(&report::next_hop_json(&answer)),
-    };
-    Ok(Answer::text(out, End::AsExpected))
-}
-
-fn next_hop_answer(network: &Network, subnet: SubnetId, dst: std::net::IpAddr) -> report::NextHopAnswer {
-    let epochs = [Epoch::new(0, SimTime::ZERO, network.clone())];
-    let explainer = Explainer::new(&epochs);
-    let compiled = epochs[0].compiled();
-    let winner = compiled.tables.route(subnet, dst).map(|(ix, _)| ix);
-    let hop = explainer.route_contest(SimTime::ZERO, subnet, dst, winner);
-    let mut contest = vec![format!("{}  wins  {}", hop.decision, hop.by)];
-    contest.extend(
-        hop.losers
-            .iter()
-            .map(|l| format!("{}  {}: {}", l.route, if l.listed { "loses" } else { "gone" }, l.why)),
-    );
-    let route = winner.map(|ix| compiled.route(ix));
-    let user_table = route.and_then(|r| match &r.origin {
-        vnetsim_compile::RouteOrigin::User { table, .. } => Some(network[*table].name.value.clone()),
-        _ => None,
-    });
-    report::NextHopAnswer {
-        subnet: network.subnet_path(subnet),
-        dst,
-        ip: route.and_then(|r| r.next_hop_ip),
-        kind: route.map_or_else(|| "None".to_owned(), |r| r.next_hop_type.to_string()),
-        route_table: user_table.unwrap_or_else(|| "System Route".to_owned()),
-        contest,
-    }
-}
-
-fn nsg(network: &Network, output: Output, name: &str) -> Asked {
-    let Some(nic) = network.nic_named(name) else {
-        let nics = network.nics().iter().map(|n| n.name.value.as_str());
-        let vms = network.vms().iter().map(|v| v.name.value.as_str());
-        let near = did_you_mean(name, nics.chain(vms)).map(|n| format!("; did you mean `{n}`?"));
-        return Err(format!("no NIC or VM `{name}`{}", near.unwrap_or_default()));
-    };
-    let compiled = compile(network, 0);
-    let listings = report::nsg_listings(network, &compiled, nic);
-    let out = match output {
-        Output::Table => report::nsg_text(&network[nic].name.value, &listings),
-        Output::Json => pretty(&report::nsg_json(&listings)),
-    };
-    Ok(Answer::text(out, End::AsExpected))
 }
