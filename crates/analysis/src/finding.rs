@@ -7,6 +7,8 @@ use vnetsim_types::{FindingCode, Problem, Severity, Span};
 /// A mistake in a network, or something worth knowing about it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Finding {
+    /// How bad it is here: as bad as its kind, or milder.
+    pub severity: Severity,
     /// Which kind.
     pub code: FindingCode,
     /// The object at fault, as people call it: `rt-s1/to-s2`, `hub/hub-to-s1`, `nva-nic`, `s1/app`.
@@ -31,7 +33,7 @@ impl Finding {
         let (object, what) = (object.into(), what.into());
         let lists = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (because, flows, fix, related) = lists;
-        Self { code, object, span, what, because, flows, fix, related }
+        Self { severity: code.severity(), code, object, span, what, because, flows, fix, related }
     }
 
     /// With a line of evidence.
@@ -62,15 +64,17 @@ impl Finding {
         self
     }
 
-    /// How bad it is.
-    pub fn severity(&self) -> Severity {
-        self.code.severity()
+    /// The same, but not worse than a note: somebody may want it so.
+    #[must_use]
+    pub fn as_note(mut self) -> Self {
+        self.severity = Severity::Note;
+        self
     }
 
     /// The same in the form of an input's problems.
     pub fn problem(&self) -> Problem {
         Problem {
-            severity: self.severity(),
+            severity: self.severity,
             code: self.code.code(),
             span: self.span,
             message: self.what.clone(),

@@ -27,7 +27,7 @@ pub fn findings_text(name: &str, checkup: &Checkup, problems: &[Problem], source
         out.push_str(&rest_text(rest, sources));
     }
     let count = |severity: Severity| {
-        let found = checkup.findings.iter().filter(|f| f.severity() == severity).count();
+        let found = checkup.findings.iter().filter(|f| f.severity == severity).count();
         found + problems.iter().filter(|p| p.severity == severity).count()
     };
     let counts = [Severity::Error, Severity::Warning, Severity::Note].map(|severity| {
@@ -37,6 +37,13 @@ pub fn findings_text(name: &str, checkup: &Checkup, problems: &[Problem], source
     let all: usize = checkup.findings.len() + problems.len();
     let verdict = if all == 0 { "no problems".to_owned() } else { counts.join(", ") };
     out.push_str(&wrap("", &format!("{name}: {verdict}; {} probes sent", checkup.probes), 2));
+    if checkup.changes > 0 {
+        let n = checkup.changes;
+        out.push_str(&format!(
+            "the network at its start; {n} change{} of the timeline not checked\n",
+            if n == 1 { "" } else { "s" }
+        ));
+    }
     if checkup.left_out > 0 {
         out.push_str(&format!("{} pairs were not probed: there are too many\n", checkup.left_out));
     }
@@ -53,14 +60,14 @@ fn rest_text(rest: &[Finding], sources: &Sources) -> String {
     let named: Vec<String> = rest.iter().take(NAMED_OF_A_KIND).map(object).collect();
     let more = rest.len() - named.len();
     let more = if more > 0 { format!(" and {more} others") } else { String::new() };
-    let head = format!("{:<8}{} {} more: ", first.severity().text().to_uppercase(), first.code, rest.len());
+    let head = format!("{:<8}{} {} more: ", first.severity.text().to_uppercase(), first.code, rest.len());
     format!("{}\n", wrap("", &format!("{head}{}{more}", named.join(", ")), 8))
 }
 
 fn finding_text(finding: &Finding, sources: &Sources) -> String {
     let code = finding.code;
     let mut out =
-        wrap("", &format!("{:<8}{code}  {}", finding.severity().text().to_uppercase(), finding.object), 8);
+        wrap("", &format!("{:<8}{code}  {}", finding.severity.text().to_uppercase(), finding.object), 8);
     out.push_str(&wrap("  what   ", &format!("{} ({})", finding.what, code.rule()), 9));
     if let Some(place) = sources.place(finding.span) {
         let head = format!("  where  {place}   ");
@@ -99,7 +106,7 @@ pub(crate) fn causes_text(findings: &[Finding], sources: &Sources) -> String {
 pub(crate) fn finding_json(finding: &Finding, sources: &Sources) -> Value {
     let related = |(span, text): &(vnetsim_types::Span, String)| json!({ "text": text, "source": source(*span, sources) });
     json!({
-        "severity": finding.severity().text(),
+        "severity": finding.severity.text(),
         "code": finding.code.code(),
         "rule": finding.code.rule(),
         "object": finding.object,
@@ -121,6 +128,7 @@ pub fn check_json(checkup: &Checkup, problems: &[Problem], sources: &Sources) ->
             "findings": checkup.findings.iter().map(|f| finding_json(f, sources)).collect::<Vec<_>>(),
             "probes": checkup.probes,
             "pairsLeftOut": checkup.left_out,
+            "changesNotChecked": checkup.changes,
         }),
     )
 }

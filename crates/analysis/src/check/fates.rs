@@ -5,14 +5,14 @@
 
 use std::net::IpAddr;
 
-use vnetsim_compile::RouteOrigin;
+use vnetsim_compile::{Compiled, RouteOrigin};
 use vnetsim_dataplane::{Appliance, NextHop};
-use vnetsim_model::{Endpoint, Network, Traffic};
+use vnetsim_model::{Access, AddressSpec, Endpoint, Network, Traffic};
 use vnetsim_sim::Outcome;
 use vnetsim_trace::{ConversationTrace, Diagnosis, Explainer, PacketTrace};
 use vnetsim_types::{
-    ApplianceAction, DropReason, FindingCode, IpNet, NicId, Part, Place, RouteIx, SimTime, Span, Step,
-    SubnetId, TrafficId, VnetId,
+    ApplianceAction, DropReason, FindingCode, IpNet, NicId, NsgId, Part, Place, RouteIx, RuleIx, SimTime,
+    Span, Step, SubnetId, TrafficId, VnetId,
 };
 
 use crate::{Fate, Finding, Played};
@@ -109,24 +109,32 @@ impl Case<'_> {
             (finding.because, finding.fix) = (diagnosis.because.clone(), diagnosis.fix.clone());
             Some(finding)
         };
+        if from_internet && diagnosis.on_return && reason != DropReason::NvaNoSession {
+            return self.public_reply();
+        }
         match reason {
             DropReason::RouteNone if diagnosis.on_return => self.no_way_back(),
+            DropReason::NoSuchDestination if diagnosis.on_return => self.no_way_back(),
             DropReason::RouteNone => self.no_transit(),
             DropReason::ForwardedTrafficBlocked => self.forwarded(diagnosis),
             DropReason::IpForwardingDisabled => of_object(Code::NicNoIpForwarding, self.explainer.nic(nic?)),
             DropReason::SourceNotOwned => self.source_not_owned(nic?, diagnosis),
             DropReason::GuestNotForwarding => of_object(Code::GuestNoForward, place),
-            DropReason::NvaNoSession | DropReason::AnswerMismatch if from_internet => self.public_reply(),
-            DropReason::NvaNoSession => self.instance(nic?).or_else(|| self.no_session(&place)),
-            DropReason::AnswerMismatch => self.no_session(&place),
+            DropReason::NvaNoSession => self.instance(nic?).or_else(|| match from_internet {
+                true => self.public_reply(),
+                false => self.no_session(&place),
+            }),
+            DropReason::AnswerMismatch => self.mismatch(),
             DropReason::RoutingLoop => of_object(Code::UdrLoop, self.looping_route(nic)?),
-            DropReason::SourceNotTranslatable => self.untranslated(&place, diagnosis),
+            DropReason::SourceNotTranslatable => nic.and_then(|_| self.untranslated(&place, diagnosis)),
             DropReason::NoHealthyBackend => of_object(Code::IlbAllBackendsDown, self.balancer(diagnosis)),
             DropReason::LoadBalancerHairpin => {
                 let caller = self.explainer.place(self.traffic.from.place);
                 of_object(Code::IlbHairpin, format!("{}, called by {caller}", self.balancer(diagnosis)))
             }
-            DropReason::NoRouteOnPrem => self.unaware(&place, diagnosis),
+            DropReason::NoRouteOnPrem if diagnosis.on_return || self.azure_knows() => {
+                self.unaware(&place, diagnosis)
+            }
             DropReason::NoOutboundPath => self.no_outbound(nic?, diagnosis),
             DropReason::NsgDeny => self.too_narrow(nic?),
             _ => None,
@@ -292,6 +300,11 @@ impl Case<'_> {
             finding.fix = diagnosis.fix.clone();
             return Some(finding);
         }
+        if self.traffic.from.place == Place::Nic(nic)
+            || network[nic].vm.is_none_or(|vm| network[vm].nics.len() < 2)
+        {
+            return None; // somebody sends with an address of somebody else, on purpose
+        }
         let machine = self.explainer.place(Place::Nic(nic));
         let source = dead.key()?.src;
         let owner =
@@ -409,6 +422,47 @@ impl Case<'_> {
         Some(finding.fix(format!("or let {place} translate the source to its own address")))
     }
 
+    /// RT-15: the answer reached who asked, but it is not from the address that was asked: somebody translated the request.
+    fn mismatch(&self) -> Option<Finding> {
+        let reply = self.trace.way(Part::Reply)?;
+        let server = reply.steps.iter().find_map(|(_, step)| match step {
+            Step::Sent { from, .. } => Some(*from),
+            _ => None,
+        })?;
+        let decision = Self::decisions(reply).next()?;
+        let translated = |step: &Step| match step {
+            Step::Appliance { nic_in, action: ApplianceAction::Translated { .. }, .. } => {
+                Some(Place::Nic(*nic_in))
+            }
+            _ => None,
+        };
+        let request = self.trace.way(Part::Request)?;
+        let by = request.steps.iter().find_map(|(_, step)| translated(step))?;
+        let (path, by) = (self.network.subnet_path(decision.subnet), self.explainer.place(by));
+        let (server, client) = (self.explainer.place(server), self.end(&self.traffic.from));
+        let what = format!(
+            "{server} answers {client} directly, but {client} asked {by}, which translated the request"
+        );
+        let mut finding =
+            Finding::new(FindingCode::AsymStatefulDrop, &path, self.table_span(decision.subnet), what)
+                .because(self.ways());
+        if let Some(hop) = self.first_hop(Part::Request) {
+            let block = self.block(self.traffic.from.address);
+            finding = finding.fix(self.give_route(decision.subnet, &block, &hop));
+        }
+        Some(finding.fix(format!("let {by} translate the source as well, so that answers come back to it")))
+    }
+
+    /// Azure has a route from whom a site asks to the site.
+    fn azure_knows(&self) -> bool {
+        let (Place::Site(_), Place::Nic(nic)) = (self.traffic.from.place, self.traffic.to.place) else {
+            return false;
+        };
+        let compiled = self.explainer.at(SimTime::ZERO);
+        let route = compiled.tables.route(self.network[nic].subnet, self.traffic.from.address);
+        route.is_some_and(|(_, hop)| matches!(hop, NextHop::Gateway(_) | NextHop::Appliance(_)))
+    }
+
     /// The route that sends a packet back to the appliance that it comes from.
     fn looping_route(&self, nic: Option<NicId>) -> Option<String> {
         nic?;
@@ -452,6 +506,10 @@ impl Case<'_> {
         let what = format!("machines of {path} are routed to the internet, and nothing carries them out");
         let mut finding = Finding::new(FindingCode::NoOutbound, &path, diagnosis.span, what);
         finding.because = diagnosis.because.clone();
+        // A private subnet may be somebody's wish.
+        if !self.network[self.network[nic].subnet].default_outbound_access.value {
+            finding = finding.as_note();
+        }
         let name = self.explainer.nic(nic);
         Some(
             finding
@@ -465,6 +523,13 @@ impl Case<'_> {
         let reply = self.trace.part(Part::Reply).or(self.dead())?;
         let decision = Self::decisions(reply).next()?;
         let row = self.explainer.at(decision.now).route(decision.route);
+        let direct = matches!(row.next_hop, NextHop::Internet);
+        let own = |nic: NicId| {
+            self.network[nic].subnet == decision.subnet && self.network[nic].enable_ip_forwarding.value
+        };
+        if direct || matches!(row.next_hop, NextHop::Appliance(Appliance::Nic(nic)) if own(nic)) {
+            return None; // a loop at an appliance is told as such
+        }
         let path = self.network.subnet_path(decision.subnet);
         let asked = self.end(&self.traffic.to);
         let what =
@@ -492,15 +557,19 @@ impl Case<'_> {
         })?;
         let compiled = self.explainer.at(now);
         // A route with this appliance as next hop led here, or one was crossed before.
-        let named = |d: Decision| {
-            let ip = self.explainer.at(d.now).route(d.route).next_hop_ip;
-            ip.is_some_and(|ip| self.network[nic].owns(ip))
+        let named = |d: Decision| match self.explainer.at(d.now).route(d.route).next_hop {
+            NextHop::Appliance(Appliance::Nic(other)) => other == nic,
+            NextHop::Appliance(Appliance::Balancer { .. }) => dead
+                .steps
+                .iter()
+                .any(|(_, step)| matches!(step, Step::LoadBalancer { backend, .. } if *backend == nic)),
+            _ => false,
         };
         let brought = dead.via().any(|via| matches!(via, Place::Nic(_))) || Self::decisions(dead).any(named);
-        if compiled.rule(rule).custom.is_some() || !brought {
+        let info = compiled.acl(acl);
+        if !brought || !self.denies_the_rest(compiled, rule, info.nsg) {
             return None;
         }
-        let info = compiled.acl(acl);
         let (nsg, name) = (&self.network[info.nsg], self.explainer.nic(nic));
         let key = dead.key()?;
         let tag = &compiled.tags[info.subnet.ix()].virtual_network;
@@ -527,6 +596,20 @@ impl Case<'_> {
             ))
             .fix(format!("{}: allow {source} to {to}, with a priority below 4096", nsg.name.value)),
         )
+    }
+
+    /// The rule is what closes a group: the default one, or one of its own for everything behind one for the tag.
+    fn denies_the_rest(&self, compiled: &Compiled, rule: RuleIx, nsg: NsgId) -> bool {
+        let Some(place) = compiled.rule(rule).custom else { return true };
+        let rules = &self.network[nsg].rules;
+        let closing = &rules[place];
+        let open = closing.source == AddressSpec::Any && closing.destination == AddressSpec::Any;
+        let tag = |spec: &AddressSpec| matches!(spec, AddressSpec::Tag(tag) if tag == "VirtualNetwork");
+        let before =
+            rules.iter().filter(|r| r.direction == closing.direction && r.priority < closing.priority);
+        open && before
+            .into_iter()
+            .any(|r| r.access == Access::Allow && (tag(&r.source) || tag(&r.destination)))
     }
 
     /// FLOW-06: it works, by different ways.

@@ -172,16 +172,20 @@ fn wide_tags(look: &Look<'_>, dead: &Dead, found: &mut Vec<Finding>) {
     for (ix, rules) in look.compiled.tables.acls.iter().enumerate() {
         let acl = look.compiled.acl(AclIx::new(ix));
         let members = &look.compiled.tags[acl.subnet.ix()].virtual_network;
-        let narrow: AddrSet = members.iter().copied().filter(|prefix| prefix.prefix_len() > 0).collect();
+        // A default route, or the two halves of one.
+        let narrow: AddrSet = members.iter().copied().filter(|prefix| prefix.prefix_len() > 1).collect();
+        let all: AddrSet = members.iter().copied().collect();
+        let wide =
+            all.ranges_v4() == AddrSet::all().ranges_v4() || all.ranges_v6() == AddrSet::all().ranges_v6();
         let named = uses_tag(look, acl.nsg);
         let admits = admits_strangers(look, &rules.inbound, &narrow);
-        if members.iter().all(|prefix| prefix.prefix_len() > 0) || !(admits || !named.is_empty()) {
+        if !wide || !(admits || !named.is_empty()) {
             continue;
         }
         let (nsg, path) = (&network[acl.nsg], network.subnet_path(acl.subnet));
         let table = network[acl.subnet].route_table.as_ref().map(|table| &network[table.value]);
         let route = table.and_then(|t| {
-            let default = |r: &&vnetsim_model::UserRoute| r.prefixes.iter().any(|p| p.prefix_len() == 0);
+            let default = |r: &&vnetsim_model::UserRoute| r.prefixes.iter().any(|p| p.prefix_len() <= 1);
             t.routes.iter().find(default).map(|route| (t, route))
         });
         let name = &nsg.name.value;
@@ -192,7 +196,7 @@ fn wide_tags(look: &Look<'_>, dead: &Dead, found: &mut Vec<Finding>) {
             let from = format!("{}/{}", table.name.value, route.name.value);
             finding = finding
                 .because(format!(
-                    "{from} of {path} is 0.0.0.0/0 to an appliance, and its prefix joins the tag (NSG-15)"
+                    "{from} of {path} leads everything to an appliance, and its prefix joins the tag (NSG-15)"
                 ))
                 .related(route.span, "widens the tag");
         }

@@ -32,7 +32,8 @@ fn transit(
     let network = look.network;
     let (spoke, hub) = (link.vnet, link.remote.value);
     let Some((back_id, back)) = network.link_between(hub, spoke) else { return };
-    let lends = network.gateways_of(hub).any(|(_, gateway)| gateway.is_lent());
+    let servers = network.route_servers_of(hub).next().is_some();
+    let lends = servers || network.gateways_of(hub).any(|(_, gateway)| gateway.is_lent());
     let own = network.gateways_of(spoke).next().is_some();
     if !lends || own || network.borrowed_gateway_link(spoke).is_some() {
         return;
@@ -56,7 +57,8 @@ fn transit(
     } else {
         span_of(&link.use_remote_gateways, &link.name)
     };
-    let what = format!("{there} has a gateway, but the flags of the peering do not lend it to {here}");
+    let kind = if servers { "route server" } else { "gateway" };
+    let what = format!("{there} has a {kind}, but the flags of the peering do not lend it to {here}");
     let mut finding = Finding::new(FindingCode::GwTransitFlags, &path, span, what)
         .because(format!(
             "{opposite}: allowGatewayTransit {allows}, useRemoteGateways {}",
@@ -67,7 +69,7 @@ fn transit(
             link.allow_gateway_transit.value
         ))
         .because(format!(
-            "{here} has no routes to what is behind the gateway, and on-premises does not learn {here}"
+            "{here} has no routes to what is behind the {kind}, and what is behind it does not learn {here}"
         ))
         .related(back.name.span, "the other half");
     if !allows {

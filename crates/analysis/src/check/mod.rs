@@ -39,6 +39,8 @@ pub struct Checkup {
     pub probes: usize,
     /// Pairs of ends that were not probed, because there are too many.
     pub left_out: usize,
+    /// Entries of the timeline, after which the network is another one; it is checked as it is at the start.
+    pub changes: usize,
 }
 
 /// Checks the network of `scenario` at its start, with what its traffic and its timeline add.
@@ -47,7 +49,7 @@ pub fn check(scenario: &Scenario) -> Checkup {
     let mut found = objects(&Look::at(&epochs), scenario);
     let (of_flows, probes, left_out) = flows::all(scenario);
     found.extend(of_flows);
-    Checkup { findings: merged(found), probes, left_out }
+    Checkup { findings: merged(found), probes, left_out, changes: scenario.timeline.len() }
 }
 
 /// The pairs of ends that a check probes.
@@ -74,7 +76,7 @@ fn objects(look: &Look<'_>, scenario: &Scenario) -> Vec<Finding> {
     let mut found = Vec::new();
     peerings::find(look, &mut found);
     gateways::find(look, scenario, &mut found);
-    routes::find(look, &mut found);
+    routes::find(look, scenario, &mut found);
     next_hops::find(look, &mut found);
     balancers::find(look, scenario, &mut found);
     filters::find(look, &mut found);
@@ -113,6 +115,7 @@ fn merged(found: Vec<Finding>) -> Vec<Finding> {
     for finding in found {
         match all.iter_mut().find(|f| f.code == finding.code && f.object == finding.object) {
             Some(known) => {
+                known.severity = known.severity.min(finding.severity);
                 add_new(&mut known.flows, finding.flows);
                 // What an object's check says first is said once; so is the remedy for all pairs of spokes.
                 if !SAID_ONCE.contains(&finding.code) {
@@ -130,7 +133,7 @@ fn merged(found: Vec<Finding>) -> Vec<Finding> {
         cut(&mut finding.fix);
         finding.related.truncate(EVIDENCE_MAX);
     }
-    all.sort_by(|a, b| (a.severity(), a.code, &a.object).cmp(&(b.severity(), b.code, &b.object)));
+    all.sort_by(|a, b| (a.severity, a.code, &a.object).cmp(&(b.severity, b.code, &b.object)));
     all
 }
 

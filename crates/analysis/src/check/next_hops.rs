@@ -3,6 +3,7 @@
 
 use vnetsim_compile::{RibRoute, RouteOrigin, RouteState};
 use vnetsim_dataplane::{Appliance, NextHop};
+use vnetsim_model::GuestState;
 use vnetsim_types::{FindingCode, NicId, SubnetId};
 
 use super::{Look, routes::name_of, span_of};
@@ -115,6 +116,15 @@ fn appliance(look: &Look<'_>, nic: NicId, row: &RibRoute, path: &str, found: &mu
                 .because("Azure does not fall back to another route (RT-19)")
                 .related(span, "leads here")
                 .fix(format!("start {machine}")),
+        );
+    }
+    if vm.guest.state == GuestState::Dead && vm.running && !balanced {
+        let what = format!("the guest of {machine} hangs, and routes lead to it");
+        found.push(
+            Finding::new(FindingCode::NextHopStopped, &machine, vm.name.span, what)
+                .because(led.clone())
+                .related(span, "leads here")
+                .fix(format!("restart the guest of {machine}")),
         );
     }
     if !interface.enable_ip_forwarding.value {

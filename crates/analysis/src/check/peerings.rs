@@ -1,6 +1,6 @@
 //! Peerings that are half made, broken, out of date or closed (PEER-03 to PEER-17).
 
-use vnetsim_model::{ConnectionEnd, LbSku, PeeringLink, PeeringState};
+use vnetsim_model::{ConnectionEnd, LbSku, PeeringLink, PeeringScope, PeeringState};
 use vnetsim_types::{At, FindingCode, IpNet, PeeringId, VnetId};
 
 use super::{Look, joined, span_of};
@@ -169,8 +169,14 @@ fn meeting(look: &Look<'_>, from: VnetId, to: VnetId) -> Option<String> {
     let mut next = 0;
     while next < came.len() {
         let here = came[next].0;
+        // Peerings of IPv6 or of some subnets only leave the other blocks apart (PEER-24, PEER-25).
+        let partial = |vnet: VnetId| {
+            network.connected_links_of(here).any(|(_, link)| {
+                link.remote.value == vnet && (link.only_ipv6 || link.scope != PeeringScope::Complete)
+            })
+        };
         for (vnet, _) in network.existing_vnets() {
-            if joined(network, here, vnet) && came.iter().all(|(known, _)| *known != vnet) {
+            if joined(network, here, vnet) && !partial(vnet) && came.iter().all(|(known, _)| *known != vnet) {
                 came.push((vnet, Some(next)));
             }
         }

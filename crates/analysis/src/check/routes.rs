@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 
 use vnetsim_compile::{RibRoute, RouteOrigin, RouteState};
 use vnetsim_dataplane::NextHop;
+use vnetsim_model::OperationKind;
+use vnetsim_scenario::Scenario;
 use vnetsim_types::{AddrSet, FindingCode, IpNet, NicId, RouteTableId, SubnetId, VnetId};
 
 use super::Look;
 use crate::Finding;
 
-pub(super) fn find(look: &Look<'_>, found: &mut Vec<Finding>) {
+pub(super) fn find(look: &Look<'_>, scenario: &Scenario, found: &mut Vec<Finding>) {
     for subnet in look.subnets() {
         let rows: Vec<&RibRoute> = look.compiled.all_routes(subnet).map(|(_, row)| row).collect();
         let active: Vec<&RibRoute> =
@@ -23,7 +25,7 @@ pub(super) fn find(look: &Look<'_>, found: &mut Vec<Finding>) {
         }
     }
     never_used(look, found);
-    unattached(look, found);
+    unattached(look, scenario, found);
 }
 
 fn is_user(row: &RibRoute) -> bool {
@@ -47,6 +49,10 @@ fn bypasses(
     found: &mut Vec<Finding>,
 ) {
     let appliances = look.appliances(row.next_hop);
+    // The appliance's own packets are not meant to come back to it.
+    if appliances.iter().any(|nic| look.network[*nic].subnet == subnet) {
+        return;
+    }
     let gateway_subnet = look.network[subnet].name.value.eq_ignore_ascii_case("GatewaySubnet");
     let path = look.network.subnet_path(subnet);
     // The check of gateways has said it, with the other direction beside it.
@@ -69,9 +75,15 @@ fn bypasses(
             _ => continue,
         };
         let nobody = code == FindingCode::UdrLosesLpm && (reached.is_empty() || (gateway_subnet && said));
-        if !nobody && !(gateway_subnet && code == FindingCode::BgpBypassesNva) {
-            found.push(bypass(look, subnet, code, (row, winner), &reached));
+        if nobody || (gateway_subnet && code == FindingCode::BgpBypassesNva) {
+            continue;
         }
+        let finding = bypass(look, subnet, code, (row, winner), &reached);
+        // A default route is mostly meant for the internet: peers that are reached directly both ways may be a wish.
+        let wished = code == FindingCode::UdrLosesLpm
+            && row.prefix.prefix_len() == 0
+            && reached.iter().all(|there| answers_directly(look, *there, subnet));
+        found.push(if wished { finding.as_note() } else { finding });
     }
 }
 
@@ -83,6 +95,13 @@ fn inside(inner: IpNet, outer: IpNet) -> bool {
 fn leftover(row: &RibRoute, active: &[&RibRoute]) -> AddrSet {
     let longer = active.iter().map(|r| r.prefix).filter(|prefix| inside(*prefix, row.prefix));
     AddrSet::from_iter([row.prefix]).minus(&longer.collect())
+}
+
+/// What `there` answers to `subnet` meets no appliance either.
+fn answers_directly(look: &Look<'_>, there: SubnetId, subnet: SubnetId) -> bool {
+    let prefixes = look.network[subnet].prefixes.iter();
+    let routes = prefixes.filter_map(|prefix| look.compiled.tables.route(there, prefix.value.addr()));
+    routes.into_iter().all(|(_, hop)| !matches!(hop, NextHop::Appliance(_) | NextHop::Learned(_)))
 }
 
 /// FE-05: the address of a site's BGP speaker, which nobody sends through a firewall.
@@ -263,12 +282,16 @@ fn covers(look: &Look<'_>, subnet: SubnetId, row: &RibRoute, active: &[&RibRoute
 }
 
 /// FAIL-07.
-fn unattached(look: &Look<'_>, found: &mut Vec<Finding>) {
+fn unattached(look: &Look<'_>, scenario: &Scenario, found: &mut Vec<Finding>) {
     let network = look.network;
     for (ix, table) in network.route_tables().iter().enumerate() {
         let id = RouteTableId::new(ix);
         let used = look.subnets().any(|s| network[s].route_table.as_ref().is_some_and(|t| t.value == id));
-        if used || table.routes.is_empty() {
+        let later = scenario.timeline.iter().any(|entry| match &entry.operation.kind {
+            OperationKind::SetRouteTable(_, Some(table)) => table.value == id,
+            _ => false,
+        });
+        if used || later || table.routes.is_empty() {
             continue;
         }
         let name = &table.name.value;

@@ -72,5 +72,5 @@ fn fails(checkup: &Checkup, fail_on: FailOn) -> bool {
         FailOn::Warning => Severity::Warning,
         FailOn::Note => Severity::Note,
     };
-    checkup.findings.iter().any(|finding| finding.severity() <= worst)
+    checkup.findings.iter().any(|finding| finding.severity <= worst)
 }

@@ -45,7 +45,7 @@ fn of_finding(finding: &Finding, sources: &Sources) -> Case {
         evidence: finding.because.clone(),
         help: finding.fix.clone(),
         text: finding_text(finding, sources),
-        ..Card::new(finding.severity(), finding.code.code(), finding.what.clone())
+        ..Card::new(finding.severity, finding.code.code(), finding.what.clone())
     };
     Case { title: format!("{} {}", finding.code, finding.object), place, expected: false, card: Some(card) }
 }
