@@ -305,7 +305,7 @@ fn clash(first: &[Edit], second: &[Edit]) -> bool {
 }
 
 /// The scenario with the edits carried out; `None` when they are refused.
-fn edited(scenario: &Scenario, edits: &[Edit]) -> Option<Scenario> {
+pub fn edited(scenario: &Scenario, edits: &[Edit]) -> Option<Scenario> {
     let mut draft = scenario.draft.clone();
     edits.iter().try_for_each(|edit| edit.apply(&mut draft))?;
     let network = vnetsim_model::check(&draft, *scenario.network.semantics()).network?;
