@@ -30,7 +30,9 @@ pub use azure_tools::{
 pub use bill::{BillLine, bill};
 pub use check::{Checkup, check, findings_of};
 pub use finding::Finding;
-pub use fix::{Edit, Effort, Hop, NewRule, PeeringFlag, Repair, Search, edited, fix, quick_fix, route_name, wishing};
+pub use fix::{
+    Edit, Effort, Hop, NewRule, PeeringFlag, Repair, Search, edited, fix, quick_fix, route_name, wishing,
+};
 pub use groups::{PathGroup, path_groups};
 pub use judge::{About, Judgement, judge};
 pub use owners::owner_names;

@@ -23,7 +23,8 @@ fn scenario(path: &Path) -> Scenario {
 fn files(folder: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(top().join(folder)).expect("a folder of scenarios");
     let paths = entries.map(|entry| entry.expect("an entry").path());
-    let mut paths: Vec<PathBuf> = paths.filter(|path| path.extension().is_some_and(|e| e == "yaml")).collect();
+    let mut paths: Vec<PathBuf> =
+        paths.filter(|path| path.extension().is_some_and(|e| e == "yaml")).collect();
     paths.sort();
     paths
 }

@@ -39,6 +39,9 @@ fn transit(
         return;
     }
     let (uses, allows) = (link.use_remote_gateways.value, back.allow_gateway_transit.value);
+    if uses && allows {
+        return; // the peering itself is not up, which is told already
+    }
     let half = uses != allows || (link.allow_gateway_transit.value && allows);
     let crosses = |a: Place, b: Place| {
         matches!(b, Place::Site(_)) && matches!(a, Place::Nic(nic) if network[nic].vnet == spoke)

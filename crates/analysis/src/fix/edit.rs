@@ -258,24 +258,26 @@ fn set_flag(link: &mut draft::Peering, flag: PeeringFlag) {
 /// The state of both links is computed again.
 fn create_link(draft: &mut Draft, vnet: &str, link: &str, remote: &str) -> Option<()> {
     let far = draft.virtual_networks.iter_mut().find(|v| is(&v.name, remote))?;
-    let mut forwarded = None;
-    for back in far
-        .peerings
-        .iter_mut()
-        .filter(|p| last_part(&p.remote_virtual_network.value).eq_ignore_ascii_case(vnet))
-    {
+    let mut new = draft::Peering {
+        name: link.to_owned().into(),
+        remote_virtual_network: remote.to_owned().into(),
+        ..draft::Peering::default()
+    };
+    let to_us =
+        |p: &&mut draft::Peering| last_part(&p.remote_virtual_network.value).eq_ignore_ascii_case(vnet);
+    if let Some(back) = far.peerings.iter_mut().find(to_us) {
         back.peering_state = None;
         back.remote_address_space = None;
-        forwarded.clone_from(&back.allow_forwarded_traffic);
+        new.allow_forwarded_traffic.clone_from(&back.allow_forwarded_traffic);
+        // What one side joins, the other joins too (PEER-25).
+        new.peer_complete_vnets.clone_from(&back.peer_complete_vnets);
+        new.enable_only_ipv6_peering.clone_from(&back.enable_only_ipv6_peering);
+        new.local_subnet_names.clone_from(&back.remote_subnet_names);
+        new.remote_subnet_names.clone_from(&back.local_subnet_names);
     }
     let near = draft.virtual_networks.iter_mut().find(|v| is(&v.name, vnet))?;
     near.peerings.retain(|p| !last_part(&p.remote_virtual_network.value).eq_ignore_ascii_case(remote));
-    near.peerings.push(draft::Peering {
-        name: link.to_owned().into(),
-        remote_virtual_network: remote.to_owned().into(),
-        allow_forwarded_traffic: forwarded,
-        ..draft::Peering::default()
-    });
+    near.peerings.push(new);
     Some(())
 }
 
