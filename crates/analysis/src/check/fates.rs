@@ -382,15 +382,48 @@ impl Case<'_> {
         all.into_iter().find(|(_, hop)| matches!(hop, NextHop::Appliance(_)))
     }
 
-    /// FAIL-03: the subnet whose packets go past the appliance that the other direction crosses.
-    fn past(&self, appliance: Place) -> Option<(Decision, IpAddr)> {
+    /// FAIL-03: where packets go past the appliance that the other direction crosses, and could be sent to it at `hop`.
+    fn past(&self, appliance: Place, hop: Option<IpAddr>) -> Option<(Decision, IpAddr)> {
         let crosses = |packet: &PacketTrace| {
             packet.via().any(|place| place == appliance)
                 || packet.drop().is_some_and(|(at, _)| at == appliance)
         };
         let ways = [Part::Request, Part::Reply].into_iter().filter_map(|part| self.trace.way(part));
         let packet = ways.into_iter().find(|packet| !crosses(packet))?;
-        Some((Self::decisions(packet).next()?, packet.key()?.dst))
+        // RT-18: only a subnet next to the appliance can name it.
+        let near = |d: &Decision| {
+            let home = self.network[d.subnet].vnet;
+            let inside = |vnet: VnetId| {
+                hop.is_some_and(|ip| self.network[vnet].address_space.iter().any(|block| block.contains(&ip)))
+            };
+            inside(home) || self.network.connected_links_of(home).any(|(_, link)| inside(link.remote.value))
+        };
+        let decision = Self::decisions(packet).find(near).or_else(|| Self::decisions(packet).next())?;
+        Some((decision, packet.key()?.dst))
+    }
+
+    /// The address by which routes led to `appliance`.
+    fn hop_to(&self, appliance: Place) -> Option<IpAddr> {
+        let machine = |place: Place| if let Place::Nic(nic) = place { self.network[nic].vm } else { None };
+        self.trace.packets.iter().find_map(|packet| {
+            let mut led = None;
+            packet.steps.iter().find_map(|(now, step)| {
+                let at = match step {
+                    Step::Route { route: Some(route), .. } => {
+                        led = self.explainer.at(*now).route(*route).next_hop_ip;
+                        None
+                    }
+                    Step::Appliance { nic_in, .. } => Some(Place::Nic(*nic_in)),
+                    Step::Dropped { at, .. } => Some(*at),
+                    _ => None,
+                };
+                led.filter(|_| {
+                    at.is_some_and(|at| {
+                        at == appliance || (machine(at).is_some() && machine(at) == machine(appliance))
+                    })
+                })
+            })
+        })
     }
 
     fn no_session(&self, place: &str) -> Option<Finding> {
@@ -406,7 +439,8 @@ impl Case<'_> {
 
     /// Says who goes past `appliance`, and how that would be mended.
     fn mend(&self, mut finding: Finding, appliance: Place, place: &str) -> Option<Finding> {
-        if let Some((decision, dst)) = self.past(appliance) {
+        let hop = self.hop_to(appliance);
+        if let Some((decision, dst)) = self.past(appliance, hop) {
             let path = self.network.subnet_path(decision.subnet);
             let row = self.explainer.at(decision.now).route(decision.route);
             finding = finding.because(format!("{path} goes past it: {}", self.explainer.route_words(row)));
@@ -414,12 +448,14 @@ impl Case<'_> {
             if !machine.is_none() {
                 finding = finding.related(machine, format!("{place}, which misses the other half"));
             }
-            let hops = [Part::Request, Part::Reply].into_iter().find_map(|part| self.first_hop(part));
-            if let Some(hop) = hops {
-                finding = finding.fix(self.give_route(decision.subnet, &self.block(dst), &hop));
+            // FE-33: routes of an endpoint's subnet play no part.
+            let by_route = !matches!(self.traffic.to.place, Place::PrivateEndpoint(_));
+            if let Some(hop) = hop.filter(|_| by_route) {
+                finding = finding.fix(self.give_route(decision.subnet, &self.block(dst), &hop.to_string()));
             }
         }
-        Some(finding.fix(format!("or let {place} translate the source to its own address")))
+        let or = if finding.fix.is_empty() { "" } else { "or " };
+        Some(finding.fix(format!("{or}let {place} translate the source to its own address")))
     }
 
     /// RT-15: the answer reached who asked, but it is not from the address that was asked: somebody translated the request.
