@@ -6,21 +6,27 @@
 //! `cli`. Must never forward a packet itself or print.
 
 mod bill;
+mod classes;
 mod finding;
 mod judge;
+mod matrix;
 mod owners;
 mod play;
 mod readings;
 mod replay;
 mod rows;
+mod story;
 mod sweep;
 
 pub use bill::{BillLine, bill};
+pub use classes::{End, Grouping, Member, Who, addresses, chosen, ends};
 pub use finding::Finding;
 pub use judge::{Judgement, judge};
+pub use matrix::{Cell, Grid, Matrix, MatrixQuestion, matrix};
 pub use owners::owner_names;
 pub use play::{Loss, Played, Setup, Shown, play, probe};
 pub use readings::{Combination, Reading, all_readings, probe_readings, readings};
 pub use replay::{Replayed, Replays, replays};
 pub use rows::{EffectiveRow, effective_rows};
+pub use story::{Stories, Story, Verdict};
 pub use sweep::{Fate, Probe, sweep};

@@ -1,11 +1,14 @@
 //! The commands: read, ask, word the answer.
 
+mod matrix;
+
 use std::{num::NonZeroUsize, path::Path};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 use vnetsim_analysis::{
-    Setup, all_readings, bill, effective_rows, judge, play, probe, probe_readings, readings,
+    Grouping, MatrixQuestion, Setup, all_readings, bill, effective_rows, judge, play, probe, probe_readings,
+    readings,
 };
 use vnetsim_compile::{Epoch, compile};
 use vnetsim_data::Data;
@@ -44,6 +47,16 @@ pub(crate) fn run(args: Args) -> Answer {
             let question = Question { src, dst, protocol, source_port, all_readings, taps };
             with(&file, output, "trace", |input, scenario| trace(&file, input, scenario, output, &question))
         }
+        Command::Matrix { file, protocols, vms, subnets, from, to, probing } => {
+            let grouping = match (vms, subnets) {
+                (true, _) => Grouping::Vms,
+                (_, true) => Grouping::Subnets,
+                _ => Grouping::Classes,
+            };
+            let (internet, workers) = (probing.internet, threads(probing.workers));
+            let question = MatrixQuestion { grouping, protocols, from, to, internet, workers };
+            with(&file, output, "matrix", |_, scenario| matrix::run(&scenario.network, output, &question))
+        }
         Command::Routes { file, target } => {
             with(&file, output, "routes", |_, scenario| routes(&scenario.network, output, &target))
         }
@@ -64,6 +77,10 @@ pub(crate) fn run(args: Args) -> Answer {
         Command::Data => Answer::text(data(output), End::AsExpected),
         Command::Schema => Answer::text(pretty(&vnetsim_scenario::schema()), End::AsExpected),
     }
+}
+
+fn threads(asked: Option<NonZeroUsize>) -> NonZeroUsize {
+    asked.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN)
 }
 
 fn cores() -> usize {
