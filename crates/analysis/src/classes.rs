@@ -67,6 +67,7 @@ impl End {
             ([first, .., last], Some(subnet)) => {
                 format!("{subnet} ({} .. {}, {})", first.name, last.name, self.members.len())
             }
+            ([first, .., last], None) => format!("{} .. {}, {}", first.name, last.name, self.members.len()),
             _ => self.members[0].name.clone(),
         }
     }

@@ -7,6 +7,8 @@
 
 mod bill;
 mod classes;
+mod decisions;
+mod diff;
 mod finding;
 mod judge;
 mod matrix;
@@ -17,9 +19,12 @@ mod replay;
 mod rows;
 mod story;
 mod sweep;
+mod traffic_diff;
 
 pub use bill::{BillLine, bill};
 pub use classes::{End, Grouping, Member, Who, addresses, chosen, ends};
+pub use decisions::Cause;
+pub use diff::{Changed, Diff, DiffQuestion, Kind, diff};
 pub use finding::Finding;
 pub use judge::{Judgement, judge};
 pub use matrix::{Cell, Grid, Matrix, MatrixQuestion, matrix};
@@ -30,3 +35,4 @@ pub use replay::{Replayed, Replays, replays};
 pub use rows::{EffectiveRow, effective_rows};
 pub use story::{Stories, Story, Verdict};
 pub use sweep::{Fate, Probe, sweep};
+pub use traffic_diff::{TrafficChange, traffic_diff};

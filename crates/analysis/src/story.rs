@@ -74,6 +74,15 @@ impl Story {
         }
     }
 
+    /// The same without what only explains: what two networks are compared by.
+    pub(crate) fn plain(&self) -> Self {
+        let mut plain = Self { hashed: false, ..self.clone() };
+        if let Verdict::Dropped { object, .. } = &mut plain.verdict {
+            object.clear();
+        }
+        plain
+    }
+
     /// Everyone who forwarded one of its packets.
     pub fn via(&self) -> BTreeSet<&str> {
         self.forward.iter().chain(&self.back).map(String::as_str).collect()

@@ -22,7 +22,7 @@ pub(crate) struct Args {
 
 const EXIT_CODES: &str = "Exit codes:
   0  as expected
-  1  an expectation of the scenario failed
+  1  an expectation of the scenario failed, or `diff` found a change
   2  bad usage or input
   3  the verdict rests on something that is not modelled
   130  the run was broken off by Ctrl-C";
@@ -117,6 +117,26 @@ pub(crate) enum Command {
         /// Only to this one, likewise.
         #[arg(long, value_delimiter = ',', value_name = "NAME")]
         to: Vec<String>,
+        #[command(flatten)]
+        probing: ProbingArgs,
+    },
+    /// Which flows change fate, path or cost between two scenario files, and what decides it. Ends with 1 when any does.
+    Diff {
+        /// Scenario file as it was.
+        #[arg(value_name = "A")]
+        before: PathBuf,
+        /// Scenario file as it is now.
+        #[arg(value_name = "B")]
+        now: PathBuf,
+        /// Protocols and ports: tcp/443, udp/53, icmp; several with commas.
+        #[arg(
+            short,
+            long = "protocol",
+            default_value = "tcp/443",
+            value_delimiter = ',',
+            value_name = "LIST"
+        )]
+        protocols: Vec<ProtoPort>,
         #[command(flatten)]
         probing: ProbingArgs,
     },

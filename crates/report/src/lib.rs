@@ -8,6 +8,7 @@ mod bench;
 mod bill;
 mod codes;
 mod data;
+mod diff;
 mod disputed;
 mod explain;
 mod json;
@@ -27,6 +28,7 @@ mod wrap;
 
 pub use bench::{bench_json, bench_text};
 pub use data::{data_json, data_text};
+pub use diff::{diff_json, diff_text};
 pub use disputed::{combinations_json, readings_text};
 pub use explain::{explain, topics_like};
 pub use json::{explain_json, next_hop_json, nsg_json, problems_json, routes_json, run_json, trace_json};

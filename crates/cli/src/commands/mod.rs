@@ -1,5 +1,6 @@
 //! The commands: read, ask, word the answer.
 
+mod diff;
 mod matrix;
 
 use std::{num::NonZeroUsize, path::Path};
@@ -7,8 +8,8 @@ use std::{num::NonZeroUsize, path::Path};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 use vnetsim_analysis::{
-    Grouping, MatrixQuestion, Setup, all_readings, bill, effective_rows, judge, play, probe, probe_readings,
-    readings,
+    DiffQuestion, Grouping, MatrixQuestion, Setup, all_readings, bill, effective_rows, judge, play, probe,
+    probe_readings, readings,
 };
 use vnetsim_compile::{Epoch, compile};
 use vnetsim_data::Data;
@@ -56,6 +57,10 @@ pub(crate) fn run(args: Args) -> Answer {
             let (internet, workers) = (probing.internet, threads(probing.workers));
             let question = MatrixQuestion { grouping, protocols, from, to, internet, workers };
             with(&file, output, "matrix", |_, scenario| matrix::run(&scenario.network, output, &question))
+        }
+        Command::Diff { before, now, protocols, probing } => {
+            let (internet, workers) = (probing.internet, threads(probing.workers));
+            diff::run([&before, &now], output, &DiffQuestion { protocols, internet, workers })
         }
         Command::Routes { file, target } => {
             with(&file, output, "routes", |_, scenario| routes(&scenario.network, output, &target))
