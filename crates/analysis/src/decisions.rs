@@ -3,7 +3,7 @@
 //! Owns which steps decide anything (routes, denials, choices, appliances, gateways, ends) and how they are told so that
 //! flows with one cause have equal words. Called by `diff`. Must never look at addresses of the flow itself.
 
-use vnetsim_types::{DropReason, NsgLevel, Part, Place, Step};
+use vnetsim_types::{Direction, DropReason, NsgLevel, Part, Place, Step};
 
 use crate::{
     diff::Changed,
@@ -49,11 +49,13 @@ pub(crate) fn decisions(told: &Told<'_>) -> Decisions {
         let words = told.explainer.hops_apart(&packet.steps);
         for ((_, step), (place, decision, by)) in packet.steps.iter().zip(words) {
             match step {
-                Step::Nsg { allowed: true, level, direction, .. } => {
-                    found.passed.push((filter(*level, *direction, &place), format!("allow  {by}")));
+                Step::Nsg { at, allowed: true, level, direction, .. } => {
+                    found
+                        .passed
+                        .push((filter(told, *at, *level, *direction, &place), format!("allow  {by}")));
                 }
-                Step::NoNsg { level, direction, .. } => {
-                    found.passed.push((filter(*level, *direction, &place), "no NSG".to_owned()));
+                Step::NoNsg { at, level, direction } => {
+                    found.passed.push((filter(told, *at, *level, *direction, &place), "no NSG".to_owned()));
                 }
                 _ => found.all.extend(one(told, step, place, decision, by)),
             }
@@ -62,7 +64,13 @@ pub(crate) fn decisions(told: &Told<'_>) -> Decisions {
     found
 }
 
-fn filter(level: NsgLevel, direction: vnetsim_types::Direction, place: &str) -> String {
+/// The filter of a whole subnet, or of one NIC.
+fn filter(told: &Told<'_>, at: Place, level: NsgLevel, direction: Direction, nic: &str) -> String {
+    let network = told.explainer.network;
+    let place = match (level, at) {
+        (NsgLevel::Subnet, Place::Nic(nic)) => network.subnet_path(network[nic].subnet),
+        _ => nic.to_owned(),
+    };
     let level = if level == NsgLevel::Subnet { "subnet" } else { "NIC" };
     format!("{place}, NSG of the {level}, {}", format!("{direction:?}").to_lowercase())
 }
@@ -77,8 +85,8 @@ fn one(told: &Told<'_>, step: &Step, place: String, decision: String, by: String
             (format!("{place} {hop}"), format!("{place}: {}", row.prefix), format!("-> {hop}  {by}"))
         }
         Step::Route { route: None, .. } => (format!("{place} none"), place, "no route".to_owned()),
-        Step::Nsg { level, direction, .. } => {
-            ("deny".to_owned(), filter(level, direction, &place), format!("DENY  {by}"))
+        Step::Nsg { at, level, direction, .. } => {
+            ("deny".to_owned(), filter(told, at, level, direction, &place), format!("DENY  {by}"))
         }
         Step::LoadBalancer { .. } => (format!("balancer {place}"), format!("load balancer {place}"), by),
         Step::Peering { .. } => (format!("peering {place}"), format!("peering {place}"), by),
@@ -111,65 +119,77 @@ fn one(told: &Told<'_>, step: &Step, place: String, decision: String, by: String
     Some(Decision { meaning, object, words })
 }
 
-/// The first decision that differs.
+/// The first decision that differs. A swap of the networks swaps `was` and `now` and changes nothing else.
 pub(crate) fn cause(was: Option<&Decisions>, now: Option<&Decisions>, changed: &Changed) -> Cause {
-    let (was_told, now_told) = (changed.was.as_ref(), changed.now.as_ref());
     let (Some(was), Some(now)) = (was, now) else {
         let words = |there: bool| if there { "has an address" } else { "no address to send to" }.to_owned();
-        let object = changed.to.name();
-        return Cause { object, was: words(was.is_some()), now: words(now.is_some()) };
+        return Cause { object: changed.to.name(), was: words(was.is_some()), now: words(now.is_some()) };
     };
     let at = was.all.iter().zip(&now.all).position(|(a, b)| a.meaning != b.meaning);
     let at = at.unwrap_or(was.all.len().min(now.all.len()));
     let (a, b) = (was.all.get(at), now.all.get(at));
-    let stories = |told: Option<&Vec<Story>>| told.and_then(|all| all.first()).cloned();
-    match (a, b) {
-        (Some(a), Some(b)) if a.object == b.object => {
-            Cause { object: a.object.clone(), was: a.words.clone(), now: b.words.clone() }
-        }
+    let subnets = (a.and_then(subnet), b.and_then(subnet));
+    if let (Some(a), Some(b), (Some(one), Some(other))) = (a, b, subnets)
+        && one == other
+        && a.object != b.object
+    {
         // Two routes of one subnet with different prefixes.
-        (Some(a), Some(b)) if subnet(a).is_some() && subnet(a) == subnet(b) => {
-            let words = |d: &Decision| format!("{} {}", prefix(d), d.words);
-            Cause { object: subnet(a).unwrap_or_default().to_owned(), was: words(a), now: words(b) }
-        }
-        (Some(a), other) if a.meaning == "deny" => {
-            let now = passed(now, &a.object).or(other.map(|d| d.words.clone()));
-            Cause {
-                object: a.object.clone(),
-                was: a.words.clone(),
-                now: now.unwrap_or_else(|| "not asked".to_owned()),
+        let words = |d: &Decision| format!("{} {}", prefix(d), d.words);
+        return Cause { object: one.to_owned(), was: words(a), now: words(b) };
+    }
+    let side = |d: Option<&Decision>, told: Option<&Vec<Story>>| Side {
+        weight: weight(d),
+        object: death(d, told).or(d.map(|d| d.object.clone())),
+        own: d.map(|d| d.object.clone()),
+        words: d.map(|d| d.words.clone()),
+    };
+    let (a, b) = (side(a, changed.was.as_ref()), side(b, changed.now.as_ref()));
+    // What kills tells more than what lets pass.
+    let heaviest = a.weight.max(b.weight);
+    let sides = [&a, &b].into_iter().filter(|side| side.weight == heaviest);
+    let mut objects: Vec<&str> = sides.filter_map(|side| side.object.as_deref()).collect();
+    objects.sort_unstable();
+    objects.dedup();
+    let object =
+        if objects.is_empty() { "time or cost on the same way".to_owned() } else { objects.join(" / ") };
+    let words = |side: &Side, there: &Decisions| {
+        let of_object =
+            objects.first().and_then(|object| passed(there, object)).filter(|_| side.weight < heaviest);
+        let words = of_object.or_else(|| match (&side.own, &side.words) {
+            (Some(own), Some(words)) if side.weight < heaviest && *own != object => {
+                Some(format!("{own}: {words}"))
             }
-        }
-        (other, Some(b)) if b.meaning == "deny" => {
-            let was = passed(was, &b.object).or(other.map(|d| d.words.clone()));
-            Cause {
-                object: b.object.clone(),
-                was: was.unwrap_or_else(|| "not asked".to_owned()),
-                now: b.words.clone(),
-            }
-        }
-        (a, b) => {
-            let (was_death, now_death) = (death(a, stories(was_told)), death(b, stories(now_told)));
-            let object = now_death.as_ref().or(was_death.as_ref()).map(|(object, _)| object.clone());
-            let object = object.or_else(|| b.or(a).map(|d| d.object.clone()));
-            let side = |death: Option<(String, String)>, d: Option<&Decision>| {
-                death.map(|(_, words)| words).or(d.map(|d| format!("{}: {}", d.object, d.words)))
-            };
-            let same = "the same steps".to_owned();
-            Cause {
-                object: object.unwrap_or_else(|| "time or cost on the same way".to_owned()),
-                was: side(was_death, a).unwrap_or_else(|| same.clone()),
-                now: side(now_death, b).unwrap_or(same),
-            }
-        }
+            (_, words) => words.clone(),
+        });
+        words.unwrap_or_else(|| "nothing".to_owned())
+    };
+    Cause { was: words(&a, was), now: words(&b, now), object }
+}
+
+/// One network's decision where both differ.
+struct Side {
+    weight: u8,
+    /// What to name.
+    object: Option<String>,
+    own: Option<String>,
+    words: Option<String>,
+}
+
+fn weight(decision: Option<&Decision>) -> u8 {
+    match decision {
+        Some(d) if d.meaning.starts_with("dropped ") => 4,
+        Some(d) if d.meaning == "deny" => 3,
+        Some(d) if d.meaning.starts_with("delivered ") => 1,
+        Some(_) => 2,
+        None => 0,
     }
 }
 
 /// The object that the diagnosis names, where the decision is a death.
-fn death(decision: Option<&Decision>, story: Option<Story>) -> Option<(String, String)> {
-    let decision = decision.filter(|d| d.meaning.starts_with("dropped "))?;
-    match story?.verdict {
-        Verdict::Dropped { object, .. } => Some((object, decision.words.clone())),
+fn death(decision: Option<&Decision>, told: Option<&Vec<Story>>) -> Option<String> {
+    let deadly = decision.is_some_and(|d| d.meaning.starts_with("dropped "));
+    match &told.filter(|_| deadly)?.first()?.verdict {
+        Verdict::Dropped { object, .. } => Some(object.clone()),
         _ => None,
     }
 }

@@ -29,7 +29,7 @@ pub fn diff_text(diff: &Diff, traffic: &[TrafficChange]) -> String {
         out.push_str("\nTraffic entries that end in another way\n");
     }
     for change in traffic {
-        out.push_str(&wrap(&format!("  {}:", change.name), &format!("{} -> {}", change.was, change.now), 6));
+        out.push_str(&wrap(&format!("  {}: ", change.name), &format!("{} -> {}", change.was, change.now), 6));
     }
     out
 }
