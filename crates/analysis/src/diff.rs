@@ -20,7 +20,7 @@ use crate::{
     classes::{End, Grouping, Member, Who, addresses, ends},
     decisions::{Cause, Decisions, cause, decisions},
     matrix::flows,
-    story::{Stories, Story, stories, told},
+    story::{PORTS_TRIED, Stories, Story, stories, told},
 };
 
 /// What a diff is asked for.
@@ -219,7 +219,7 @@ fn plain(told: &Option<Stories>) -> Option<BTreeSet<Story>> {
 /// What became of each probe that could be asked.
 fn answers(network: &Network, probes: &[Option<Probe>], workers: NonZeroUsize) -> Vec<Option<Stories>> {
     let known: Vec<Probe> = probes.iter().flatten().copied().collect();
-    let mut all = stories(network, &known, workers).into_iter();
+    let mut all = stories(network, &known, PORTS_TRIED, workers).into_iter();
     probes.iter().map(|probe| probe.as_ref().and_then(|_| all.next())).collect()
 }
 

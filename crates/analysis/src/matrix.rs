@@ -1,7 +1,7 @@
 //! Who can talk to whom: a probe for every ordered pair of ends.
 //!
 //! Owns which pairs are asked and with which members. Called by `cli` for `vnetsim matrix`. Costs a conversation for each
-//! pair of classes and protocol, and eight where the flow's hash decides.
+//! pair of ends and protocol, eight where one stands for many and the flow's hash decides.
 
 use std::{collections::BTreeMap, net::IpAddr, num::NonZeroUsize};
 
@@ -11,7 +11,7 @@ use vnetsim_types::ProtoPort;
 use crate::{
     Probe,
     classes::{End, Grouping, Who, addresses, chosen, ends},
-    story::{Stories, stories},
+    story::{PORTS_TRIED, Stories, stories},
 };
 
 /// What a matrix is asked for.
@@ -110,7 +110,9 @@ pub fn matrix(network: &Network, question: &MatrixQuestion) -> Result<Matrix, St
         }
         grids.push(Grid { protocol: *protocol, cells });
     }
-    let (all, of_probe) = distinct(stories(network, &asked, question.workers));
+    // Machines for themselves stand for nobody else.
+    let ports = if question.grouping == Grouping::Vms { 1 } else { PORTS_TRIED };
+    let (all, of_probe) = distinct(stories(network, &asked, ports, question.workers));
     for cell in grids.iter_mut().flat_map(|grid| &mut grid.cells) {
         if let Cell::Known(probe) = cell {
             *probe = of_probe[*probe as usize];

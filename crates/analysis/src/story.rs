@@ -3,18 +3,21 @@
 //! Owns how a recorded conversation is told without addresses, times and ids, and which source ports are tried where the
 //! flow's hash decides. Called by `matrix` and `diff`. Must never decide a fate: everything comes from recorded steps.
 
-use std::{collections::BTreeSet, num::NonZeroUsize};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    num::NonZeroUsize,
+};
 
 use vnetsim_compile::Epoch;
 use vnetsim_model::{Network, SOURCE_PORT_DEFAULT, Traffic};
 use vnetsim_sim::{Alone, Outcome, run_apart};
 use vnetsim_trace::{ConversationTrace, Diagnosis, Explainer, PacketTrace, TraceObserver};
-use vnetsim_types::{DropReason, Part, Place, SimTime, Step};
+use vnetsim_types::{DropReason, NicId, Part, Place, SimTime, Step};
 
 use crate::Probe;
 
-/// Source ports that are tried where the flow's hash decides.
-const PORTS_TRIED: u16 = 8;
+/// Source ports that are tried where the flow's hash decides and one flow stands for many.
+pub(crate) const PORTS_TRIED: u16 = 8;
 
 /// How a flow ended.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -92,12 +95,17 @@ impl Story {
 /// The stories of a flow: one, or, where the flow's hash decides, those that its source ports lead to.
 pub type Stories = Vec<Story>;
 
-/// The stories of all `probes`, in their order.
-pub(crate) fn stories(network: &Network, probes: &[Probe], workers: NonZeroUsize) -> Vec<Stories> {
+/// The stories of all `probes`, in their order; where the flow's hash decides, those of `ports` source ports.
+pub(crate) fn stories(
+    network: &Network,
+    probes: &[Probe],
+    ports: u16,
+    workers: NonZeroUsize,
+) -> Vec<Stories> {
     let traffic: Vec<Traffic> = probes.iter().map(Probe::traffic).collect();
     let mut all = told(network, &traffic, workers, |told| vec![told.story()]);
     let hashed: Vec<usize> = (0..all.len()).filter(|ix| all[*ix][0].hashed).collect();
-    let others = 1..PORTS_TRIED;
+    let others = 1..ports;
     let again: Vec<Traffic> = hashed
         .iter()
         .flat_map(|ix| others.clone().map(move |n| (ix, n)))
@@ -144,6 +152,7 @@ impl Told<'_> {
         let steps = || packets().flat_map(|p| &p.steps).map(|(_, step)| step);
         let count = |is: fn(&Step) -> bool| steps().filter(|step| is(step)).count() as u32;
         let (machines, machines_back) = (self.machines(way(Part::Request)), self.machines(way(Part::Reply)));
+        let chosen = self.chosen();
         let group = self.alone.report.outcomes.first();
         let verdict = match group.map(|group| group.outcome) {
             Some(Outcome::Completed) => Verdict::Delivered,
@@ -153,8 +162,8 @@ impl Told<'_> {
         Story {
             symmetric: is_way_back(&machines, &machines_back, verdict == Verdict::Delivered),
             verdict,
-            forward: self.via(way(Part::Request)),
-            back: self.via(way(Part::Reply)),
+            forward: self.via(way(Part::Request), &chosen),
+            back: self.via(way(Part::Reply), &chosen),
             peerings: count(|step| matches!(step, Step::Peering { .. })),
             gateways: count(|step| matches!(step, Step::Gateway { .. })),
             billed_bytes: self.alone.meter.total(),
@@ -183,30 +192,39 @@ impl Told<'_> {
     }
 
     /// The same, but what a hash chose is named by who chose, so that the name says the same of every flow.
-    fn via(&self, packet: Option<&PacketTrace>) -> Vec<String> {
-        let mut names = Vec::new();
-        let mut chosen: Option<String> = None;
-        for (now, step) in packet.into_iter().flat_map(|packet| &packet.steps) {
-            match *step {
-                Step::LoadBalancer { lb, healthy, .. } if healthy > 1 => {
-                    chosen = Some(self.explainer.network[lb].name.value.clone());
+    fn via(&self, packet: Option<&PacketTrace>, chosen: &BTreeMap<NicId, String>) -> Vec<String> {
+        let name = |place| match place {
+            Place::Nic(nic) => chosen.get(&nic).cloned().unwrap_or_else(|| self.explainer.place(place)),
+            other => self.explainer.place(other),
+        };
+        packet.into_iter().flat_map(PacketTrace::via).map(name).collect()
+    }
+
+    /// Appliances that a hash chose, and what offered the choice. The answer may come back to one without being asked.
+    fn chosen(&self) -> BTreeMap<NicId, String> {
+        let mut all = BTreeMap::new();
+        for packet in self.trace().into_iter().flat_map(|trace| &trace.packets) {
+            let mut offered: Option<String> = None;
+            for (now, step) in &packet.steps {
+                match *step {
+                    Step::LoadBalancer { lb, backend, healthy, .. } if healthy > 1 => {
+                        all.insert(backend, self.explainer.network[lb].name.value.clone());
+                    }
+                    Step::Route { route: Some(route), ways, .. } if ways > 1 => {
+                        let prefix = self.explainer.at(*now).route(route).prefix;
+                        offered = Some(format!("one of {ways} equal routes to {prefix}"));
+                    }
+                    Step::Appliance { nic_in, .. } => {
+                        if let Some(offered) = offered.take() {
+                            all.entry(nic_in).or_insert(offered);
+                        }
+                    }
+                    Step::Gateway { .. } => offered = None,
+                    _ => {}
                 }
-                Step::Route { route: Some(route), ways, .. } if ways > 1 => {
-                    let prefix = self.explainer.at(*now).route(route).prefix;
-                    chosen = Some(format!("one of {ways} equal routes to {prefix}"));
-                }
-                Step::Appliance { nic_in, .. } => {
-                    let own = || self.explainer.place(Place::Nic(nic_in));
-                    names.push(chosen.take().unwrap_or_else(own));
-                }
-                Step::Gateway { gateway, .. } => {
-                    chosen = None;
-                    names.push(self.explainer.place(Place::Gateway(gateway)));
-                }
-                _ => {}
             }
         }
-        names
+        all
     }
 }
 
