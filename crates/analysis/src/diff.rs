@@ -40,11 +40,29 @@ pub struct Diff {
     /// Flows that were asked.
     pub flows: u64,
     /// Those that changed, by cause; causes with most flows first.
-    pub causes: Vec<(Cause, Vec<Changed>)>,
+    pub causes: Vec<Group>,
     /// Ends that only the first network has.
     pub gone: Vec<End>,
     /// Ends that only the second one has.
     pub new: Vec<End>,
+}
+
+/// The flows that changed for one cause.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Group {
+    /// What decided.
+    pub cause: Cause,
+    /// Where: subnets or NICs; none where the object says it.
+    pub places: Vec<String>,
+    /// The flows.
+    pub changed: Vec<Changed>,
+}
+
+impl Group {
+    /// How many flows they are.
+    pub fn flows(&self) -> u64 {
+        self.changed.iter().map(|changed| changed.flows).sum()
+    }
 }
 
 /// How a flow changed; the first that applies.
@@ -134,7 +152,7 @@ impl Diff {
 
     /// Every flow that changed.
     pub fn changed(&self) -> impl Iterator<Item = &Changed> {
-        self.causes.iter().flat_map(|(_, all)| all)
+        self.causes.iter().flat_map(|group| &group.changed)
     }
 }
 
@@ -176,24 +194,24 @@ pub fn diff(before: &Network, now: &Network, question: &DiffQuestion) -> Diff {
     let chosen = |all: &[Option<Probe>]| differ.iter().map(|ix| all[*ix]).collect::<Vec<_>>();
     let traces_before = retold(before, &chosen(&probes_before), question.workers);
     let traces_now = retold(now, &chosen(&probes_now), question.workers);
-    let mut causes: BTreeMap<Cause, Vec<Changed>> = BTreeMap::new();
+    let mut causes: BTreeMap<Cause, Group> = BTreeMap::new();
     for ((ix, before), now) in differ.into_iter().zip(traces_before).zip(traces_now) {
         let Asked { from, to, protocol } = &asked[ix];
         let (from, to) = (from.end.clone(), to.end.clone());
         let flows = flows(&from, &to);
         let (was, now_told) = (was[ix].clone(), is[ix].clone());
         let changed = Changed { from, to, protocol: *protocol, flows, was, now: now_told };
-        causes.entry(cause(before.as_ref(), now.as_ref(), &changed)).or_default().push(changed);
+        let (place, cause) = cause(before.as_ref(), now.as_ref(), &changed);
+        let empty = || Group { cause: cause.clone(), places: Vec::new(), changed: Vec::new() };
+        let group = causes.entry(cause.clone()).or_insert_with(empty);
+        if !place.is_empty() && !group.places.contains(&place) {
+            group.places.push(place);
+        }
+        group.changed.push(changed);
     }
-    let mut causes: Vec<(Cause, Vec<Changed>)> = causes.into_iter().collect();
-    // Most flows first; a swap of the networks keeps the order.
-    let size = |all: &[Changed]| std::cmp::Reverse(all.iter().map(|changed| changed.flows).sum::<u64>());
-    causes.sort_by(|(a, x), (b, y)| {
-        size(x)
-            .cmp(&size(y))
-            .then_with(|| (&a.object, x.len()).cmp(&(&b.object, y.len())))
-            .then(Ordering::Equal)
-    });
+    let mut causes: Vec<Group> = causes.into_values().collect();
+    causes.iter_mut().for_each(|group| group.places.sort_by(|a, b| natural(a, b)));
+    causes.sort_by_key(|group| std::cmp::Reverse(group.flows()));
     Diff {
         flows: total,
         causes,

@@ -24,7 +24,7 @@ mod traffic_diff;
 pub use bill::{BillLine, bill};
 pub use classes::{End, Grouping, Member, Who, addresses, chosen, ends};
 pub use decisions::Cause;
-pub use diff::{Changed, Diff, DiffQuestion, Kind, diff};
+pub use diff::{Changed, Diff, DiffQuestion, Group, Kind, diff};
 pub use finding::Finding;
 pub use judge::{Judgement, judge};
 pub use matrix::{Cell, Grid, Matrix, MatrixQuestion, matrix};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
-use vnetsim_analysis::{Cause, Changed, Diff, End, Kind, Story, TrafficChange};
+use vnetsim_analysis::{Changed, Diff, End, Group, Kind, Story, TrafficChange};
 
 use crate::{
     json::envelope,
@@ -14,14 +14,21 @@ use crate::{
 
 /// Flows of a group that are named before the others are only counted.
 const NAMED_MAX: usize = 4;
+/// Causes that are told before the others are only counted.
+const CAUSES_MAX: usize = 24;
 
 /// The answer for people.
 pub fn diff_text(diff: &Diff, traffic: &[TrafficChange]) -> String {
     let mut out = summary(diff);
     out.push_str(&crossings(diff));
-    for (cause, changed) in &diff.causes {
+    for group in diff.causes.iter().take(CAUSES_MAX) {
         out.push('\n');
-        out.push_str(&cause_text(cause, changed));
+        out.push_str(&group_text(group));
+    }
+    let more = diff.causes.get(CAUSES_MAX..).unwrap_or_default();
+    if !more.is_empty() {
+        let flows = counted(more.iter().map(Group::flows).sum(), "flow");
+        out.push_str(&format!("\nand {} more causes with {flows}; -o json has them all\n", more.len()));
     }
     out.push_str(&ends_text("Only in the first file", &diff.gone));
     out.push_str(&ends_text("Only in the second file", &diff.new));
@@ -94,8 +101,15 @@ fn crossings(diff: &Diff) -> String {
     if words.is_empty() { String::new() } else { wrap("", &words.join(", "), 2) }
 }
 
-fn cause_text(cause: &Cause, changed: &[Changed]) -> String {
-    let mut out = wrap("", &cause.object, 4);
+fn group_text(Group { cause, places, changed }: &Group) -> String {
+    let named: Vec<&str> = places.iter().take(NAMED_MAX).map(String::as_str).collect();
+    let title = match places.as_slice() {
+        [] => cause.object.clone(),
+        [one] => format!("{one}: {}", cause.object),
+        all if all.len() <= NAMED_MAX => format!("{} in {}", cause.object, named.join(", ")),
+        all => format!("{} in {} and {} more", cause.object, named.join(", "), all.len() - NAMED_MAX),
+    };
+    let mut out = wrap("", &title, 4);
     out.push_str(&wrap("    was ", &cause.was, 8));
     out.push_str(&wrap("    now ", &cause.now, 8));
     let mut groups: Vec<(String, u64, Vec<&Changed>)> = Vec::new();
@@ -191,8 +205,9 @@ pub fn diff_json(diff: &Diff, traffic: &[TrafficChange]) -> Value {
             "was": changed.was.as_ref().map(stories_json), "now": changed.now.as_ref().map(stories_json),
         })
     };
-    let cause = |(cause, changed): &(Cause, Vec<Changed>)| {
-        json!({ "object": cause.object, "was": cause.was, "now": cause.now,
+    let cause = |group: &Group| {
+        let Group { cause, places, changed } = group;
+        json!({ "object": cause.object, "places": places, "was": cause.was, "now": cause.now,
                 "flows": changed.iter().map(one).collect::<Vec<_>>() })
     };
     let names = |ends: &[End]| ends.iter().map(End::name).collect::<Vec<_>>();

@@ -14,7 +14,7 @@ use crate::{
 
 /// More rows or columns than this are put together by subnet, and by virtual network if that is not enough.
 const ENDS_MAX: usize = 40;
-/// Names in front of rows are cut to this.
+/// Names in front of rows are cut to this where there is no room for more.
 const NAME_MAX: usize = 20;
 /// Pairs that a list names before it only counts.
 const PAIRS_MAX: usize = 4;
@@ -114,7 +114,9 @@ fn grid_text(matrix: &Matrix, grid: &Grid, signs: &Signs, rows: &Axis, columns: 
     let cells: Vec<Vec<String>> =
         rows.parts.iter().map(|row| columns.parts.iter().map(|c| sign(row, c)).collect()).collect();
     let widest = cells.iter().flatten().map(|text| text.chars().count()).max().unwrap_or(1).max(2) + 1;
-    let name_width = rows.names.iter().map(|name| name.chars().count()).max().unwrap_or(1).min(NAME_MAX);
+    // Names are cut where that saves a block.
+    let room = (COLUMNS - 4).saturating_sub(columns.parts.len() * (widest + 1) + 1).max(NAME_MAX);
+    let name_width = rows.names.iter().map(|name| name.chars().count()).max().unwrap_or(1).min(room);
     let label = 4 + name_width;
     let in_block = ((COLUMNS - label - 1) / (widest + 1)).max(1);
     let mut out = String::new();
@@ -205,13 +207,16 @@ pub fn matrix_json(matrix: &Matrix) -> Value {
     let mut pairs = Vec::new();
     for grid in &matrix.grids {
         for (ix, cell) in grid.cells.iter().enumerate() {
-            let Cell::Known(story) = cell else { continue };
+            let fates = match cell {
+                Cell::Itself => continue,
+                Cell::NoAddress => Value::Null,
+                Cell::Known(story) => stories_json(&matrix.stories[*story as usize]),
+            };
             let (row, column) = (ix / width, ix % width);
-            let mut pair = json!({
+            let pair = json!({
                 "from": matrix.rows[row].name(), "to": matrix.columns[column].name(),
-                "protocol": grid.protocol.to_string(), "flows": matrix.flows(row, column),
+                "protocol": grid.protocol.to_string(), "flows": matrix.flows(row, column), "fates": fates,
             });
-            pair["fates"] = stories_json(&matrix.stories[*story as usize]);
             pairs.push(pair);
         }
     }

@@ -11,7 +11,10 @@ use vnetsim_analysis::{
     Cell, DiffQuestion, Fate, Grouping, Kind, MatrixQuestion, Played, Probe, Who, addresses, diff, ends,
     matrix, probe, sweep,
 };
-use vnetsim_model::{Network, Traffic};
+use vnetsim_model::{
+    Network, Traffic,
+    draft::{Guest, IpConfiguration},
+};
 use vnetsim_sim::Outcome;
 use vnetsim_testkit::{OperationPlan, RandomNetwork, network, operation};
 use vnetsim_types::{IpProtocol, ProtoPort, Step, TrafficId};
@@ -81,20 +84,26 @@ fn diff_question() -> DiffQuestion {
     DiffQuestion { protocols: PROTOCOLS.to_vec(), internet: INTERNET, workers: workers(2) }
 }
 
-/// The network, with two machines more for each that has one ordinary NIC: they differ in name and address only.
+/// The network, with two machines more for each that has one NIC and no public address. Every second one, and its copies,
+/// becomes a plain host: appliances are like nobody else. Else copies differ in name and address only.
 fn tripled(random: &RandomNetwork) -> Option<RandomNetwork> {
     let mut draft = random.draft.clone();
-    for vm in &random.draft.virtual_machines {
+    for ix in 0..draft.virtual_machines.len() {
+        let vm = &mut draft.virtual_machines[ix];
         let [nic] = vm.network_interfaces.as_slice() else { continue };
-        let Some(nic) = random.draft.network_interfaces.iter().find(|n| n.name.value == nic.value) else {
+        let Some(nic) = draft.network_interfaces.iter_mut().find(|n| n.name.value == nic.value) else {
             continue;
         };
-        let plain = |c: &vnetsim_model::draft::IpConfiguration| {
-            c.public_ip_address.is_none() && c.inbound_nat_rules.is_empty()
-        };
-        if !nic.ip_configurations.iter().all(plain) {
+        let named = |c: &IpConfiguration| c.public_ip_address.is_some() || !c.inbound_nat_rules.is_empty();
+        if nic.ip_configurations.iter().any(named) {
             continue;
         }
+        if ix % 2 == 1 {
+            let listen = vm.guest.take().and_then(|guest| guest.listen);
+            vm.guest = Some(Guest { listen, ..Guest::default() });
+            nic.enable_ip_forwarding = None;
+        }
+        let (nic, vm) = (nic.clone(), vm.clone());
         for copy in ["b", "c"] {
             let (mut nic, mut vm) = (nic.clone(), vm.clone());
             nic.name = format!("{}-{copy}", nic.name.value).into();
@@ -109,7 +118,7 @@ fn tripled(random: &RandomNetwork) -> Option<RandomNetwork> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     /// Nothing of one probe is left for the next: each ends, step by step, as in a run of its own.
     #[test]
@@ -200,7 +209,7 @@ fn check_diff(before: &Network, now: &Network, plans: &[OperationPlan]) -> Resul
                 cause.object
             )
         };
-        diff.causes.iter().flat_map(|(cause, all)| all.iter().map(move |c| one(cause, c))).collect()
+        diff.causes.iter().flat_map(|group| group.changed.iter().map(|c| one(&group.cause, c))).collect()
     };
     prop_assert_eq!(image(false, &found), image(true, &mirror), "{:?}", plans);
     let mut listed: BTreeSet<(String, String, ProtoPort)> = BTreeSet::new();
@@ -281,5 +290,54 @@ fn the_large_network_stays_readable() {
         assert!(story("s1/app", "s2/app").iter().any(|s| s.forward == ["ilb-fw"]));
         assert!(story("s1/app", "s2/db").iter().all(|s| s.verdict_word() == "NSG_DENY"));
         assert!(story("s1/app", "internet").iter().any(|s| s.is_delivered() && s.forward == ["ilb-fw"]));
+    }
+}
+
+/// The property about classes is not empty: random networks can be tripled, and machines are alike then.
+#[test]
+fn random_networks_have_classes() {
+    use proptest::{strategy::ValueTree, test_runner::TestRunner};
+    let mut runner = TestRunner::deterministic();
+    let (mut tripled_ones, mut alike) = (0, 0);
+    for _ in 0..64 {
+        let random = network().new_tree(&mut runner).expect("nothing is discarded").current();
+        let Some(random) = tripled(&random) else { continue };
+        tripled_ones += 1;
+        let classes = ends(&random.network, INTERNET, Grouping::Classes);
+        alike += classes.iter().filter(|end| end.members.len() > 1).count();
+    }
+    assert!(tripled_ones > 40 && alike > 40, "{tripled_ones} networks, {alike} classes");
+}
+
+/// No scenario of the project differs from itself, and each has a matrix in 100 columns.
+#[test]
+fn every_scenario_equals_itself() {
+    let mut files = Vec::new();
+    files_of(std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios")), &mut files);
+    files.sort();
+    assert!(files.len() > 100, "{} scenarios", files.len());
+    for file in files {
+        let bytes = std::fs::read(&file).expect("a file of the project");
+        let loaded = vnetsim_scenario::load(&bytes, vnetsim_types::FileId(0));
+        let Some(scenario) = loaded.scenario else { continue };
+        let mut asked = diff_question();
+        asked.protocols.truncate(1);
+        assert!(diff(&scenario.network, &scenario.network, &asked).is_empty(), "{}", file.display());
+        let answer =
+            matrix(&scenario.network, &question(Grouping::Classes, 2)).expect("no names are asked for");
+        let text = vnetsim_report::matrix_text(&answer);
+        let long: Vec<&str> = text.lines().filter(|line| line.chars().count() > 100).collect();
+        assert!(long.is_empty(), "{}: {long:#?}", file.display());
+    }
+}
+
+fn files_of(folder: &std::path::Path, found: &mut Vec<std::path::PathBuf>) {
+    for entry in std::fs::read_dir(folder).expect("a folder of the project") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            files_of(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "yaml") {
+            found.push(path);
+        }
     }
 }
