@@ -248,6 +248,9 @@ fn retold(network: &Network, probes: &[Option<Probe>], workers: NonZeroUsize) ->
     probes.iter().map(|probe| probe.as_ref().and_then(|_| all.next())).collect()
 }
 
+/// A member, and who it is before and now.
+type Pairing = (Member, Who, Who);
+
 /// What names an end: sites and machines may bear the same name.
 type Name = (u8, String);
 
@@ -270,7 +273,7 @@ fn common(before: &[End], now: &[End]) -> Vec<Both> {
         }
     }
     let mut seen: BTreeSet<Name> = BTreeSet::new();
-    let mut all: BTreeMap<(usize, usize), Vec<(Member, Who, Who)>> = BTreeMap::new();
+    let mut all: BTreeMap<(usize, usize), Vec<Pairing>> = BTreeMap::new();
     for (class, end) in before.iter().enumerate() {
         for member in &end.members {
             let Some((other, who)) = there.get(&name(member)) else { continue };

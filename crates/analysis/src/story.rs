@@ -153,6 +153,7 @@ impl Told<'_> {
         let count = |is: fn(&Step) -> bool| steps().filter(|step| is(step)).count() as u32;
         let (machines, machines_back) = (self.machines(way(Part::Request)), self.machines(way(Part::Reply)));
         let chosen = self.chosen();
+        let came_back = way(Part::Reply).is_some_and(|packet| packet.delivery().is_some());
         let group = self.alone.report.outcomes.first();
         let verdict = match group.map(|group| group.outcome) {
             Some(Outcome::Completed) => Verdict::Delivered,
@@ -160,7 +161,7 @@ impl Told<'_> {
             _ => Verdict::Stuck,
         };
         Story {
-            symmetric: is_way_back(&machines, &machines_back, verdict == Verdict::Delivered),
+            symmetric: is_way_back(&machines, &machines_back, came_back),
             verdict,
             forward: self.via(way(Part::Request), &chosen),
             back: self.via(way(Part::Reply), &chosen),
@@ -186,12 +187,17 @@ impl Told<'_> {
         self.explainer.diagnosis_of(trace, dead, at, reason)
     }
 
-    /// By whom the packet was forwarded: machines, whichever of their NICs it came in by.
+    /// Whom the packet came to on its way: machines, whichever of their NICs it came in by, one that refused it included.
     fn machines(&self, packet: Option<&PacketTrace>) -> Vec<String> {
-        packet.into_iter().flat_map(PacketTrace::via).map(|place| self.explainer.place(place)).collect()
+        let refused = |packet: &PacketTrace| match packet.drop() {
+            Some((at, DropReason::NvaNoSession | DropReason::NvaPolicyDeny)) => Some(at),
+            _ => None,
+        };
+        let places = packet.into_iter().flat_map(|packet| packet.via().chain(refused(packet)));
+        places.map(|place| self.explainer.place(place)).collect()
     }
 
-    /// The same, but what a hash chose is named by who chose, so that the name says the same of every flow.
+    /// Who forwarded it; what a hash chose is named by who chose, so that the name says the same of every flow.
     fn via(&self, packet: Option<&PacketTrace>, chosen: &BTreeMap<NicId, String>) -> Vec<String> {
         let name = |place| match place {
             Place::Nic(nic) => chosen.get(&nic).cloned().unwrap_or_else(|| self.explainer.place(place)),

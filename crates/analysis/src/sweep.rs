@@ -38,6 +38,8 @@ pub struct Fate {
     pub outcome: Outcome,
     /// True when the request reached its receiver.
     pub arrived: bool,
+    /// True when the answer reached who had asked.
+    pub answered: bool,
     /// Appliances and gateways that forwarded the request, in order. A machine is its primary NIC.
     pub forward: Vec<Place>,
     /// The same for the answer.
@@ -53,7 +55,7 @@ impl Fate {
     /// True when the answer took the way of the request, as far as it went.
     pub fn is_symmetric(&self) -> bool {
         let way_back: Vec<Place> = self.forward.iter().rev().copied().collect();
-        match self.is_delivered() {
+        match self.answered {
             true => self.back == way_back,
             false => way_back.starts_with(&self.back),
         }
@@ -125,7 +127,13 @@ impl Played {
         let via = |part| {
             trace.and_then(|t| t.way(part)).map(|p| p.via().map(machine).collect()).unwrap_or_default()
         };
-        let arrived = trace.and_then(|t| t.way(Part::Request)).is_some_and(|p| p.delivery().is_some());
-        Some(Fate { outcome: group.outcome, arrived, forward: via(Part::Request), back: via(Part::Reply) })
+        let came = |part| trace.and_then(|t| t.way(part)).is_some_and(|p| p.delivery().is_some());
+        Some(Fate {
+            outcome: group.outcome,
+            arrived: came(Part::Request),
+            answered: came(Part::Reply),
+            forward: via(Part::Request),
+            back: via(Part::Reply),
+        })
     }
 }

@@ -138,6 +138,9 @@ fn matrix_of_the_showcase() {
     expect_file!["golden/matrix-hub-and-spoke.txt"].assert_eq(&text);
     assert_eq!(long_lines(&text), Vec::<&str>::new());
     assert_eq!(text, prints(&format!("{ASKED} --workers 3"), 0), "workers change the answer");
+    check("matrix scenarios/vectors/V-14.yaml", 0, expect_file!["golden/matrix-asymmetric.txt"]);
+    const BY_PORT: &str = "matrix scenarios/balancers/ha-ports-asymmetric.yaml";
+    check(BY_PORT, 0, expect_file!["golden/matrix-by-source-port.txt"]);
     let part = "matrix scenarios/hub-and-spoke.yaml --from s1 --to vm2,internet -o json";
     check(part, 0, expect_file!["golden/matrix-part.json"]);
     let err = prints("matrix scenarios/hub-and-spoke.yaml --from vm11", 2);

@@ -123,7 +123,7 @@ fn group_text(Group { cause, places, changed }: &Group) -> String {
             None => groups.push((what, one.flows, vec![one])),
         }
     }
-    groups.sort_by(|a, b| b.1.cmp(&a.1));
+    groups.sort_by_key(|(_, flows, _)| std::cmp::Reverse(*flows));
     for (what, flows, all) in groups {
         out.push_str(&wrap("  ", &format!("{}: {what}", counted(flows, "flow")), 6));
         for (pair, protocols) in pairs(&all).iter().take(NAMED_MAX) {

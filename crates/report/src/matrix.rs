@@ -4,6 +4,7 @@
 
 use serde_json::{Value, json};
 use vnetsim_analysis::{Cell, End, Grid, Matrix, Stories, Story, Verdict};
+use vnetsim_types::DropReason;
 
 use crate::{
     json::envelope,
@@ -178,12 +179,23 @@ fn ending(story: &Story) -> &'static str {
     }
 }
 
-/// `request by fw, answer direct`.
+/// `request by fw, answer direct`; an appliance that refused a packet lies on its way.
 pub(crate) fn ways(story: &Story) -> String {
-    let way = |names: &[String]| {
+    let refused = |on_way_back: bool| match &story.verdict {
+        Verdict::Dropped {
+            reason: DropReason::NvaNoSession | DropReason::NvaPolicyDeny,
+            at,
+            on_return,
+            ..
+        } if *on_return == on_way_back => Some(at),
+        _ => None,
+    };
+    let way = |names: &[String], refused: Option<&String>| {
+        let more = refused.filter(|at| !names.contains(at));
+        let names: Vec<&str> = names.iter().chain(more).map(String::as_str).collect();
         if names.is_empty() { "direct".to_owned() } else { format!("by {}", names.join(", ")) }
     };
-    format!("request {}, answer {}", way(&story.forward), way(&story.back))
+    format!("request {}, answer {}", way(&story.forward, refused(false)), way(&story.back, refused(true)))
 }
 
 /// Every story of every pair.
@@ -281,14 +293,13 @@ impl Signs {
             true => format!("{} ends", matrix.rows.len()),
             false => format!("{} senders, {} receivers", matrix.rows.len(), matrix.columns.len()),
         };
-        let mut text = format!(
-            "{ends}, {}: {} delivered ({} through appliances or gateways, {} of them asymmetric), {} dropped",
-            counted(all, "flow"),
-            count(delivered),
-            count(through),
-            count(crooked),
-            count(dropped)
-        );
+        let mut text = format!("{ends}, {}: {} delivered", counted(all, "flow"), count(delivered));
+        if through > 0 {
+            let crooked =
+                if crooked > 0 { format!(", {} of them asymmetric", count(crooked)) } else { String::new() };
+            text.push_str(&format!(" ({} through appliances or gateways{crooked})", count(through)));
+        }
+        text.push_str(&format!(", {} dropped", count(dropped)));
         if mixed > 0 {
             text.push_str(&format!(", {} depend on the source port", count(mixed)));
         }
