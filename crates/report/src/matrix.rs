@@ -213,21 +213,23 @@ fn known(matrix: &Matrix) -> impl Iterator<Item = (&Grid, usize, usize, &Story)>
         .flat_map(|(grid, row, column, stories)| stories.iter().map(move |story| (grid, row, column, story)))
 }
 
-/// The answer for machines.
+/// The answer for machines: pairs name their fates by position.
 pub fn matrix_json(matrix: &Matrix) -> Value {
     let width = matrix.columns.len().max(1);
     let mut pairs = Vec::new();
     for grid in &matrix.grids {
         for (ix, cell) in grid.cells.iter().enumerate() {
-            let fates = match cell {
+            // Many pairs share a fate, which stands once.
+            let (fate, verdict) = match cell {
                 Cell::Itself => continue,
-                Cell::NoAddress => Value::Null,
-                Cell::Known(story) => stories_json(&matrix.stories[*story as usize]),
+                Cell::NoAddress => (None, Value::Null),
+                Cell::Known(story) => (Some(*story), verdict_json(&matrix.stories[*story as usize])),
             };
             let (row, column) = (ix / width, ix % width);
             let pair = json!({
                 "from": matrix.rows[row].name(), "to": matrix.columns[column].name(),
-                "protocol": grid.protocol.to_string(), "flows": matrix.flows(row, column), "fates": fates,
+                "protocol": grid.protocol.to_string(), "flows": matrix.flows(row, column),
+                "verdict": verdict, "fate": fate,
             });
             pairs.push(pair);
         }
@@ -236,8 +238,19 @@ pub fn matrix_json(matrix: &Matrix) -> Value {
         "from": matrix.rows.iter().map(end_json).collect::<Vec<_>>(),
         "to": matrix.columns.iter().map(end_json).collect::<Vec<_>>(),
         "pairs": pairs,
+        "fates": matrix.stories.iter().map(stories_json).collect::<Vec<_>>(),
     });
     envelope("matrix", body)
+}
+
+/// `delivered`, the reason, or `dependsOnSourcePort`.
+fn verdict_json(stories: &Stories) -> Value {
+    let delivered = stories.iter().filter(|story| story.is_delivered()).count();
+    match (delivered, stories.first()) {
+        (0, Some(story)) => story.verdict_word().into(),
+        (all, Some(_)) if all == stories.len() => "delivered".into(),
+        _ => "dependsOnSourcePort".into(),
+    }
 }
 
 fn end_json(end: &End) -> Value {
