@@ -68,13 +68,13 @@ impl Group {
 /// How a flow changed; the first that applies.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Kind {
-    /// It was delivered and is not any more.
+    /// It was delivered and is not any more, or not from every source port.
     Dies,
-    /// It is delivered now.
+    /// It is delivered now, from some source ports at least from which it was not.
     Recovers,
-    /// It dies for another reason, or elsewhere.
+    /// It dies for another reason, elsewhere, or on another way.
     DiesOtherwise,
-    /// It depends on the source port in one network only, or in another way.
+    /// It depends on the source port in another way.
     DependsOtherwise,
     /// It is delivered by other appliances or gateways.
     OtherPath,
@@ -109,10 +109,12 @@ impl Changed {
             Some(_) => Ending::Dies,
         };
         match (ends(&self.was), ends(&self.now)) {
-            (Ending::Arrives, Ending::Dies) => Kind::Dies,
-            (Ending::Dies, Ending::Arrives) => Kind::Recovers,
+            (Ending::Arrives, Ending::Dies | Ending::Depends) | (Ending::Depends, Ending::Dies) => Kind::Dies,
+            (Ending::Dies | Ending::Depends, Ending::Arrives) | (Ending::Dies, Ending::Depends) => {
+                Kind::Recovers
+            }
             (Ending::Dies, Ending::Dies) => Kind::DiesOtherwise,
-            (Ending::Depends, _) | (_, Ending::Depends) => Kind::DependsOtherwise,
+            (Ending::Depends, Ending::Depends) => Kind::DependsOtherwise,
             (Ending::Arrives, Ending::Arrives) if paths(&self.was) != paths(&self.now) => Kind::OtherPath,
             (Ending::Arrives, Ending::Arrives) => Kind::OtherCost,
         }

@@ -63,8 +63,8 @@ fn verb(kind: Kind, flows: u64) -> &'static str {
         (Kind::Dies, false) => "die",
         (Kind::Recovers, true) => "recovers",
         (Kind::Recovers, false) => "recover",
-        (Kind::DiesOtherwise, true) => "dies for another reason",
-        (Kind::DiesOtherwise, false) => "die for another reason",
+        (Kind::DiesOtherwise, true) => "dies in another way",
+        (Kind::DiesOtherwise, false) => "die in another way",
         (Kind::DependsOtherwise, true) => "depends on the source port in another way",
         (Kind::DependsOtherwise, false) => "depend on the source port in another way",
         (Kind::OtherPath, true) => "takes another path",
@@ -167,6 +167,10 @@ fn what(changed: &Changed) -> String {
     match changed.kind() {
         Kind::OtherPath => format!("{}; now {}", way(was), way(now)),
         Kind::OtherCost => format!("{}; now {}", cost(was), cost(now)),
+        _ if ending(was) == ending(now) && way(was) != way(now) => {
+            format!("{}: {}; now {}", ending(was), way(was), way(now))
+        }
+        _ if ending(was) == ending(now) => format!("{}: {}; now {}", ending(was), cost(was), cost(now)),
         _ => format!("{} -> {}", ending(was), ending(now)),
     }
 }
