@@ -17,6 +17,8 @@ pub struct Finding {
     pub what: String,
     /// What shows it, a line each: the contest of routes, the two ways, the expansion of a tag.
     pub because: Vec<String>,
+    /// Flows that meet it, a line each.
+    pub flows: Vec<String>,
     /// What to change, a line each; alternatives start with "or".
     pub fix: Vec<String>,
     /// Other places that matter, each with a short text.
@@ -27,13 +29,22 @@ impl Finding {
     /// A finding without evidence and remedies yet.
     pub fn new(code: FindingCode, object: impl Into<String>, span: Span, what: impl Into<String>) -> Self {
         let (object, what) = (object.into(), what.into());
-        Self { code, object, span, what, because: Vec::new(), fix: Vec::new(), related: Vec::new() }
+        let lists = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (because, flows, fix, related) = lists;
+        Self { code, object, span, what, because, flows, fix, related }
     }
 
     /// With a line of evidence.
     #[must_use]
     pub fn because(mut self, line: impl Into<String>) -> Self {
         self.because.push(line.into());
+        self
+    }
+
+    /// With a flow that meets it.
+    #[must_use]
+    pub fn flow(mut self, line: impl Into<String>) -> Self {
+        self.flows.push(line.into());
         self
     }
 

@@ -3,6 +3,7 @@
 use std::{net::IpAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use clap::{Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use vnetsim_trace::TAPPED_PACKETS_DEFAULT;
 use vnetsim_types::ProtoPort;
 
@@ -12,9 +13,10 @@ use vnetsim_types::ProtoPort;
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
-    /// How to print the answer.
-    #[arg(short, long, global = true, default_value = "table")]
-    pub(crate) output: Output,
+    /// How to print the answer: as a table, unless `--compat az` asks for what the Azure CLI prints. All answers come as table
+    /// or json; `test` and `check` have the other formats too.
+    #[arg(short, long, global = true)]
+    pub(crate) output: Option<Format>,
     /// Folder of data files that replace built-in ones of the same name (see `vnetsim data`).
     #[arg(long, global = true, value_name = "FOLDER")]
     pub(crate) data: Option<PathBuf>,
@@ -22,17 +24,130 @@ pub(crate) struct Args {
 
 const EXIT_CODES: &str = "Exit codes:
   0  as expected
-  1  an expectation of the scenario failed, or `diff` found a change
+  1  an expectation of a scenario failed, a check found something, no fix was found, two networks differ
   2  bad usage or input
   3  the verdict rests on something that is not modelled
   130  the run was broken off by Ctrl-C";
 
+/// What `-o` takes.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Output {
+pub(crate) enum Format {
     /// Text in 100 columns; tables are as wide as their cells.
     Table,
     /// JSON in a versioned envelope.
     Json,
+    /// JUnit XML: a test suite for each file.
+    Junit,
+    /// SARIF 2.1.0, for code scanning and editors.
+    Sarif,
+    /// Workflow commands of GitHub Actions, which mark the lines of a pull request.
+    Github,
+    /// Markdown for a comment.
+    Markdown,
+}
+
+/// The formats that every command has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Output {
+    Table,
+    Json,
+}
+
+impl Format {
+    /// The same, if every command has it.
+    pub(crate) fn plain(self) -> Option<Output> {
+        match self {
+            Self::Table => Some(Output::Table),
+            Self::Json => Some(Output::Json),
+            _ => None,
+        }
+    }
+}
+
+impl Command {
+    /// The formats that this command has.
+    pub(crate) fn formats(&self) -> &'static [Format] {
+        match self {
+            Self::Test { .. } | Self::Check { .. } => Format::value_variants(),
+            Self::Completions { .. } | Self::Man { .. } => &[Format::Table],
+            _ => &[Format::Table, Format::Json],
+        }
+    }
+}
+
+/// From which severity on a check fails.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum FailOn {
+    Error,
+    Warning,
+    Note,
+    Never,
+}
+
+/// What `trace` is asked.
+#[derive(clap::Args, Debug)]
+pub(crate) struct TraceArgs {
+    /// Who sends: VM, NIC or address; or many at once: vnet/subnet, a virtual network, `*`.
+    pub(crate) src: String,
+    /// Who is sent to: the same.
+    pub(crate) dst: String,
+    /// Protocol and port: tcp/443, udp/53, icmp.
+    #[arg(short, long, default_value = "tcp/443")]
+    pub(crate) protocol: ProtoPort,
+    /// Source port.
+    #[arg(long, default_value_t = vnetsim_model::SOURCE_PORT_DEFAULT)]
+    pub(crate) source_port: u16,
+    /// Evaluate every reading of the disputed points that the flow touches.
+    #[arg(long)]
+    pub(crate) all_readings: bool,
+    /// Say what Azure's tools would tell even when the flow works; of a dead one it is always said.
+    #[arg(long)]
+    pub(crate) azure_tools: bool,
+    /// Show what a traceroute of the guest prints, beside what is truly there.
+    #[arg(long)]
+    pub(crate) traceroute: bool,
+    #[command(flatten)]
+    pub(crate) taps: CaptureArgs,
+}
+
+/// Whose answer to print.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Compat {
+    /// The Azure CLI's: its JSON, or with `-o table` its table.
+    Az,
+}
+
+/// What the commands of Azure's tools share.
+#[derive(clap::Args, Debug)]
+pub(crate) struct AzArgs {
+    /// Print what another tool prints for the same question.
+    #[arg(long, value_name = "TOOL")]
+    pub(crate) compat: Option<Compat>,
+    /// Taken as `az` takes it, and not needed: names are unique in a scenario.
+    #[arg(short = 'g', long, value_name = "GROUP", hide = true)]
+    pub(crate) resource_group: Option<String>,
+}
+
+/// Direction of an IP flow, seen from the VM.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum FlowDirection {
+    /// Towards the VM: `--local` is the destination.
+    #[value(alias = "Inbound")]
+    Inbound,
+    /// From the VM: `--local` is the source.
+    #[value(alias = "Outbound")]
+    Outbound,
+}
+
+/// Protocols of IP flow verify (DIAG-05).
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum FlowProtocol {
+    /// TCP.
+    #[value(alias = "TCP")]
+    Tcp,
+    /// UDP.
+    #[value(alias = "UDP")]
+    Udp,
 }
 
 /// Frames for Wireshark.
@@ -72,25 +187,27 @@ pub(crate) enum Command {
         #[command(flatten)]
         taps: CaptureArgs,
     },
+    /// Hold scenarios against what they expect; say what failed, and why.
+    ///
+    /// A line for each file. Ends with 2 if a file could not be read, else with 1 if an expectation failed, else with 3 if
+    /// a verdict rests on something that is not modelled.
+    Test {
+        /// Scenario files, or folders, which are read with their subfolders (*.yaml, *.json).
+        #[arg(required = true, value_name = "PATH")]
+        paths: Vec<PathBuf>,
+        /// Only files whose path has this text in it; case does not count.
+        #[arg(long, value_name = "TEXT")]
+        filter: Option<String>,
+        /// Threads; as many as there are cores when absent. The answer is the same with any number.
+        #[arg(long, value_name = "N")]
+        workers: Option<NonZeroUsize>,
+    },
     /// Follow one flow, both ways: every hop, who decided, and why it died.
     Trace {
         /// Scenario file (YAML or JSON).
         file: PathBuf,
-        /// VM, NIC or address that sends.
-        src: String,
-        /// VM, NIC or address that is sent to.
-        dst: String,
-        /// Protocol and port: tcp/443, udp/53, icmp.
-        #[arg(short, long, default_value = "tcp/443")]
-        protocol: ProtoPort,
-        /// Source port.
-        #[arg(long, default_value_t = vnetsim_model::SOURCE_PORT_DEFAULT)]
-        source_port: u16,
-        /// Evaluate every reading of the disputed points that the flow touches.
-        #[arg(long)]
-        all_readings: bool,
         #[command(flatten)]
-        taps: CaptureArgs,
+        question: TraceArgs,
     },
     /// Who can talk to whom: every ordered pair of ends, which way, and why not.
     Matrix {
@@ -145,28 +262,143 @@ pub(crate) enum Command {
         /// Scenario file (YAML or JSON).
         file: PathBuf,
         /// NIC, VM, or subnet as vnet/subnet.
-        target: String,
+        #[arg(required_unless_present = "name")]
+        target: Option<String>,
+        /// The same, as `az network nic show-effective-route-table` takes it.
+        #[arg(short, long, conflicts_with = "target")]
+        name: Option<String>,
+        #[command(flatten)]
+        az: AzArgs,
     },
     /// Where a packet from a NIC to an address goes next, and which routes lost.
     NextHop {
         /// Scenario file (YAML or JSON).
         file: PathBuf,
         /// NIC, VM, or subnet as vnet/subnet.
-        nic: String,
+        #[arg(required_unless_present = "vm")]
+        nic: Option<String>,
         /// Destination: an address, VM or NIC.
-        ip: String,
+        #[arg(required_unless_present = "dest_ip")]
+        ip: Option<String>,
+        /// The VM, as `az network watcher show-next-hop` takes it.
+        #[arg(long, conflicts_with = "nic")]
+        vm: Option<String>,
+        /// The NIC of the VM, as `az` takes it.
+        #[arg(long = "nic", value_name = "NIC", requires = "vm")]
+        nic_of_vm: Option<String>,
+        /// Source address, as `az` takes it; routes do not depend on it.
+        #[arg(long, value_name = "ADDRESS")]
+        source_ip: Option<std::net::IpAddr>,
+        /// Destination, as `az` takes it.
+        #[arg(long, value_name = "ADDRESS", conflicts_with = "ip")]
+        dest_ip: Option<String>,
+        #[command(flatten)]
+        az: AzArgs,
     },
     /// Effective security rules of a NIC, tags expanded.
     Nsg {
         /// Scenario file (YAML or JSON).
         file: PathBuf,
         /// NIC or VM.
-        nic: String,
+        #[arg(required_unless_present = "name")]
+        nic: Option<String>,
+        /// The same, as `az network nic list-effective-nsg` takes it.
+        #[arg(short, long, conflicts_with = "nic")]
+        name: Option<String>,
+        #[command(flatten)]
+        az: AzArgs,
     },
-    /// Read a scenario file and report every problem in it.
+    /// What the NSGs of one NIC say about a five-tuple, with every rule that was tried.
+    IpFlowVerify {
+        /// Scenario file (YAML or JSON).
+        file: PathBuf,
+        /// VM or NIC whose NSGs are asked.
+        #[arg(required_unless_present = "vm")]
+        target: Option<String>,
+        /// The VM, as `az network watcher test-ip-flow` takes it.
+        #[arg(long, conflicts_with = "target")]
+        vm: Option<String>,
+        /// The NIC of the VM, as `az` takes it.
+        #[arg(long)]
+        nic: Option<String>,
+        /// Seen from the VM.
+        #[arg(long, ignore_case = true)]
+        direction: FlowDirection,
+        /// TCP or UDP.
+        #[arg(long, ignore_case = true)]
+        protocol: FlowProtocol,
+        /// Address and port of the VM, 10.20.0.4:50000; `*` stands for any dynamic port.
+        #[arg(long, value_name = "IP:PORT")]
+        local: String,
+        /// Address and port of the other end.
+        #[arg(long, value_name = "IP:PORT")]
+        remote: String,
+        /// With `--compat az`: what `az network watcher run-configuration-diagnostic` prints, every rule tried.
+        #[arg(long, requires = "compat")]
+        diagnostics: bool,
+        #[command(flatten)]
+        az: AzArgs,
+    },
+    /// Whether a connection works, hop by hop, and what Azure's connection troubleshoot would say.
+    Connectivity {
+        /// Scenario file (YAML or JSON).
+        file: PathBuf,
+        /// VM or NIC that connects.
+        #[arg(required_unless_present = "source_resource")]
+        src: Option<String>,
+        /// VM, NIC or address that is connected to.
+        #[arg(required_unless_present_any = ["dest_resource", "dest_address"])]
+        dst: Option<String>,
+        /// Protocol and port: tcp/443, udp/53, icmp.
+        #[arg(short, long, default_value = "tcp/443")]
+        protocol: ProtoPort,
+        /// The source, as `az network watcher test-connectivity` takes it.
+        #[arg(long, value_name = "VM", conflicts_with = "src")]
+        source_resource: Option<String>,
+        /// The destination, as `az` takes it.
+        #[arg(long, value_name = "VM", conflicts_with = "dst")]
+        dest_resource: Option<String>,
+        /// The destination's address, as `az` takes it.
+        #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["dst", "dest_resource"])]
+        dest_address: Option<String>,
+        /// TCP port, as `az` takes it.
+        #[arg(long, value_name = "PORT", conflicts_with = "protocol", value_parser = clap::value_parser!(u16).range(1..))]
+        dest_port: Option<u16>,
+        #[command(flatten)]
+        az: AzArgs,
+    },
+    /// Peering links with state and flags.
+    Peerings {
+        /// Scenario file (YAML or JSON).
+        file: PathBuf,
+        /// Only the links of this virtual network.
+        vnet: Option<String>,
+        /// The same, as `az network vnet peering list` takes it.
+        #[arg(long, conflicts_with = "vnet")]
+        vnet_name: Option<String>,
+        #[command(flatten)]
+        az: AzArgs,
+    },
+    /// Every problem of a file, and every mistake of its network that can be seen without its traffic.
     Check {
         /// Scenario file (YAML or JSON).
         file: PathBuf,
+        /// End with 1 when there is a finding as bad as this.
+        #[arg(long, value_name = "SEVERITY", default_value = "error")]
+        fail_on: FailOn,
+    },
+    /// The smallest change after which every expectation holds, found by trying.
+    Fix {
+        /// Scenario file (YAML or JSON).
+        file: PathBuf,
+        /// VM, NIC or address whose packets should arrive, if no expectation says so.
+        #[arg(requires = "dst")]
+        src: Option<String>,
+        /// VM, NIC or address where they should arrive.
+        dst: Option<String>,
+        /// Protocol and port: tcp/443, udp/53, icmp.
+        #[arg(short, long, default_value = "tcp/443")]
+        protocol: ProtoPort,
     },
     /// How fast this machine forwards through the scenario's network: packets a second, known and new connections.
     Bench {
@@ -185,10 +417,10 @@ pub(crate) enum Command {
         #[arg(long, default_value = "6s", value_name = "TIME", value_parser = duration)]
         duration: Duration,
     },
-    /// What a reason code (NSG_DENY) or a rule (PEER-08, S15, U-02) means.
+    /// What a code (NSG_DENY, UDR_LOSES_LPM) or a rule (PEER-08, S15, U-02) means, and how to fix it; all codes without one.
     Explain {
         /// Code or rule.
-        topic: String,
+        topic: Option<String>,
     },
     /// Rules of docs/semantics.md and the scenarios that show them.
     Rules {
@@ -203,6 +435,16 @@ pub(crate) enum Command {
     Data,
     /// Print the JSON Schema of scenario files, for editors.
     Schema,
+    /// Print what completes `vnetsim` in a shell.
+    Completions {
+        /// Which shell.
+        shell: Shell,
+    },
+    /// Print the man page, or write one for each command.
+    Man {
+        /// Folder for the pages; made if it is not there.
+        folder: Option<PathBuf>,
+    },
 }
 
 /// A number with a unit: 500ms, 10s, 1m.

@@ -20,7 +20,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("vnetsim-trace", &["types", "model", "compile"]),
     (
         "vnetsim-analysis",
-        &["types", "packet", "capture", "data", "model", "scenario", "compile", "sim", "trace"],
+        &["types", "packet", "capture", "data", "model", "scenario", "compile", "dataplane", "sim", "trace"],
     ),
     (
         "vnetsim-report",
@@ -59,8 +59,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("vnetsim-data", &["serde", "toml"]),
     ("vnetsim-model", &["strsim"]),
     ("vnetsim-scenario", &["granit-parser", "serde_json"]),
-    ("vnetsim-report", &["annotate-snippets", "serde_json"]),
-    ("vnetsim", &["clap", "indicatif", "serde_json", "signal-hook"]),
+    ("vnetsim-report", &["annotate-snippets", "quick-junit", "serde_json"]),
+    ("vnetsim", &["clap", "clap_complete", "clap_mangen", "indicatif", "serde_json", "signal-hook"]),
 ];
 
 /// Package name -> its normal dependencies, from `cargo metadata`.

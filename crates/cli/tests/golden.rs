@@ -87,6 +87,47 @@ fn traces_of_the_dead() {
     check("trace scenarios/vectors/V-35.yaml vm1 vm2", 0, expect_file!["golden/trace-loop.txt"]);
 }
 
+/// What the Azure tools would have told is said of every dead flow, and of a living one when asked for.
+#[test]
+fn traces_say_what_azure_tools_would_tell() {
+    const DEAD: &str = "trace scenarios/drops/IpForwardingDisabled.yaml vm1 vm2";
+    check(DEAD, 0, expect_file!["golden/trace-ip-forwarding.txt"]);
+    const LIVING: &str = "trace scenarios/hub-and-spoke.yaml vm1 vm2";
+    let (asked, plain) = (prints(&format!("{LIVING} --azure-tools"), 0), prints(LIVING, 0));
+    let more = asked.strip_prefix(&plain).expect("the block is added at the end");
+    expect_file!["golden/trace-azure-tools.txt"].assert_eq(more);
+}
+
+/// A traceroute as the guest sees it beside what is there: an appliance, a silent gateway, an answer that dies, a loop.
+#[test]
+fn traceroutes_beside_the_truth() {
+    let block = |args: &str| {
+        let text = prints(&format!("trace {args} --traceroute"), 0);
+        let at = text.find("traceroute from").expect("the block");
+        text[at..].to_owned()
+    };
+    let blocks = [
+        block("scenarios/time/traceroute.yaml vm1 vm2 -p udp/33434"),
+        block("scenarios/time/traceroute.yaml vm1 192.168.1.1 -p icmp"),
+        block("scenarios/hub-and-spoke.yaml vm1 vm2"),
+        block("scenarios/vectors/V-35.yaml vm1 vm2"),
+    ];
+    let text = blocks.join("\n");
+    expect_file!["golden/traceroute.txt"].assert_eq(&text);
+    assert_eq!(long_lines(&text), Vec::<&str>::new());
+    let json = prints("trace scenarios/time/traceroute.yaml vm1 192.168.1.1 -p icmp --traceroute -o json", 0);
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    expect_file!["golden/traceroute.json"].assert_eq(&format!("{:#}\n", json["traceroute"]));
+}
+
+/// Pairs of two sets, put together by their way.
+#[test]
+fn traces_of_sets() {
+    const FILE: &str = "crates/cli/tests/azure_cli/many.yaml";
+    check(&format!("trace {FILE} spoke/app *"), 0, expect_file!["golden/trace-sets.txt"]);
+    check(&format!("trace {FILE} spoke/app hub -o json"), 0, expect_file!["golden/trace-sets.json"]);
+}
+
 /// RT-35: the documented tables, letter by letter.
 #[test]
 fn routes_of_the_worked_example() {
@@ -101,8 +142,72 @@ fn tables_and_words() {
     check("nsg scenarios/hub-and-spoke.yaml vm2 -o json", 0, expect_file!["golden/nsg.json"]);
     check("routes scenarios/hub-and-spoke.yaml vm1 -o json", 0, expect_file!["golden/routes.json"]);
     check("trace scenarios/vectors/V-06.yaml vm1 vm2 -o json", 0, expect_file!["golden/trace.json"]);
-    check("explain FORWARDED_TRAFFIC_BLOCKED", 0, expect_file!["golden/explain.txt"]);
     check("check crates/cli/tests/golden/broken.yaml", 2, expect_file!["golden/check-broken.txt"]);
+}
+
+/// A drop reason, a finding, and the list; `report` measures the pages' columns, whose listings are not broken.
+#[test]
+fn explanations() {
+    check("explain FORWARDED_TRAFFIC_BLOCKED", 0, expect_file!["golden/explain.txt"]);
+    check("explain UDR_LOSES_LPM", 0, expect_file!["golden/explain-finding.txt"]);
+    check("explain UDR_LOSES_LPM -o json", 0, expect_file!["golden/explain-finding.json"]);
+    check("explain", 0, expect_file!["golden/explain-all.txt"]);
+    check("explain UDR_LOSES_LMP", 2, expect_file!["golden/explain-unknown.txt"]);
+    assert_eq!(long_lines(&prints("explain", 0)), Vec::<&str>::new());
+}
+
+/// What is wrong with a network, and what would mend it.
+#[test]
+fn checks_and_fixes() {
+    const GALLERY: &str = "scenarios/gallery/01-onprem-return-skips-firewall/broken.yaml";
+    check(&format!("check {GALLERY}"), 1, expect_file!["golden/check-gallery.txt"]);
+    check(&format!("check {GALLERY} -o json"), 1, expect_file!["golden/check-gallery.json"]);
+    check(&format!("fix {GALLERY}"), 0, expect_file!["golden/fix-gallery.txt"]);
+    check(&format!("fix {GALLERY} -o json"), 0, expect_file!["golden/fix-gallery.json"]);
+    const PAIR: &str = "scenarios/gallery/02-peering-beats-default-route/broken.yaml";
+    check(&format!("fix {PAIR}"), 0, expect_file!["golden/fix-pair.txt"]);
+    check(
+        "check scenarios/hub-and-spoke.yaml --fail-on warning",
+        1,
+        expect_file!["golden/check-showcase.txt"],
+    );
+    check("fix scenarios/vectors/V-06.yaml vm1 vm2", 0, expect_file!["golden/fix-flow.txt"]);
+    for args in [format!("check {GALLERY}"), format!("fix {GALLERY}"), format!("fix {PAIR}")] {
+        let code = i32::from(args.starts_with("check"));
+        assert_eq!(long_lines(&prints(&args, code)), Vec::<&str>::new());
+    }
+}
+
+/// What Azure's tools answer: in vnetsim's words, and as the Azure CLI prints it.
+#[test]
+fn answers_of_azure_tools() {
+    const HUB: &str = "scenarios/hub-and-spoke.yaml";
+    let golden = |args: &str, file: ExpectFile| check(args, 0, file);
+    golden(&format!("routes {HUB} vm1 --compat az"), expect_file!["golden/az/routes.json"]);
+    golden(&format!("routes {HUB} vm1 --compat az -o table"), expect_file!["golden/az/routes.txt"]);
+    golden(&format!("nsg {HUB} nva --compat az"), expect_file!["golden/az/nsg.json"]);
+    golden(&format!("nsg {HUB} vm2 --compat az -o table"), expect_file!["golden/az/nsg.txt"]);
+    golden(&format!("next-hop {HUB} vm1 vm2 --compat az"), expect_file!["golden/az/next-hop.json"]);
+    golden(&format!("next-hop {HUB} vm1 vm2 --compat az -o table"), expect_file!["golden/az/next-hop.txt"]);
+    let flow = "--direction Inbound --protocol TCP --local 10.30.0.4:3389 --remote 10.20.0.4:*";
+    let verify = format!("ip-flow-verify {HUB} vm2 {flow}");
+    golden(&verify, expect_file!["golden/az/ip-flow-own.txt"]);
+    golden(&format!("{verify} -o json"), expect_file!["golden/az/ip-flow-own.json"]);
+    golden(&format!("{verify} --compat az"), expect_file!["golden/az/ip-flow.json"]);
+    golden(&format!("{verify} --compat az -o table"), expect_file!["golden/az/ip-flow.txt"]);
+    golden(&format!("{verify} --compat az --diagnostics"), expect_file!["golden/az/diagnostics.json"]);
+    let rdp = format!("connectivity {HUB} vm1 vm2 -p tcp/3389");
+    golden(&rdp, expect_file!["golden/az/connectivity-own.txt"]);
+    golden(&format!("{rdp} --compat az"), expect_file!["golden/az/connectivity-denied.json"]);
+    golden(&format!("{rdp} --compat az -o table"), expect_file!["golden/az/connectivity.txt"]);
+    golden(&format!("connectivity {HUB} vm1 vm2 --compat az"), expect_file!["golden/az/connectivity.json"]);
+    golden(&format!("peerings {HUB}"), expect_file!["golden/az/peerings-own.txt"]);
+    golden(&format!("peerings {HUB} -o json"), expect_file!["golden/az/peerings-own.json"]);
+    golden(&format!("peerings {HUB} s1 --compat az"), expect_file!["golden/az/peerings.json"]);
+    golden(&format!("peerings {HUB} --compat az -o table"), expect_file!["golden/az/peerings.txt"]);
+    let no_route = "connectivity scenarios/vectors/V-04.yaml vm1 vm2";
+    golden(&format!("{no_route} --compat az"), expect_file!["golden/az/connectivity-no-route.json"]);
+    golden(&format!("{no_route} -o json"), expect_file!["golden/az/connectivity-own.json"]);
 }
 
 #[test]

@@ -20,8 +20,8 @@ mod tags;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use vnetsim_dataplane::Tables;
-// What a row of `tables.acls` is, for those that list rules.
-pub use vnetsim_dataplane::Rule as CompiledRule;
+// What a row of `tables.acls` is, and what asking one says, for those that list rules.
+pub use vnetsim_dataplane::{NsgAnswer, Rule as CompiledRule};
 use vnetsim_model::Network;
 use vnetsim_types::{AclIx, IpNet, NsgId, RouteIx, RuleIx, SimTime, Span, SubnetId};
 

@@ -1,8 +1,8 @@
-//! Which Allow rules nearly let a packet pass, and what they missed it by; which tags nobody can judge it by. For
-//! explanations only.
+//! Rules asked about a packet that is not sent: which decide, which nearly let it pass, what they missed it by; which tags
+//! nobody can judge it by. For explanations and for what Azure's tools answer. The verdict is the data plane's own.
 
-use vnetsim_dataplane::Rule;
-use vnetsim_types::{AclIx, Direction, FlowKey, RuleIx};
+use vnetsim_dataplane::{Addresses, NsgAnswer, Rule, ask_nsgs};
+use vnetsim_types::{AclIx, Direction, FlowKey, IpNet, NicId, RuleIx};
 
 use crate::Compiled;
 
@@ -22,6 +22,32 @@ pub enum RuleField {
 }
 
 impl Compiled {
+    /// What the NSGs of `nic` say about the first packet of a connection, in order, up to the one that stops it (NSG-09).
+    pub fn ask_nsgs(&self, nic: NicId, direction: Direction, key: &FlowKey) -> Vec<NsgAnswer> {
+        ask_nsgs(&self.tables, nic, direction, key)
+    }
+
+    /// The rules that stand before `decided` and do not match `key`, each with the fields that differ.
+    pub fn rules_before(
+        &self,
+        acl: AclIx,
+        direction: Direction,
+        key: &FlowKey,
+        decided: RuleIx,
+    ) -> Vec<(RuleIx, Vec<RuleField>)> {
+        let before = self.rules_of(acl, direction).iter().take_while(|rule| rule.ix != decided);
+        before.map(|rule| (rule.ix, self.missed_fields(rule, key))).collect()
+    }
+
+    /// The addresses of both sides of a rule, source first: what tags and groups stand for at its subnet. `None` for any
+    /// address, and for a tag that nobody described.
+    pub fn rule_prefixes(&self, rule: &Rule) -> [Option<Vec<IpNet>>; 2] {
+        [rule.source, rule.destination].map(|side| match side {
+            Addresses::Any | Addresses::Unknown => None,
+            Addresses::Set(set) | Addresses::Ipv4Set(set) => Some(self.tables.sets[set as usize].prefixes()),
+        })
+    }
+
     /// Custom Allow rules of that direction which miss `key` by exactly one field, by priority.
     pub fn near_misses(&self, acl: AclIx, direction: Direction, key: &FlowKey) -> Vec<(RuleIx, RuleField)> {
         let custom = self
@@ -51,7 +77,8 @@ impl Compiled {
         unknown.map(|(_, _, written)| written.as_str())
     }
 
-    fn rules_of(&self, acl: AclIx, direction: Direction) -> &[Rule] {
+    /// The rules of an NSG in one direction, in the order in which they are asked.
+    pub fn rules_of(&self, acl: AclIx, direction: Direction) -> &[Rule] {
         let acl = &self.tables.acls[acl.ix()];
         if direction == Direction::Inbound { acl.inbound.rules() } else { acl.outbound.rules() }
     }

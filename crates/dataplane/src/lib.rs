@@ -42,7 +42,7 @@ pub use stages::{
     balance::{Backends, flow_hash},
     filter::WIRE_SERVER,
     mtu::{PATH_MTU, cut},
-    nsg::probe_passes,
+    nsg::{NsgAnswer, ask_nsgs, probe_passes},
     outbound::is_public,
     peering::Meter,
 };

@@ -1,4 +1,27 @@
-//! Codes that are not drop reasons, each in a sentence: problems of an input, refusals of the control plane.
+//! Codes that `types` does not know, each in a sentence: endings, problems of an input, refusals of the control plane.
+
+/// How a conversation ends although none of its packets died: code, rule, what it means, what to look at.
+/// Those of `vnetsim_sim::Outcome`.
+pub(crate) const ENDINGS: &[(&str, Option<&str>, &str, &str)] = &[
+    (
+        "TIMED_OUT",
+        Some("FAB-17"),
+        "The client waited for an answer until it gave up, though none of its packets died.",
+        "Look at who answers, from which address and by which way: Path, and the trace of the reply.",
+    ),
+    (
+        "RESET",
+        Some("FLOW-06"),
+        "The other end broke the connection off: it does not know it, or closed before all was said.",
+        "Keep a connection with the machine that accepted it: the same backend, the same appliance, no restart.",
+    ),
+    (
+        "UNFINISHED",
+        None,
+        "The run ended before the conversation did: it was stopped, or no end had anything to wait for.",
+        "Let the run go to its end, and look at what the other end of the conversation last did.",
+    ),
+];
 
 /// Codes of problems with an input: code, what it means, what to do.
 pub(crate) const PROBLEMS: &[(&str, &str, &str)] = &[
@@ -165,6 +188,25 @@ pub(crate) const PROBLEMS: &[(&str, &str, &str)] = &[
         "The message says how large; GW-02.",
     ),
     ("TWO_ROUTE_SERVERS", "A virtual network has two route servers.", "At most one."),
+];
+
+/// A failed expectation that no death explains.
+pub(crate) const EXPECTATION_FAILED: &str = "EXPECTATION_FAILED";
+/// A run that was given up.
+pub(crate) const RUN_STUCK: &str = "RUN_STUCK";
+
+/// Codes of a test's results that are no drop reasons: code, what it means, what to do.
+pub(crate) const RESULTS: &[(&str, &str, &str)] = &[
+    (
+        EXPECTATION_FAILED,
+        "What a scenario expects does not hold.",
+        "The message says what happened instead; correct the network, or the expectation.",
+    ),
+    (
+        RUN_STUCK,
+        "Too many events happened at one moment of virtual time, so the run was given up.",
+        "Look for machines that answer each other without end.",
+    ),
 ];
 
 /// What the control plane refuses with: Azure's code (PEER-42; others are ours, U-26), and a sentence with what to do.

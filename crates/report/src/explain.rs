@@ -1,49 +1,56 @@
-//! `vnetsim explain`: what a reason code or a rule id means, offline.
+//! `vnetsim explain`: what a code or a rule id means, offline.
 //!
-//! Reason codes come from the table in `types`; rules from `docs/semantics.md`, which is compiled in. A rule there
-//! is a bullet `- **ID** text` or a table row `| ID | ... |`.
+//! Codes come from `code_list.rs`, their pages from `code_pages.rs`; rules from `docs/semantics.md`, which is compiled
+//! in. A rule there is a bullet `- **ID** text` or a table row `| ID | ... |`. Called by `cli`.
 
+use serde_json::{Value, json};
 use vnetsim_model::did_you_mean;
-use vnetsim_types::DropReason;
+use vnetsim_types::Severity;
 
 use crate::{
-    codes::{PROBLEMS, REFUSALS},
+    code_list::{Code, all_codes, find_code},
+    code_pages::page,
+    json::envelope,
     wrap::wrap,
 };
 
 const SEMANTICS: &str = include_str!("../../../docs/semantics.md");
 
-/// The meaning of `topic`: a reason code, the code of a problem or a refusal, a rule id (`PEER-08`), a statement
-/// (`S15`), a disputed point (`U-02`),
-/// a vector (`V-05`). `None` when there is no such thing.
+/// The meaning of `topic`: the code of a drop reason, a finding, an ending, a problem or a refusal, a rule id
+/// (`PEER-08`), a statement (`S15`), a disputed point (`U-02`), a vector (`V-05`). `None` when there is no such thing.
 pub fn explain(topic: &str) -> Option<String> {
-    if let Ok(reason) = topic.parse::<DropReason>() {
-        return Some(reason_text(reason));
+    find_code(topic).map(|code| code_text(&code)).or_else(|| rule_text(topic))
+}
+
+/// The same as JSON: the text, and of a code everything that it is made of.
+pub fn explain_json(topic: &str) -> Option<Value> {
+    let mut body = json!({ "topic": topic, "text": explain(topic)? });
+    if let (Some(code), Some(body)) = (find_code(topic), body.as_object_mut()) {
+        body.extend(code.json().as_object().cloned().unwrap_or_default());
+        body.extend(page(code.code).map(|page| page.json()).unwrap_or_default());
     }
-    if let Some((code, what, remedy)) = PROBLEMS.iter().find(|(code, ..)| code.eq_ignore_ascii_case(topic)) {
-        return Some(format!("{code}\n\n{}{}", wrap("  ", what, 2), wrap("  Fix: ", remedy, 7)));
-    }
-    if let Some((code, what)) = REFUSALS.iter().find(|(code, _)| code.eq_ignore_ascii_case(topic)) {
-        return Some(format!("{code}\n\n{}", wrap("  ", what, 2)));
-    }
-    rule_text(topic)
+    Some(envelope("explain", body))
 }
 
 /// The nearest topic to a mistyped one.
 pub fn topics_like(topic: &str) -> Option<String> {
-    let codes = DropReason::ALL.iter().map(|r| r.code());
-    let rules = SEMANTICS.lines().filter_map(rule_id);
-    let problems = PROBLEMS.iter().map(|(code, ..)| *code).chain(REFUSALS.iter().map(|(code, _)| *code));
-    did_you_mean(topic, codes.chain(problems).chain(rules)).map(str::to_owned)
+    let codes = all_codes().into_iter().map(|code| code.code);
+    did_you_mean(topic, codes.chain(SEMANTICS.lines().filter_map(rule_id))).map(str::to_owned)
 }
 
-fn reason_text(reason: DropReason) -> String {
-    let mut out = format!("{}  ({})\n\n", reason.code(), reason.name());
-    out.push_str(&wrap("  ", reason.sentence(), 2));
-    out.push_str(&wrap("  Fix: ", reason.hint(), 7));
-    if let Some(rule) = rule_text(reason.rule()) {
-        out.push('\n');
-        out.push_str(&rule);
+fn code_text(code: &Code) -> String {
+    let kind = code.kind.words();
+    let more = code.severity.map(Severity::text).or(code.name).map(|more| format!(", {more}"));
+    let mut out = format!("{}  ({kind}{})\n\n", code.code, more.unwrap_or_default());
+    out.push_str(&wrap("  ", code.sentence, 2));
+    if let Some(hint) = code.hint {
+        out.push_str(&wrap("  Fix: ", hint, 7));
+    }
+    if let Some(page) = page(code.code) {
+        out.push_str(&format!("\n{}", page.text()));
+    }
+    if let Some(rule) = code.rule.and_then(rule_text) {
+        out.push_str(&format!("\n{rule}"));
     }
     out
 }
@@ -117,11 +124,12 @@ fn rule_id(line: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codes::{PROBLEMS, REFUSALS};
 
     #[test]
-    fn every_reason_names_a_rule_that_is_there() {
-        for reason in DropReason::ALL {
-            assert!(rule_text(reason.rule()).is_some(), "{reason} cites {}", reason.rule());
+    fn every_code_names_a_rule_that_is_there() {
+        for code in all_codes() {
+            assert!(code.rule.is_none_or(|rule| rule_text(rule).is_some()), "{code:?}");
         }
     }
 
@@ -189,5 +197,26 @@ mod tests {
         assert!(explain("NSG_DENY").is_some());
         assert_eq!(explain("PEER-999"), None);
         assert_eq!(topics_like("ROUTE_NON").as_deref(), Some("ROUTE_NONE"));
+        assert_eq!(topics_like("UDR_LOSES_LMP").as_deref(), Some("UDR_LOSES_LPM"));
+        assert_eq!(topics_like("TIMED_OUTT").as_deref(), Some("TIMED_OUT"));
+    }
+
+    #[test]
+    fn codes_say_what_they_are() {
+        let head = |topic| explain(topic).and_then(|t| t.lines().next().map(str::to_owned));
+        assert_eq!(head("routenone").as_deref(), Some("ROUTE_NONE  (drop reason, RouteNone)"));
+        assert_eq!(head("udr_loses_lpm").as_deref(), Some("UDR_LOSES_LPM  (finding, warning)"));
+        assert_eq!(head("RESET").as_deref(), Some("RESET  (ending)"));
+        assert_eq!(head("YAML_SYNTAX").as_deref(), Some("YAML_SYNTAX  (problem of an input)"));
+        assert_eq!(head("SecurityRuleConflict").as_deref(), Some("SecurityRuleConflict  (refusal)"));
+        let json = explain_json("UDR_LOSES_LPM").expect("JSON");
+        assert_eq!((&json["severity"], &json["rule"]), (&json!("warning"), &json!("FAIL-10")));
+        assert!(
+            json["azureCli"].as_str().is_some_and(|az| az.contains("az network route-table route create")),
+            "{json:#}"
+        );
+        assert_eq!(json["fix"], Value::Null);
+        let rule = explain_json("PEER-08").expect("JSON");
+        assert!(rule["text"].is_string() && rule.get("meaning").is_none());
     }
 }

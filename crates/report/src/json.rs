@@ -3,16 +3,20 @@
 //! Property names are those of Azure's tools where they have one (DIAG-01 to DIAG-08).
 
 use serde_json::{Value, json};
-use vnetsim_analysis::{EffectiveRow, Judgement, Played, Reading};
-use vnetsim_model::Traffic;
+use vnetsim_analysis::{EffectiveRow, Judgement, Played};
+use vnetsim_model::{Network, Traffic};
 use vnetsim_trace::{Diagnosis, Explainer, Hop, PacketExplanation};
-use vnetsim_types::{Direction, NsgLevel, Problem, Span, TrafficId};
+use vnetsim_types::{Direction, NsgLevel, PeeringId, Problem, Span, TrafficId};
 
 use crate::{
-    NextHopAnswer, NsgListing, RunAnswer, Sources,
+    NextHopAnswer, NsgListing, RunAnswer, Sources, TraceAnswer,
     achieved::{achieved_json, counts_json, packets_json},
+    az::az_peerings,
+    azure_tools::azure_verdicts_json,
     bill::bill_json,
     disputed::readings_json,
+    findings::finding_json,
+    fix::repair_json,
     replay::replays_json,
     run::verdict_word,
     trace::packet_name,
@@ -29,7 +33,7 @@ pub(crate) fn envelope(command: &str, body: Value) -> Value {
     out
 }
 
-fn source(span: Span, sources: &Sources) -> Value {
+pub(crate) fn source(span: Span, sources: &Sources) -> Value {
     match (sources.line_column(span), sources.file(span.file)) {
         (Some((line, column)), Some((path, _))) => json!({ "file": path, "line": line, "column": column }),
         _ => Value::Null,
@@ -38,17 +42,15 @@ fn source(span: Span, sources: &Sources) -> Value {
 
 /// `vnetsim check -o json`, and the problems of any command.
 pub fn problems_json(command: &str, problems: &[Problem], sources: &Sources) -> Value {
-    let one = |p: &Problem| {
-        let severity = p.severity.text();
-        let help = (!p.help.is_empty()).then_some(&p.help);
-        json!({ "severity": severity, "code": p.code, "message": p.message, "help": help, "source": source(p.span, sources) })
-    };
-    envelope(command, json!({ "problems": problems.iter().map(one).collect::<Vec<_>>() }))
+    let all: Vec<Value> = problems.iter().map(|p| problem_json(p, sources)).collect();
+    envelope(command, json!({ "problems": all }))
 }
 
-/// `vnetsim explain -o json`.
-pub fn explain_json(topic: &str, text: &str) -> Value {
-    envelope("explain", json!({ "topic": topic, "text": text }))
+/// A problem of an input.
+pub(crate) fn problem_json(p: &Problem, sources: &Sources) -> Value {
+    let severity = p.severity.text();
+    let help = (!p.help.is_empty()).then_some(&p.help);
+    json!({ "severity": severity, "code": p.code, "message": p.message, "help": help, "source": source(p.span, sources) })
 }
 
 /// `vnetsim routes -o json`: DIAG-01.
@@ -99,7 +101,23 @@ pub fn nsg_json(listings: &[NsgListing]) -> Value {
     envelope("nsg", json!({ "value": listings.iter().map(one).collect::<Vec<_>>() }))
 }
 
-fn direction(direction: Direction) -> &'static str {
+/// `vnetsim peerings -o json`: DIAG-11, each link with its place.
+pub fn peerings_json(network: &Network, links: &[PeeringId], sources: &Sources) -> Value {
+    let one = |id: &PeeringId| {
+        let mut all = az_peerings(network, &[*id]);
+        let mut link = all.get_mut(0).map_or(Value::Null, Value::take);
+        if link.is_object() {
+            link["source"] = source(network[*id].name.span, sources);
+        }
+        link
+    };
+    envelope(
+        "peerings",
+        json!({ "value": links.iter().map(one).filter(Value::is_object).collect::<Vec<_>>() }),
+    )
+}
+
+pub(crate) fn direction(direction: Direction) -> &'static str {
     match direction {
         Direction::Inbound => "Inbound",
         Direction::Outbound => "Outbound",
@@ -107,11 +125,15 @@ fn direction(direction: Direction) -> &'static str {
 }
 
 /// `vnetsim trace -o json`.
-pub fn trace_json(played: &Played, readings: &[Reading], sources: &Sources) -> Value {
+pub fn trace_json(answer: &TraceAnswer<'_>, sources: &Sources) -> Value {
+    let TraceAnswer { played, causes, repairs, readings, tools, .. } = *answer;
     let explainer = played.explainer();
     let group = played.report.traffic.first().and_then(|t| t.outcomes.first());
     let Some(group) = group else { return envelope("trace", json!({ "verdict": Value::Null })) };
     let mut body = outcome(&explainer, played, TrafficId(0), group, sources);
+    body["azureTools"] = azure_verdicts_json(tools);
+    body["repairs"] = repairs.iter().map(repair_json).collect();
+    body["findings"] = causes.iter().map(|finding| finding_json(finding, sources)).collect();
     body["disputed"] = readings_json(readings, TrafficId(0), &explainer);
     envelope("trace", body)
 }
@@ -156,7 +178,7 @@ pub fn run_json(answer: &RunAnswer<'_>, sources: &Sources) -> Value {
     envelope("run", body)
 }
 
-fn outcome(
+pub(crate) fn outcome(
     explainer: &Explainer<'_>,
     played: &Played,
     id: TrafficId,

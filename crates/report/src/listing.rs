@@ -1,13 +1,13 @@
-//! Tables of a network: effective routes, next hop, effective security rules.
+//! Tables of a network: effective routes, next hop, peerings, effective security rules.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use vnetsim_analysis::EffectiveRow;
 use vnetsim_compile::{Compiled, CompiledRule};
 use vnetsim_model::{Network, PortRange};
-use vnetsim_types::{AclIx, Direction, NicId, NsgLevel};
+use vnetsim_types::{AclIx, Direction, NicId, NsgLevel, PeeringId};
 
-use crate::{table::table, wrap::wrap};
+use crate::{Sources, table::table, wrap::wrap};
 
 /// Effective routes as `az network nic show-effective-route-table -o table` (DIAG-02).
 pub fn routes_text(rows: &[EffectiveRow]) -> String {
@@ -51,6 +51,32 @@ pub fn next_hop_text(answer: &NextHopAnswer) -> String {
         out.push_str(&wrap("  ", line, 4));
     }
     out
+}
+
+/// Peering links with their state and flags, and where the input says them.
+pub fn peerings_text(network: &Network, links: &[PeeringId], sources: &Sources) -> String {
+    if links.is_empty() {
+        return "no peering links\n".to_owned();
+    }
+    let yes = |flag: bool| if flag { "true" } else { "false" }.to_owned();
+    let cells = |id: &PeeringId| {
+        let link = &network[*id];
+        vec![
+            network.link_path(*id),
+            network[link.remote.value].name.value.clone(),
+            link.state.text().to_owned(),
+            network.sync_level(*id).text().to_owned(),
+            yes(link.allow_virtual_network_access.value),
+            yes(link.allow_forwarded_traffic.value),
+            yes(link.allow_gateway_transit.value),
+            yes(link.use_remote_gateways.value),
+            sources.place(link.name.span).unwrap_or_default(),
+        ]
+    };
+    let rows: Vec<_> = links.iter().map(cells).collect();
+    let flags = ["access", "forwarded", "gatewayTransit", "useRemoteGateways"];
+    let headers = [&["Link", "Remote", "State", "Sync"][..], &flags, &["Where"]].concat();
+    table(&headers, &rows)
 }
 
 /// One NSG that applies to a NIC, with its rules in order of evaluation.
@@ -160,7 +186,7 @@ fn rules(network: &Network, compiled: &Compiled, acl: AclIx, direction: Directio
     compiled_rules.iter().map(listed).collect()
 }
 
-fn ports(ranges: &[PortRange]) -> String {
+pub(crate) fn ports(ranges: &[PortRange]) -> String {
     let one = |r: &PortRange| match *r {
         PortRange::ANY => "*".to_owned(),
         PortRange { from, to } if from == to => from.to_string(),

@@ -12,7 +12,7 @@ const LINE_BYTES_MAX: usize = 400;
 pub fn problems_text(problems: &[Problem], sources: &Sources) -> String {
     let mut out = String::new();
     for problem in problems.iter().take(PROBLEMS_MAX) {
-        out.push_str(&one(problem, sources));
+        out.push_str(&problem_text(problem, sources));
         out.push_str("\n\n");
     }
     let errors = problems.iter().filter(|p| p.severity == Severity::Error).count();
@@ -26,7 +26,8 @@ pub fn problems_text(problems: &[Problem], sources: &Sources) -> String {
     out
 }
 
-fn one(problem: &Problem, sources: &Sources) -> String {
+/// One problem with its place underlined, without an end of line.
+pub(crate) fn problem_text(problem: &Problem, sources: &Sources) -> String {
     let level = match problem.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,

@@ -150,7 +150,7 @@ fn flows(played: &Played, readings: &[Reading], sources: &Sources) -> (Vec<Vec<S
 }
 
 /// Why conversations ended as they did; empty when they completed.
-fn reason_text(played: &Played, id: TrafficId, group: &OutcomeGroup, sources: &Sources) -> String {
+pub(crate) fn reason_text(played: &Played, id: TrafficId, group: &OutcomeGroup, sources: &Sources) -> String {
     let entry = &played.traffic[id.ix()];
     let name = &entry.name.value;
     let mut out = match group.outcome {

@@ -2,6 +2,28 @@
 
 use vnetsim_types::{FileId, Span};
 
+/// A place as editors and CI services mark it: lines and columns from 1, columns in characters.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Mark {
+    /// The file, as it was named.
+    pub file: String,
+    /// Line of the first character.
+    pub line: usize,
+    /// Its column.
+    pub column: usize,
+    /// Line of the last character.
+    pub end_line: usize,
+    /// One past its column.
+    pub end_column: usize,
+}
+
+impl Mark {
+    /// The first character of a file: for what has no line of its own.
+    pub fn start_of(file: &str) -> Self {
+        Self { file: file.to_owned(), line: 1, column: 1, end_line: 1, end_column: 1 }
+    }
+}
+
 /// Paths and contents of the files that were read, by [`FileId`].
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
@@ -33,6 +55,16 @@ impl Sources {
         let (line, column) = self.line_column(span)?;
         let (path, _) = self.file(span.file)?;
         Some(format!("{path}:{line}:{column}"))
+    }
+
+    /// Where `span` begins and ends, blanks at its end left out; `None` for the empty span.
+    pub fn mark(&self, span: Span) -> Option<Mark> {
+        let (line, column) = self.line_column(span)?;
+        let (file, text) = self.file(span.file)?;
+        let marked = text.get(span.start as usize..span.end as usize).unwrap_or_default().trim_end();
+        let end = Span { start: span.start + marked.len() as u32, ..span };
+        let (end_line, end_column) = self.line_column(end)?;
+        Some(Mark { file: file.to_owned(), line, column, end_line, end_column })
     }
 
     /// The line's text in `room` characters: from its start if all of it fits, else from the marked place on. Nothing when

@@ -1,36 +1,85 @@
 //! A conversation for a tired reader: one verdict line, the cause if it died, then every hop, numbered.
 
-use vnetsim_analysis::{Played, Reading};
-use vnetsim_sim::Outcome;
+use vnetsim_analysis::{AzureVerdict, Finding, Played, Reading, Repair};
+use vnetsim_sim::{Outcome, OutcomeGroup};
 use vnetsim_trace::{ConversationTrace, Diagnosis, Explainer, Hop, HopKind, PacketExplanation};
 use vnetsim_types::{Direction, IpProtocol, Part, TrafficId};
 
 use crate::{
     Sources,
+    azure_tools::azure_verdicts_text,
     disputed::disputed_text,
+    findings::causes_text,
+    fix::repair_line,
     wrap::{COLUMNS, wrap},
 };
 
 /// Narrowest and widest column of places.
 const PLACE_COLUMN: std::ops::RangeInclusive<usize> = 14..=44;
 
+/// One conversation, and what is known of it.
+#[derive(Clone, Copy, Debug)]
+pub struct TraceAnswer<'a> {
+    /// The run: its first traffic entry is the one asked about.
+    pub played: &'a Played,
+    /// Who sends, as asked.
+    pub from: &'a str,
+    /// Who is sent to, as asked.
+    pub to: &'a str,
+    /// Findings that explain it.
+    pub causes: &'a [Finding],
+    /// Changes after which it arrives, each played.
+    pub repairs: &'a [Repair],
+    /// Readings under which it ends otherwise.
+    pub readings: &'a [Reading],
+    /// What Azure's tools would have told about it.
+    pub tools: &'a [AzureVerdict],
+}
+
 /// The first conversation of the first traffic entry of a run.
-pub fn trace_text(played: &Played, from: &str, to: &str, readings: &[Reading], sources: &Sources) -> String {
-    let explainer = played.explainer();
-    let group = played.report.traffic.first().and_then(|t| t.outcomes.first());
-    let trace = group.and_then(|g| played.trace.conversation(TrafficId(0), g.first));
-    let (Some(group), Some(trace)) = (group, trace) else {
+pub fn trace_text(answer: &TraceAnswer<'_>, sources: &Sources) -> String {
+    let TraceAnswer { played, from, to, causes, repairs, readings, tools } = *answer;
+    let id = TrafficId(0);
+    let mut out = verdict_text(played, id, (from, to), repairs, sources);
+    if out.is_empty() {
         return "nothing was sent\n".to_owned();
-    };
-    let mut out = verdict_line(&explainer, group.outcome, group.total_ns, trace, from, to);
-    if let Some(diagnosis) = explainer.diagnosis(trace) {
-        out.push_str(&diagnosis_text(&diagnosis, sources));
     }
-    out.push_str(&disputed_text(readings, TrafficId(0), &explainer));
-    let packets = explainer.conversation(trace);
-    for packet in &packets {
-        out.push('\n');
-        out.push_str(&packet_text(packet, &packets, sources));
+    out.push_str(&causes_text(causes, sources));
+    out.push_str(&disputed_text(readings, id, &played.explainer()));
+    if let Some((_, trace)) = recorded(played, id) {
+        out.push_str(&packets_text(&played.explainer().conversation(trace), sources));
+    }
+    out.push_str(&azure_verdicts_text(tools));
+    out
+}
+
+/// The recorded conversation that shows how entry `id` ended.
+pub(crate) fn recorded(played: &Played, id: TrafficId) -> Option<(&OutcomeGroup, &ConversationTrace)> {
+    let group = played.report.traffic.get(id.ix())?.outcomes.first()?;
+    Some((group, played.trace.conversation(id, group.first)?))
+}
+
+/// Every hop of every packet, numbered.
+pub(crate) fn packets_text(packets: &[PacketExplanation], sources: &Sources) -> String {
+    packets.iter().map(|packet| format!("\n{}", packet_text(packet, packets, sources))).collect()
+}
+
+/// The verdict line of entry `id`, and what it died of. Remedies that were played are worth more than what is usual.
+pub(crate) fn verdict_text(
+    played: &Played,
+    id: TrafficId,
+    (from, to): (&str, &str),
+    repairs: &[Repair],
+    sources: &Sources,
+) -> String {
+    let Some((group, trace)) = recorded(played, id) else { return String::new() };
+    let explainer = played.explainer();
+    let mut out = verdict_line(&explainer, group.outcome, group.total_ns, trace, from, to);
+    if let Some(mut diagnosis) = explainer.diagnosis(trace) {
+        if !repairs.is_empty() {
+            diagnosis.fix = repairs.iter().map(repair_line).collect();
+        }
+        out.push_str(&diagnosis_text(&diagnosis, sources));
     }
     out
 }
@@ -160,7 +209,7 @@ fn places(packet: &PacketExplanation) -> Vec<(&str, &str)> {
 }
 
 /// The hops of a loop that need not be shown: all rounds but the first two and the last.
-fn loop_rounds(hops: &[Hop]) -> Option<(usize, usize)> {
+pub(crate) fn loop_rounds(hops: &[Hop]) -> Option<(usize, usize)> {
     let passes: Vec<usize> = (0..hops.len()).filter(|ix| hops[*ix].kind == HopKind::Appliance).collect();
     let repeated =
         passes.len() > 6 && passes.iter().skip(1).all(|ix| hops[*ix].place == hops[passes[0]].place);

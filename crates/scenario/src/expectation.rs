@@ -70,7 +70,7 @@ impl<T: fmt::Display + PartialEq> fmt::Display for Range<T> {
 }
 
 /// Expected fate of a traffic entry. `None` means that nothing is expected.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct TrafficExpectation {
     /// Name of the traffic entry or capture.
     pub traffic: At<String>,

@@ -70,7 +70,7 @@ finding_codes! {
         "A hub has a gateway and the spoke has none, but the flags of their peering do not lend it."
         "Set allowGatewayTransit: true on the hub's link and useRemoteGateways: true on the spoke's.";
     PeerOverlap "PEER_OVERLAP" Warning "FAIL-24"
-        "Two networks that meet at one hub have overlapping address space: they can never be peered, and a route or a site means only one of them."
+        "Two networks that are joined by others, or a network and a site behind its gateway, have overlapping addresses: one of them cannot be reached."
         "Renumber one of them, or put a translation between them.";
     BasicLbGlobal "BASIC_LB_GLOBAL" Warning "FAIL-18"
         "The frontend of a Basic load balancer cannot be reached from a network that is peered across regions."
@@ -181,10 +181,10 @@ finding_codes! {
     PeReturnDisputed "PE_RETURN_DISPUTED" Note "RT-08"
         "Traffic to a private endpoint crosses an appliance without source translation; sources disagree whether the answer comes back through it."
         "Translate the source at the appliance, or test it: capture on the appliance, and compare with a direct connection.";
-    GatewaySilent "GATEWAY_SILENT" Note "DIAG-09"
-        "An Azure gateway does not answer pings and shows in no traceroute; silence says nothing about the tunnel."
-        "Ping a machine behind the gateway instead.";
-    LinkFaultWithoutLeg "LINK_FAULT_WITHOUT_LEG" Warning "FAB-17"
+    GatewaySilent "GATEWAY_SILENT" Note "FAB-16"
+        "An Azure gateway forwards but says nothing: it shows in no traceroute, and its public address answers no ping, whatever its tunnel does."
+        "Ask a machine behind the gateway instead.";
+    LinkFaultWithoutLeg "LINK_FAULT_WITHOUT_LEG" Warning "PEER-36"
         "A setLink of the timeline names two ends between which no packet travels in one leg, so it does nothing."
         "Name the two ends of one leg: peered networks, or a network and its site.";
 }

@@ -25,6 +25,19 @@ pub struct Judgement {
     pub failures: Vec<String>,
     /// It names the reason `InsufficientInput` itself, so such a verdict is no surprise.
     pub expects_unmodelled: bool,
+    /// The traffic that it is about, if it is about traffic.
+    pub about: Option<About>,
+}
+
+/// The traffic of an expectation, and what there tells most about a failure.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct About {
+    /// The entry.
+    pub traffic: TrafficId,
+    /// Which of its ways to end; `None` when none of its conversations ended.
+    pub ending: Option<usize>,
+    /// It died, and the expectation does not want it to die so.
+    pub unwanted: bool,
 }
 
 /// Holds every expectation of `scenario` against the run.
@@ -59,10 +72,12 @@ fn one(
 ) -> Judgement {
     let mut failures = Vec::new();
     let mut expects_unmodelled = false;
+    let mut about = None;
     let title = match &expectation.subject {
         Subject::Traffic(expected) => {
             let reason = expected.drop_reason.as_ref().map(|r| r.value);
             expects_unmodelled = reason == Some(DropReason::InsufficientInput);
+            about = traffic::about(played, expected);
             traffic::traffic(played, readings, expected, &mut failures);
             format!("traffic {}", expected.traffic.value)
         }
@@ -88,7 +103,7 @@ fn one(
         }
     };
     let because = expectation.because.as_ref().map(|b| b.value.clone());
-    Judgement { title, span: expectation.span, because, failures, expects_unmodelled }
+    Judgement { title, span: expectation.span, because, failures, expects_unmodelled, about }
 }
 
 fn epoch_after<'a>(played: &'a Played, after: Option<&At<SimTime>>) -> &'a Epoch {

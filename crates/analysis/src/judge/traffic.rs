@@ -7,7 +7,7 @@ use vnetsim_trace::{Explainer, PacketTrace};
 use vnetsim_types::{At, Part, Place, Step, TrafficId};
 
 use super::{
-    Readings,
+    About, Readings,
     achieved::achieved,
     routes::{match_words, row_matches, row_words},
 };
@@ -19,8 +19,7 @@ pub(super) fn traffic(
     expected: &TrafficExpectation,
     failures: &mut Vec<String>,
 ) {
-    let named = |t: &vnetsim_model::Traffic| t.name.value.eq_ignore_ascii_case(&expected.traffic.value);
-    let Some(id) = played.traffic.iter().position(named).map(TrafficId::new) else {
+    let Some(id) = named(played, expected) else {
         return failures.push(format!("no traffic is called {}", expected.traffic.value));
     };
     let report = &played.report.traffic[id.ix()];
@@ -64,6 +63,30 @@ pub(super) fn traffic(
     }
     achieved(expected, played, id, failures);
     failures.dedup();
+}
+
+/// The traffic that `expected` is about.
+fn named(played: &Played, expected: &TrafficExpectation) -> Option<TrafficId> {
+    let is = |t: &vnetsim_model::Traffic| t.name.value.eq_ignore_ascii_case(&expected.traffic.value);
+    played.traffic.iter().position(is).map(TrafficId::new)
+}
+
+/// Its traffic, with the way to end that tells most about a failure: one that is not wanted, else one that died, else the
+/// first.
+pub(super) fn about(played: &Played, expected: &TrafficExpectation) -> Option<About> {
+    let traffic = named(played, expected)?;
+    let outcomes = &played.report.traffic[traffic.ix()].outcomes;
+    let reason = expected.drop_reason.as_ref().map(|reason| reason.value);
+    let wants_drop = expected.verdict.as_ref().is_some_and(|v| v.value == Verdict::Dropped);
+    let wanted = |outcome: Outcome| match outcome {
+        Outcome::Completed => true,
+        Outcome::Dropped { reason: got, .. } => wants_drop && reason.is_none_or(|want| want == got),
+        _ => wants_drop && reason.is_none(),
+    };
+    let first = |is: &dyn Fn(Outcome) -> bool| outcomes.iter().position(|group| is(group.outcome));
+    let unwanted = first(&|outcome| !wanted(outcome));
+    let ending = unwanted.or_else(|| first(&|o| o != Outcome::Completed)).or_else(|| first(&|_| true));
+    Some(About { traffic, ending, unwanted: unwanted.is_some() })
 }
 
 /// All of `wanted` received first packets, and nobody else did.

@@ -176,6 +176,42 @@ pub(crate) fn check_platform<O: Observer>(
     opened.map_err(|_| DropReason::FlowTableFull)
 }
 
+/// What one NSG of a NIC says about a packet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NsgAnswer {
+    /// Where it is attached.
+    pub level: NsgLevel,
+    /// The NSG as the NIC's subnet sees it.
+    pub acl: AclIx,
+    /// The first rule that matches.
+    pub rule: RuleIx,
+    /// Its verdict; false too when nobody can tell.
+    pub allowed: bool,
+    /// False when the rule names a tag that nobody described (NSG-18).
+    pub known: bool,
+}
+
+/// What [`check`] decides about the first packet of a connection, without a packet and without records: the NSGs of `nic`
+/// in the order in which they are asked, up to the one that stops it. None for a NIC without any (NSG-11).
+pub fn ask_nsgs(tables: &Tables, nic: NicId, direction: Direction, key: &FlowKey) -> Vec<NsgAnswer> {
+    let port = &tables.nics[nic.ix()];
+    let asked = as_filtered(port, direction, *key);
+    let mut answers = Vec::new();
+    for level in order(direction) {
+        let acl = match level {
+            NsgLevel::Subnet => port.subnet_acl,
+            NsgLevel::Nic => port.nic_acl,
+        };
+        let Some(acl) = acl else { continue };
+        let Verdict { rule, allowed, known } = decide(tables, &tables.acls[acl.ix()], direction, &asked);
+        answers.push(NsgAnswer { level, acl, rule, allowed, known });
+        if !allowed {
+            break;
+        }
+    }
+    answers
+}
+
 /// LB-07, NSG-17: whether the inbound rules at `port` let a probe of the host reach TCP port `probed`.
 pub fn probe_passes(tables: &Tables, port: &NicTable, probed: u16) -> bool {
     let Some(own) = port.addresses.iter().map(|(own, _)| *own).find(|own| own.is_ipv4()) else {

@@ -1,0 +1,248 @@
+//! `vnetsim check`: mistakes of a network that can be seen without its traffic (Part 10).
+//!
+//! Owns which mistakes there are and how their evidence is gathered. Two kinds of check: those that read objects and compiled
+//! rows (`peerings`, `routes`, `next_hops`, `balancers`, `gateways`, `filters`, `timeline`), and those that send probes through
+//! the one pipeline and name what the packets met (`flows` between `ends`, judged by `fates`). Called by `cli`; `trace` asks for
+//! what explains one flow. Must never decide a packet's fate itself. Costs a compile, and a conversation for each probe.
+
+mod balancers;
+mod ends;
+mod fates;
+mod filters;
+mod flows;
+mod gateways;
+mod next_hops;
+mod peerings;
+mod routes;
+mod timeline;
+
+use std::collections::BTreeSet;
+
+use vnetsim_compile::{Compiled, Epoch, RibRoute};
+use vnetsim_dataplane::{Appliance, NextHop};
+use vnetsim_model::{LbTarget, Network};
+use vnetsim_scenario::Scenario;
+use vnetsim_trace::Explainer;
+use vnetsim_types::{At, FindingCode, LbId, NicId, Place, SimTime, Span, Step, SubnetId, TrafficId, VnetId};
+
+use crate::{Finding, Played, Probe};
+
+/// Lines of evidence of one kind that a finding keeps.
+const EVIDENCE_MAX: usize = 6;
+
+/// What a check found, and how far it looked.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Checkup {
+    /// The worst first; of equal severity by code and object.
+    pub findings: Vec<Finding>,
+    /// Probes sent.
+    pub probes: usize,
+    /// Pairs of ends that were not probed, because there are too many.
+    pub left_out: usize,
+}
+
+/// Checks the network of `scenario` at its start, with what its traffic and its timeline add.
+pub fn check(scenario: &Scenario) -> Checkup {
+    let epochs = [Epoch::new(0, SimTime::ZERO, scenario.network.clone())];
+    let mut found = objects(&Look::at(&epochs), scenario);
+    let (of_flows, probes, left_out) = flows::all(scenario);
+    found.extend(of_flows);
+    Checkup { findings: merged(found), probes, left_out }
+}
+
+/// The pairs of ends that a check probes.
+pub(crate) fn probed_pairs(network: &Network) -> Vec<Probe> {
+    flows::probed(network).0
+}
+
+/// What explains the fate of entry `id` of a run: what its packets met, and mistakes of the objects that decided.
+pub fn findings_of(scenario: &Scenario, played: &Played, id: TrafficId) -> Vec<Finding> {
+    let touched = touched(played, id);
+    let on_the_way = |finding: &Finding| {
+        let is = |span: &Span| !span.is_none() && touched.contains(span);
+        is(&finding.span) && (finding.related.is_empty() || finding.related.iter().any(|(span, _)| is(span)))
+    };
+    let epochs = [Epoch::new(0, SimTime::ZERO, scenario.network.clone())];
+    let mut found = objects(&Look::at(&epochs), scenario);
+    found.retain(on_the_way);
+    found.extend(fates::finding(played, id));
+    merged(found)
+}
+
+/// The checks that send nothing.
+fn objects(look: &Look<'_>, scenario: &Scenario) -> Vec<Finding> {
+    let mut found = Vec::new();
+    peerings::find(look, &mut found);
+    gateways::find(look, scenario, &mut found);
+    routes::find(look, &mut found);
+    next_hops::find(look, &mut found);
+    balancers::find(look, scenario, &mut found);
+    filters::find(look, &mut found);
+    timeline::find(look, scenario, &mut found);
+    found
+}
+
+/// The places in the input of everything that the packets of an entry met: objects, and all routes of each contest.
+fn touched(played: &Played, id: TrafficId) -> BTreeSet<Span> {
+    let explainer = played.explainer();
+    let mut all = BTreeSet::new();
+    for packet in played.trace.conversations_of(id).flat_map(|trace| &trace.packets) {
+        all.extend(explainer.hops(&packet.steps).iter().map(|hop| hop.span));
+        for (now, step) in &packet.steps {
+            match step {
+                Step::Route { subnet, dst, .. } => {
+                    let rows = explainer.at(*now).all_routes(*subnet);
+                    let rows = rows.filter(|(_, row)| row.prefix.contains(dst));
+                    all.extend(rows.map(|(_, row)| explainer.origin_span(row)));
+                    all.insert(explainer.network[*subnet].name.span);
+                }
+                Step::Dropped { at: Place::Nic(nic), .. } => {
+                    all.insert(explainer.network[*nic].name.span);
+                    all.insert(explainer.network[*nic].enable_ip_forwarding.span);
+                }
+                _ => {}
+            }
+        }
+    }
+    all
+}
+
+/// One finding for each code and object; evidence is put together and cut.
+fn merged(found: Vec<Finding>) -> Vec<Finding> {
+    let mut all: Vec<Finding> = Vec::new();
+    for finding in found {
+        match all.iter_mut().find(|f| f.code == finding.code && f.object == finding.object) {
+            Some(known) => {
+                add_new(&mut known.flows, finding.flows);
+                // What an object's check says first is said once; so is the remedy for all pairs of spokes.
+                if !SAID_ONCE.contains(&finding.code) {
+                    add_new(&mut known.because, finding.because);
+                    add_new(&mut known.fix, finding.fix);
+                    add_new(&mut known.related, finding.related);
+                }
+            }
+            None => all.push(finding),
+        }
+    }
+    for finding in &mut all {
+        cut(&mut finding.because);
+        cut(&mut finding.flows);
+        cut(&mut finding.fix);
+        finding.related.truncate(EVIDENCE_MAX);
+    }
+    all.sort_by(|a, b| (a.severity(), a.code, &a.object).cmp(&(b.severity(), b.code, &b.object)));
+    all
+}
+
+/// Findings of which probes only add the flows.
+const SAID_ONCE: [FindingCode; 6] = [
+    FindingCode::NicNoIpForwarding,
+    FindingCode::GuestNoForward,
+    FindingCode::UdrLoop,
+    FindingCode::IlbAllBackendsDown,
+    FindingCode::IlbHairpin,
+    FindingCode::NoTransit,
+];
+
+fn add_new<T: PartialEq>(known: &mut Vec<T>, more: Vec<T>) {
+    for line in more {
+        if !known.contains(&line) {
+            known.push(line);
+        }
+    }
+}
+
+fn cut(lines: &mut Vec<String>) {
+    if lines.len() > EVIDENCE_MAX {
+        let more = lines.len() - EVIDENCE_MAX;
+        lines.truncate(EVIDENCE_MAX);
+        lines.push(format!("and {more} more"));
+    }
+}
+
+/// A compiled network with the words for it.
+pub(crate) struct Look<'a> {
+    pub(crate) network: &'a Network,
+    pub(crate) compiled: &'a Compiled,
+    pub(crate) explainer: Explainer<'a>,
+}
+
+impl<'a> Look<'a> {
+    /// At the last of `epochs`.
+    pub(crate) fn at(epochs: &'a [Epoch]) -> Self {
+        let last = epochs.last().expect("at least one epoch");
+        Self { network: &last.network, compiled: last.compiled(), explainer: Explainer::new(epochs) }
+    }
+
+    /// Subnets of networks that exist.
+    pub(crate) fn subnets(&self) -> impl Iterator<Item = SubnetId> {
+        let all = (0..self.network.subnets().len()).map(SubnetId::new);
+        all.filter(|id| !self.network[self.network[*id].vnet].deleted)
+    }
+
+    /// The machines' interfaces that a route to an appliance leads to; none for other routes.
+    pub(crate) fn appliances(&self, hop: NextHop) -> Vec<NicId> {
+        match hop {
+            NextHop::Appliance(Appliance::Nic(nic)) => vec![nic],
+            NextHop::Appliance(Appliance::Balancer { lb, frontend, .. }) => {
+                self.members(lb, frontend as usize)
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The members of the pools behind a frontend.
+    pub(crate) fn members(&self, lb: LbId, frontend: usize) -> Vec<NicId> {
+        let lb = &self.network[lb];
+        let mut all = Vec::new();
+        for rule in lb.rules.iter().filter(|rule| rule.frontend == frontend) {
+            match rule.target {
+                LbTarget::Pool(pool) => all.extend(lb.pools[pool].iter().map(|(nic, _)| *nic)),
+                LbTarget::Nic(nic, _) => all.push(nic),
+            }
+        }
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    /// The name of the VM that has the interface, or of the interface.
+    pub(crate) fn machine(&self, nic: NicId) -> String {
+        self.explainer.place(Place::Nic(nic))
+    }
+
+    /// `10.2.0.0/16 -> VNetPeering  Default, link s1/s1-to-hub`.
+    pub(crate) fn words(&self, route: &RibRoute) -> String {
+        self.explainer.route_words(route)
+    }
+
+    /// Where the input says that a subnet has its route table, or the subnet.
+    pub(crate) fn table_span(&self, subnet: SubnetId) -> Span {
+        let subnet = &self.network[subnet];
+        subnet.route_table.as_ref().map_or(subnet.name.span, |table| table.span)
+    }
+
+    /// What to call the route table of a subnet in a remedy.
+    pub(crate) fn table_of(&self, subnet: SubnetId) -> String {
+        match &self.network[subnet].route_table {
+            Some(table) => format!("route table {}", self.network[table.value].name.value),
+            None => format!("a route table for {}", self.network.subnet_path(subnet)),
+        }
+    }
+}
+
+/// Where a flag stands, or where its object does when it is not written.
+pub(crate) fn span_of<T>(flag: &At<T>, object: &At<String>) -> Span {
+    if flag.span.is_none() { object.span } else { flag.span }
+}
+
+/// Packets go from one network to the other in one leg: peered, or their gateways are connected.
+pub(crate) fn joined(network: &Network, a: VnetId, b: VnetId) -> bool {
+    let peered = network.connected_links_of(a).any(|(_, link)| link.remote.value == b);
+    peered
+        || network.gateways_of(a).any(|(gateway, _)| {
+            network.connections_of(gateway).any(|(_, _, end)| {
+                matches!(end, vnetsim_model::ConnectionEnd::Gateway(far) if network[far].vnet == b)
+            })
+        })
+}

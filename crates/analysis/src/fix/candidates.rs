@@ -1,0 +1,544 @@
+//! Which edits are worth trying for a flow: those of objects that its packets met, or that its two ends have near them.
+//!
+//! Owns the space of the search, in a fixed order. Must never judge an edit: most of these are wrong, and the simulation says
+//! which are right.
+
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, Ipv4Addr},
+};
+
+use vnetsim_model::{
+    Access, LbProtocol, LbSku, LbTarget, Network, Role, Snat, Traffic, UserNextHop, draft::Draft,
+};
+use vnetsim_trace::Explainer;
+use vnetsim_types::{
+    Direction, DropReason, IpNet, IpProtocol, NicId, Place, ProtoPort, RouteTableId, Step, SubnetId,
+    TrafficId, VnetId,
+};
+
+use super::edit::{Edit, Hop, NewRule, PeeringFlag, is_half, route_name};
+use crate::Played;
+
+/// What a flow should do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Wish {
+    /// Arrive, perhaps by another way.
+    Pass,
+    /// Die.
+    Die,
+}
+
+/// The edits to try for traffic entry `id` of a run, single ones and such that belong together.
+pub(super) fn candidates(draft: &Draft, played: &Played, id: TrafficId, wish: Wish) -> Vec<Vec<Edit>> {
+    let mut space = Space::of(draft, played, id);
+    if wish == Wish::Die {
+        space.denials();
+        return space.all;
+    }
+    space.peerings();
+    space.machines();
+    space.routes();
+    space.tables();
+    space.rules();
+    space.balancers();
+    space.services();
+    space.all
+}
+
+struct Space<'a> {
+    network: &'a Network,
+    explainer: Explainer<'a>,
+    traffic: &'a Traffic,
+    played: &'a Played,
+    id: TrafficId,
+    /// Networks that the packets met, those of the ends, and hubs between them.
+    vnets: BTreeSet<VnetId>,
+    subnets: BTreeSet<SubnetId>,
+    nics: BTreeSet<NicId>,
+    /// Names of NAT gateways that the file has.
+    nat_gateways: Vec<String>,
+    all: Vec<Vec<Edit>>,
+}
+
+impl<'a> Space<'a> {
+    fn of(draft: &Draft, played: &'a Played, id: TrafficId) -> Self {
+        let mut space = Self {
+            network: &played.report.epochs[0].network,
+            explainer: played.explainer(),
+            traffic: &played.traffic[id.ix()],
+            played,
+            id,
+            vnets: BTreeSet::new(),
+            subnets: BTreeSet::new(),
+            nics: BTreeSet::new(),
+            nat_gateways: draft.nat_gateways.iter().map(|nat| nat.name.value.clone()).collect(),
+            all: Vec::new(),
+        };
+        space.meet();
+        space
+    }
+
+    fn add(&mut self, edits: Vec<Edit>) {
+        if !edits.is_empty() && !self.all.contains(&edits) {
+            self.all.push(edits);
+        }
+    }
+
+    /// Everything near the flow.
+    fn meet(&mut self) {
+        let network = self.network;
+        for end in [self.traffic.from, self.traffic.to] {
+            self.meet_place(end.place);
+            // Frontends of balancers belong to nobody but their network.
+            let holds =
+                |vnet: &vnetsim_model::Vnet| vnet.address_space.iter().any(|b| b.contains(&end.address));
+            let homes = network.existing_vnets().filter(|(_, vnet)| holds(vnet)).map(|(id, _)| id);
+            if !matches!(end.place, Place::Site(_)) {
+                self.vnets.extend(homes);
+            }
+        }
+        for packet in self.played.trace.conversations_of(self.id).flat_map(|trace| &trace.packets) {
+            for (_, step) in &packet.steps {
+                match *step {
+                    Step::Route { subnet, .. } => self.meet_subnet(subnet),
+                    Step::Delivered { to, .. } => self.meet_place(to),
+                    Step::Dropped { at, .. } => self.meet_place(at),
+                    Step::Appliance { nic_in, nic_out, .. } => {
+                        self.meet_place(Place::Nic(nic_in));
+                        self.meet_place(Place::Nic(nic_out));
+                    }
+                    Step::Gateway { gateway, .. } => self.meet_place(Place::Gateway(gateway)),
+                    _ => {}
+                }
+            }
+        }
+        // Neighbours with appliances or gateways: where a packet should have gone.
+        let met: Vec<VnetId> = self.vnets.iter().copied().collect();
+        let neighbours = network.existing_links().filter(|(_, link)| met.contains(&link.vnet));
+        for vnet in neighbours.map(|(_, link)| link.remote.value) {
+            let forwards = network.nics().iter().any(|nic| nic.vnet == vnet && is_appliance(network, nic.vm));
+            if forwards || network.gateways_of(vnet).next().is_some() {
+                self.vnets.insert(vnet);
+            }
+        }
+        for (ix, nic) in network.nics().iter().enumerate() {
+            if self.vnets.contains(&nic.vnet) && is_appliance(network, nic.vm) {
+                self.nics.insert(NicId::new(ix));
+                self.subnets.insert(nic.subnet);
+            }
+        }
+        let gateways = self.vnets.iter().flat_map(|vnet| network.gateways_of(*vnet));
+        self.subnets.extend(gateways.map(|(_, gateway)| gateway.subnet));
+    }
+
+    fn meet_subnet(&mut self, subnet: SubnetId) {
+        self.subnets.insert(subnet);
+        self.vnets.insert(self.network[subnet].vnet);
+    }
+
+    fn meet_place(&mut self, place: Place) {
+        match place {
+            Place::Nic(nic) => {
+                self.nics.insert(nic);
+                self.meet_subnet(self.network[nic].subnet);
+            }
+            Place::Gateway(gateway) => self.meet_subnet(self.network[gateway].subnet),
+            Place::PrivateEndpoint(id) => self.meet_subnet(self.network[id].subnet),
+            Place::Site(site) => {
+                let network = self.network;
+                let ends = |c: &&vnetsim_model::Connection| c.end == vnetsim_model::ConnectionEnd::Site(site);
+                for connection in network.connections().iter().filter(ends) {
+                    self.meet_subnet(network[connection.gateway].subnet);
+                }
+            }
+            Place::Internet | Place::Platform => {}
+        }
+    }
+
+    /// Flags, copies of address spaces, links that are missing.
+    fn peerings(&mut self) {
+        let network = self.network;
+        for (id, link) in network.existing_links().filter(|(_, link)| !link.implied) {
+            if !self.vnets.contains(&link.vnet) {
+                continue;
+            }
+            let (vnet, name) = (network[link.vnet].name.value.clone(), link.name.value.clone());
+            let remote = network[link.remote.value].name.value.clone();
+            let flag = |flag| Edit::Flag { vnet: vnet.clone(), link: name.clone(), flag };
+            if !link.allow_forwarded_traffic.value {
+                self.add(vec![flag(PeeringFlag::ForwardedTraffic)]);
+            }
+            if !link.allow_virtual_network_access.value {
+                self.add(vec![flag(PeeringFlag::VirtualNetworkAccess)]);
+            }
+            if network.sync_level(id) != vnetsim_model::PeeringSyncLevel::FullyInSync {
+                self.add(vec![Edit::Sync { vnet: vnet.clone(), link: name.clone() }]);
+            }
+            let Some((_, back)) = network.link_between(link.remote.value, link.vnet) else {
+                let link = format!("{remote}-to-{vnet}");
+                self.add(vec![Edit::CreateLink { vnet: remote, link, remote: vnet }]);
+                continue;
+            };
+            if is_half(link.state) {
+                self.add(vec![Edit::CreateLink {
+                    vnet: vnet.clone(),
+                    link: name.clone(),
+                    remote: remote.clone(),
+                }]);
+            }
+            let lend =
+                Edit::Flag { vnet: remote, link: back.name.value.clone(), flag: PeeringFlag::GatewayTransit };
+            let lent = back.allow_gateway_transit.value;
+            match (link.use_remote_gateways.value, lent) {
+                (false, true) => self.add(vec![flag(PeeringFlag::RemoteGateways)]),
+                (true, false) => self.add(vec![lend]),
+                (false, false) => self.add(vec![lend, flag(PeeringFlag::RemoteGateways)]),
+                (true, true) => {}
+            }
+        }
+    }
+
+    /// Forwarding, translation, machines that stand still.
+    fn machines(&mut self) {
+        let network = self.network;
+        for nic in self.nics.clone() {
+            let interface = &network[nic];
+            if !interface.enable_ip_forwarding.value {
+                self.add(vec![Edit::IpForwarding { nic: interface.name.value.clone() }]);
+            }
+            let Some(vm) = interface.vm.map(|vm| &network[vm]) else { continue };
+            let name = || vm.name.value.clone();
+            if !vm.running {
+                self.add(vec![Edit::Start { vm: name() }]);
+            }
+            if !vm.guest.ip_forwarding.value && interface.enable_ip_forwarding.value {
+                self.add(vec![Edit::GuestForwarding { vm: name() }]);
+            }
+            if vm.guest.role != Role::Host {
+                let more = [Snat::Internet, Snat::Always].into_iter().filter(|snat| *snat > vm.guest.snat);
+                for snat in more {
+                    self.add(vec![Edit::SourceNat { vm: name(), snat }]);
+                }
+            }
+        }
+    }
+
+    /// The blocks of addresses that stand for the two ends.
+    fn blocks(&self) -> Vec<IpNet> {
+        let network = self.network;
+        let mut all = Vec::new();
+        for end in [&self.traffic.from, &self.traffic.to] {
+            match end.place {
+                Place::Site(site) => {
+                    let site = &network[site];
+                    let prefixes = site.prefixes.iter().chain(&site.advertised).map(|p| p.value);
+                    all.extend(prefixes.filter(|p| p.contains(&end.address) && p.prefix_len() > 0));
+                }
+                Place::PrivateEndpoint(id) => {
+                    all.extend(network[network[id].subnet].prefixes.iter().map(|p| p.value));
+                    all.push(end.address.into());
+                }
+                Place::Nic(nic) => {
+                    let blocks = network[network[nic].vnet].address_space.iter().map(|p| p.value);
+                    all.extend(blocks.filter(|block| block.contains(&end.address)));
+                }
+                _ => all.push(end.address.into()),
+            }
+        }
+        all.dedup();
+        all
+    }
+
+    /// The addresses by which appliances near the flow can be named.
+    ///
+    /// Frontends first: a single machine behind one is the poorer choice.
+    fn hops(&self) -> Vec<IpAddr> {
+        let network = self.network;
+        let mut all = BTreeSet::new();
+        let mut balanced = BTreeSet::new();
+        for table in network.route_tables() {
+            all.extend(table.routes.iter().filter_map(|route| match route.next_hop {
+                UserNextHop::VirtualAppliance(ip) => Some(ip),
+                _ => None,
+            }));
+        }
+        for nic in network.nics().iter().filter(|nic| is_appliance(network, nic.vm)) {
+            all.extend(nic.ip_configurations.iter().map(|config| config.address));
+        }
+        for lb in network.load_balancers() {
+            let of_appliances = |frontend: usize| {
+                lb.rules.iter().any(|rule| match rule.target {
+                    LbTarget::Pool(pool) if rule.frontend == frontend => {
+                        lb.pools[pool].iter().any(|(nic, _)| is_appliance(network, network[*nic].vm))
+                    }
+                    _ => false,
+                })
+            };
+            let frontends = lb.frontends.iter().enumerate().filter(|(_, f)| f.vnet.is_some());
+            balanced.extend(frontends.filter(|(at, _)| of_appliances(*at)).map(|(_, f)| f.address));
+        }
+        all.retain(|address| !balanced.contains(address));
+        balanced.into_iter().chain(all).collect()
+    }
+
+    /// Routes that are missing.
+    fn routes(&mut self) {
+        let (network, blocks, hops) = (self.network, self.blocks(), self.hops());
+        for subnet in self.subnets.clone() {
+            let home = network[subnet].vnet;
+            let own = |block: &IpNet| network[home].address_space.iter().any(|p| p.value.contains(block));
+            let near = |ip: IpAddr| {
+                let inside = |vnet: VnetId| network[vnet].address_space.iter().any(|p| p.contains(&ip));
+                inside(home) || network.connected_links_of(home).any(|(_, l)| inside(l.remote.value))
+            };
+            for block in blocks.iter().filter(|block| !own(block)) {
+                for hop in hops.iter().copied().filter(|hop| near(*hop)) {
+                    self.add_route(subnet, *block, Hop::Appliance(hop));
+                }
+                if block.prefix_len() == 32 || block.prefix_len() == 128 {
+                    self.add_route(subnet, *block, Hop::Internet);
+                }
+            }
+        }
+    }
+
+    fn add_route(&mut self, subnet: SubnetId, prefix: IpNet, hop: Hop) {
+        let network = self.network;
+        let path = network.subnet_path(subnet);
+        let known = network[subnet].route_table.as_ref().map(|table| &network[table.value]);
+        let new_name = format!("rt-{}", path.replace('/', "-"));
+        let taken = known.is_some_and(|table| {
+            let same = |route: &vnetsim_model::UserRoute| route.prefixes.contains(&prefix);
+            let named = |route: &vnetsim_model::UserRoute| route.name.value == route_name(prefix);
+            table.routes.iter().any(|route| same(route) || named(route))
+        });
+        if taken || (known.is_none() && network.route_tables().iter().any(|t| t.name.value == new_name)) {
+            return;
+        }
+        let table = known.map_or(new_name, |table| table.name.value.clone());
+        self.add(vec![Edit::AddRoute { subnet: path, table, new_table: known.is_none(), prefix, hop }]);
+    }
+
+    /// Routes and tables that are wrong.
+    fn tables(&mut self) {
+        let (network, hops) = (self.network, self.hops());
+        let ends = [self.traffic.from.address, self.traffic.to.address];
+        for subnet in self.subnets.clone() {
+            let path = network.subnet_path(subnet);
+            let own = network[subnet].route_table.as_ref().map(|table| table.value);
+            for (ix, table) in network.route_tables().iter().enumerate() {
+                if own != Some(RouteTableId::new(ix)) {
+                    let table = Some(table.name.value.clone());
+                    self.add(vec![Edit::Associate { subnet: path.clone(), table }]);
+                }
+            }
+            let Some(table) = own.map(|table| &network[table]) else { continue };
+            let name = || table.name.value.clone();
+            let disable = !table.disable_bgp_route_propagation.value;
+            self.add(vec![Edit::Propagation { table: name(), disable }]);
+            self.add(vec![Edit::Associate { subnet: path.clone(), table: None }]);
+            let decides = |route: &&vnetsim_model::UserRoute| {
+                route.prefixes.iter().any(|prefix| ends.iter().any(|ip| prefix.contains(ip)))
+            };
+            for route in table.routes.iter().filter(decides) {
+                let route_name = || route.name.value.clone();
+                if let UserNextHop::VirtualAppliance(now) = route.next_hop {
+                    for address in hops.iter().copied().filter(|hop| *hop != now) {
+                        let balanced = network
+                            .load_balancers()
+                            .iter()
+                            .any(|lb| lb.frontends.iter().any(|f| f.address == address));
+                        let (table, route) = (name(), route_name());
+                        self.add(vec![Edit::NextHop { table, route, address, balanced }]);
+                    }
+                }
+                self.add(vec![Edit::RemoveRoute { table: name(), route: route_name() }]);
+            }
+        }
+    }
+
+    /// Allow rules before those that denied.
+    fn rules(&mut self) {
+        let dead = self.played.trace.conversations_of(self.id).flat_map(|trace| &trace.packets);
+        let mut denied = Vec::new();
+        for packet in dead.filter(|packet| packet.drop().is_some_and(|(_, why)| why == DropReason::NsgDeny)) {
+            let step = packet.steps.iter().rev().find_map(|(now, step)| match step {
+                Step::Nsg { acl, rule, direction, allowed: false, .. } => {
+                    Some((*now, *acl, *rule, *direction))
+                }
+                _ => None,
+            });
+            denied.extend(step.zip(packet.key()));
+        }
+        for ((now, acl, rule, direction), key) in denied {
+            let compiled = self.explainer.at(now);
+            let before = compiled.rule(rule).priority;
+            let (nsg, protocol) =
+                (compiled.acl(acl).nsg, ProtoPort { protocol: key.protocol, port: key.dst_port });
+            let (source, destination) = (self.block_of(key.src), self.block_of(key.dst));
+            self.add_rule(nsg, direction, before, true, (source, destination), protocol);
+        }
+    }
+
+    fn block_of(&self, ip: IpAddr) -> String {
+        let blocks = self.blocks();
+        blocks.iter().find(|block| block.contains(&ip)).map_or_else(|| ip.to_string(), ToString::to_string)
+    }
+
+    fn add_rule(
+        &mut self,
+        nsg: vnetsim_types::NsgId,
+        direction: Direction,
+        before: u16,
+        allow: bool,
+        (source, destination): (String, String),
+        protocol: ProtoPort,
+    ) {
+        let group = &self.network[nsg];
+        let taken = |p: u16| group.rules.iter().any(|r| r.direction == direction && r.priority == p);
+        let Some(priority) = (100..before.min(4_097)).rev().find(|p| !taken(*p)) else { return };
+        let outbound = direction == Direction::Outbound;
+        let name = format!("{}-fix-{priority}", if allow { "allow" } else { "deny" });
+        let rule = NewRule { name, priority, outbound, allow, source, destination, protocol };
+        self.add(vec![Edit::AddRule { nsg: group.name.value.clone(), rule }]);
+    }
+
+    /// Deny rules before those that allowed it.
+    fn denials(&mut self) {
+        let mut allowed = BTreeSet::new();
+        for packet in self.played.trace.conversations_of(self.id).flat_map(|trace| &trace.packets) {
+            for (now, step) in &packet.steps {
+                if let Step::Nsg { acl, rule, direction, allowed: true, .. } = step {
+                    let compiled = self.explainer.at(*now);
+                    let outbound = *direction == Direction::Outbound;
+                    allowed.insert((compiled.acl(*acl).nsg, outbound, compiled.rule(*rule).priority));
+                }
+            }
+        }
+        for (nsg, outbound, before) in allowed {
+            let direction = if outbound { Direction::Outbound } else { Direction::Inbound };
+            let (from, to) = (self.traffic.from.address.to_string(), self.traffic.to.address.to_string());
+            self.add_rule(nsg, direction, before, false, (from, to), self.traffic.protocol);
+        }
+    }
+
+    /// Rules of balancers, and what keeps probes away.
+    fn balancers(&mut self) {
+        let network = self.network;
+        for lb in network.load_balancers() {
+            let members: Vec<NicId> = lb.pools.iter().flatten().map(|(nic, _)| *nic).collect();
+            if !members.iter().any(|nic| self.vnets.contains(&network[*nic].vnet)) {
+                continue;
+            }
+            for rule in &lb.rules {
+                if rule.protocol != LbProtocol::All && lb.frontends[rule.frontend].vnet.is_some() {
+                    self.add(vec![Edit::HaPorts {
+                        lb: lb.name.value.clone(),
+                        rule: rule.name.value.clone(),
+                    }]);
+                }
+            }
+            if lb.sku == LbSku::Basic {
+                self.add(vec![Edit::StandardSku { lb: lb.name.value.clone() }]);
+            }
+            if let Place::Nic(caller) = self.traffic.from.place
+                && members.contains(&caller)
+            {
+                let nic = network[caller].name.value.clone();
+                self.add(vec![Edit::LeavePool { nic, lb: lb.name.value.clone() }]);
+            }
+            for probe in &lb.probes {
+                let Some(port) = probe.port else { continue };
+                self.probe(&lb.name.value, &probe.name.value, port, &members);
+            }
+        }
+    }
+
+    fn probe(&mut self, lb: &str, probe: &str, port: u16, members: &[NicId]) {
+        let network = self.network;
+        let guests = members.iter().filter_map(|nic| Some(&network[network[*nic].vm?].guest));
+        let open: BTreeSet<u16> = guests
+            .filter_map(|guest| guest.listen.as_ref())
+            .flatten()
+            .filter(|listens| listens.protocol == IpProtocol::TCP && listens.port != port)
+            .map(|listens| listens.port)
+            .collect();
+        for port in open.into_iter().take(3) {
+            self.add(vec![Edit::ProbePort { lb: lb.to_owned(), probe: probe.to_owned(), port }]);
+        }
+        let mut groups = BTreeSet::new();
+        for nic in members {
+            groups.extend(network[*nic].nsg.as_ref().map(|nsg| nsg.value));
+            groups.extend(network[network[*nic].subnet].nsg.as_ref().map(|nsg| nsg.value));
+        }
+        for nsg in groups {
+            let denies = |rule: &&vnetsim_model::SecurityRule| {
+                rule.direction == Direction::Inbound && rule.access == Access::Deny
+            };
+            let rules = network[nsg].rules.iter().filter(denies);
+            let before = rules.map(|rule| rule.priority).min().unwrap_or(4_097);
+            let protocol = ProtoPort { protocol: IpProtocol::TCP, port };
+            let sides = ("AzureLoadBalancer".to_owned(), "*".to_owned());
+            self.add_rule(nsg, Direction::Inbound, before, true, sides, protocol);
+        }
+    }
+
+    /// Endpoints' policies, ways out, what sites know.
+    fn services(&mut self) {
+        let network = self.network;
+        for subnet in self.subnets.clone() {
+            for endpoint in &network[subnet].service_endpoints {
+                let (subnet, service) = (network.subnet_path(subnet), endpoint.value.clone());
+                self.add(vec![Edit::NoServiceEndpoint { subnet, service }]);
+            }
+        }
+        for endpoint in network.private_endpoints() {
+            if self.vnets.contains(&endpoint.vnet)
+                && !network[endpoint.subnet].private_endpoint_policies.routes()
+            {
+                self.add(vec![Edit::EndpointPolicies { subnet: network.subnet_path(endpoint.subnet) }]);
+            }
+        }
+        if let Place::Nic(nic) = self.traffic.from.place
+            && self.traffic.to.place == Place::Internet
+            && network[network[nic].subnet].nat_gateway.is_empty()
+        {
+            let subnet = network.subnet_path(network[nic].subnet);
+            for name in self.nat_gateways.clone() {
+                self.add(vec![Edit::NatGateway { subnet: subnet.clone(), name, address: None }]);
+            }
+            let name = format!("nat-{}", subnet.replace('/', "-"));
+            self.add(vec![Edit::NatGateway { subnet, name, address: Some(self.free_public_address()) }]);
+        }
+        for end in [self.traffic.from.place, self.traffic.to.place] {
+            let Place::Site(site) = end else { continue };
+            if network[site].known_prefixes.is_some() {
+                for prefix in self.blocks() {
+                    self.add(vec![Edit::Announce { site: network[site].name.value.clone(), prefix }]);
+                }
+            }
+        }
+    }
+
+    /// An address for documentation that nobody in the network has.
+    fn free_public_address(&self) -> IpAddr {
+        let network = self.network;
+        let taken = |ip: IpAddr| {
+            let of_nics = network.nics().iter().flat_map(|nic| &nic.ip_configurations);
+            let frontends = network.load_balancers().iter().flat_map(|lb| &lb.frontends);
+            let gateways = network.gateways().iter().flat_map(|gateway| &gateway.instances);
+            of_nics.filter_map(|c| c.public_address).any(|other| other == ip)
+                || frontends.map(|f| f.address).any(|other| other == ip)
+                || gateways.filter_map(|i| i.public_address).any(|other| other == ip)
+                || network.subnets().iter().any(|subnet| subnet.nat_gateway.contains(&ip))
+        };
+        let all = (1..=254).rev().map(|last| IpAddr::V4(Ipv4Addr::new(203, 0, 113, last)));
+        let mut free = all.filter(|ip| !taken(*ip));
+        free.next().unwrap_or(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 254)))
+    }
+}
+
+fn is_appliance(network: &Network, vm: Option<vnetsim_types::VmId>) -> bool {
+    vm.is_some_and(|vm| network[vm].guest.role != Role::Host)
+}

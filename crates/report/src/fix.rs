@@ -1,0 +1,116 @@
+//! What `vnetsim fix` found: what fails, how many changes were tried, and those that work, ready to be carried out.
+
+use serde_json::{Value, json};
+use vnetsim_analysis::{Repair, Search};
+
+use crate::{
+    json::envelope,
+    remedy::{Remedy, words},
+    wrap::wrap,
+};
+
+/// A search in words.
+pub fn fix_text(search: &Search) -> String {
+    if search.failing.is_empty() {
+        return "nothing to fix: every expectation holds\n".to_owned();
+    }
+    let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    let mut out = String::new();
+    for title in &search.failing {
+        out.push_str(&wrap("FAIL  ", title, 6));
+    }
+    for (ix, repair) in search.repairs.iter().enumerate() {
+        out.push('\n');
+        out.push_str(&repair_text(if ix == 0 { "FIX" } else { "or" }, repair, search.expectations));
+    }
+    out.push('\n');
+    let (single, pairs) = search.tried;
+    let tried = if pairs > 0 {
+        format!("{} and {} of them", count(single, "change"), count(pairs, "pair"))
+    } else {
+        count(single, "change")
+    };
+    let refused = if search.refused > 0 {
+        format!(", {} of them refused as invalid", search.refused)
+    } else {
+        String::new()
+    };
+    let verdict = match search.repairs.len() {
+        0 => "none works".to_owned(),
+        1 => "one is shown".to_owned(),
+        n => format!("the {n} smallest that work are shown"),
+    };
+    out.push_str(&wrap(
+        "",
+        &format!("{tried} tried, each by simulation against all expectations{refused}: {verdict}"),
+        2,
+    ));
+    if search.cut_short {
+        out.push_str("the search ended at its limit; a larger change may work\n");
+    }
+    if search.repairs.is_empty() {
+        out.push_str("vnetsim check FILE names mistakes of the network that need more than two changes\n");
+    }
+    out
+}
+
+fn repair_text(head: &str, repair: &Repair, expectations: usize) -> String {
+    let mut out = String::new();
+    for (ix, edit) in repair.edits.iter().enumerate() {
+        let Remedy { what, property, az, bicep, terraform } = words(edit);
+        out.push_str(&wrap(&format!("{:<5} ", if ix == 0 { head } else { "and" }), &what, 6));
+        out.push_str(&wrap("  file       ", &property, 13));
+        for line in az {
+            out.push_str(&wrap("  az         ", &line, 15));
+        }
+        for (label, line) in [("  bicep      ", bicep), ("  terraform  ", terraform)] {
+            if !line.is_empty() {
+                out.push_str(&wrap(label, &line, 15));
+            }
+        }
+    }
+    let all = repair.others;
+    let others = match repair.others_changed {
+        0 => format!("of {all} flows between subnets, sites and the internet, none changes"),
+        n => format!("of {all} flows between subnets, sites and the internet, {n} change"),
+    };
+    out.push_str(&wrap("  verified   ", &format!("all {expectations} expectations hold; {others}"), 13));
+    out
+}
+
+/// A repair in one line: what to change, and what was seen when it was played.
+pub(crate) fn repair_line(repair: &Repair) -> String {
+    let edits: Vec<String> = repair.edits.iter().map(|edit| words(edit).what).collect();
+    let others = match repair.others_changed {
+        0 => "nothing else changes".to_owned(),
+        n => format!("{n} of {} other flows change", repair.others),
+    };
+    format!("{}  [played: it arrives, {others}]", edits.join("; and "))
+}
+
+/// `vnetsim fix -o json`.
+pub fn fix_json(search: &Search) -> Value {
+    envelope(
+        "fix",
+        json!({
+            "failing": search.failing,
+            "expectations": search.expectations,
+            "tried": { "single": search.tried.0, "pairs": search.tried.1, "refused": search.refused },
+            "cutShort": search.cut_short,
+            "repairs": search.repairs.iter().map(repair_json).collect::<Vec<_>>(),
+        }),
+    )
+}
+
+/// A repair, with the words for those who carry it out.
+pub(crate) fn repair_json(repair: &Repair) -> Value {
+    let edit = |edit: &vnetsim_analysis::Edit| {
+        let Remedy { what, property, az, bicep, terraform } = words(edit);
+        json!({ "what": what, "property": property, "az": az, "bicep": bicep, "terraform": terraform })
+    };
+    json!({
+        "edits": repair.edits.iter().map(edit).collect::<Vec<_>>(),
+        "probes": repair.others,
+        "probesChanged": repair.others_changed,
+    })
+}
