@@ -9,18 +9,24 @@
 mod azure_tools;
 mod bill;
 mod check;
+mod classes;
+mod decisions;
+mod diff;
 mod finding;
 mod fix;
 mod groups;
 mod judge;
+mod matrix;
 mod owners;
 mod play;
 mod readings;
 mod replay;
 mod rows;
 mod sets;
+mod story;
 mod sweep;
 mod traceroute;
+mod traffic_diff;
 
 pub use azure_tools::{
     AppliedNsg, AppliedRule, AskedNsg, AzureVerdict, Bearing, ConnectionHop, ConnectionIssue, Connectivity,
@@ -29,17 +35,23 @@ pub use azure_tools::{
 };
 pub use bill::{BillLine, bill};
 pub use check::{Checkup, check, findings_of};
+pub use classes::{End, Grouping, Member, Who, addresses, chosen, ends};
+pub use decisions::Cause;
+pub use diff::{Changed, Diff, DiffQuestion, Group, Kind, diff};
 pub use finding::Finding;
 pub use fix::{
     Edit, Effort, Hop, NewRule, PeeringFlag, Repair, Search, edited, fix, quick_fix, route_name, wishing,
 };
 pub use groups::{PathGroup, path_groups};
 pub use judge::{About, Judgement, judge};
+pub use matrix::{Cell, Grid, Matrix, MatrixQuestion, matrix};
 pub use owners::owner_names;
 pub use play::{Loss, Played, Setup, Shown, play, probe};
 pub use readings::{Combination, Reading, all_readings, probe_readings, readings};
 pub use replay::{Replayed, Replays, replays};
 pub use rows::{EffectiveRow, effective_rows};
 pub use sets::{EndSet, PAIRS_MAX, Pairs, end_set, pairs};
+pub use story::{Stories, Story, Verdict};
 pub use sweep::{Fate, Probe, sweep};
 pub use traceroute::{TracedHop, Traceroute, traceroute};
+pub use traffic_diff::{TrafficChange, traffic_diff};

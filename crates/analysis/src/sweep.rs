@@ -1,17 +1,17 @@
 //! Many probes through one network at once: what `check`, `matrix` and `diff` ask.
 //!
-//! Owns how probes are kept apart (each starts when the one before is over, as far as anybody can tell) and the short
-//! form of what became of one. Every probe is a conversation through the one pipeline. Costs a conversation each, and
-//! compiles the network once.
+//! Owns the short form of what became of a probe. Every probe is a conversation through the one pipeline and is played
+//! alone, so that it ends as `vnetsim trace` says. Costs a conversation each, and compiles the network once.
 
+use std::num::NonZeroUsize;
+
+use vnetsim_compile::Epoch;
 use vnetsim_model::{Endpoint, Network, Traffic};
-use vnetsim_sim::Outcome;
+use vnetsim_sim::{Alone, Meter, Outcome, Report, run_apart};
+use vnetsim_trace::TraceObserver;
 use vnetsim_types::{Part, Place, ProtoPort, SimTime, TrafficId};
 
-use crate::{Played, play::probes};
-
-/// Between two probes: longer than a round trip across the world, so that queues are empty again.
-const APART: SimTime = SimTime::from_millis(500);
+use crate::Played;
 
 /// One question: can these two talk?
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,6 +24,13 @@ pub struct Probe {
     pub protocol: ProtoPort,
 }
 
+impl Probe {
+    /// The conversation that asks it, the same that `vnetsim trace` sends.
+    pub(crate) fn traffic(&self) -> Traffic {
+        Traffic::probe("", self.from, self.to, self.protocol)
+    }
+}
+
 /// What became of a probe.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Fate {
@@ -31,7 +38,9 @@ pub struct Fate {
     pub outcome: Outcome,
     /// True when the request reached its receiver.
     pub arrived: bool,
-    /// Appliances and gateways that forwarded the request, in order.
+    /// True when the answer reached who had asked.
+    pub answered: bool,
+    /// Appliances and gateways that forwarded the request, in order. A machine is its primary NIC.
     pub forward: Vec<Place>,
     /// The same for the answer.
     pub back: Vec<Place>,
@@ -43,21 +52,64 @@ impl Fate {
         self.outcome == Outcome::Completed
     }
 
-    /// True when the answer took the way of the request, as far as both went.
+    /// True when the answer took the way of the request, as far as it went.
     pub fn is_symmetric(&self) -> bool {
-        self.forward.iter().eq(self.back.iter().rev())
+        let way_back: Vec<Place> = self.forward.iter().rev().copied().collect();
+        match self.answered {
+            true => self.back == way_back,
+            false => way_back.starts_with(&self.back),
+        }
     }
 }
 
 /// Sends every probe through `network`. Entry `n` of what was played is `probes[n]`.
 pub fn sweep(network: &Network, asked: &[Probe]) -> Played {
-    let one = |(ix, probe): (usize, &Probe)| Traffic {
-        start: SimTime(APART.0 * ix as u64),
-        // Another port each: what one leaves behind in flow tables is no other's.
-        source_port: 20_000 + (ix % 40_000) as u16,
-        ..Traffic::probe(&format!("probe {ix}"), probe.from, probe.to, probe.protocol)
+    let named = |(ix, probe): (usize, &Probe)| Traffic {
+        name: format!("probe {ix}").into(),
+        ..Traffic::probe("", probe.from, probe.to, probe.protocol)
     };
-    probes(network, asked.iter().enumerate().map(one).collect(), None)
+    let traffic: Vec<Traffic> = asked.iter().enumerate().map(named).collect();
+    let (all, epoch) =
+        run_apart(network.clone(), &traffic, threads(), |_, alone: Alone<TraceObserver>| alone);
+    let mut report = empty_report(epoch);
+    let mut trace = TraceObserver::default();
+    for alone in all {
+        let packets = &alone.report.packets;
+        for counts in [&packets.forward, &packets.backward] {
+            report.sent += counts.sent;
+            report.delivered += counts.delivered;
+            counts.dropped.iter().for_each(|(why, n)| *report.dropped.entry(*why).or_default() += n);
+        }
+        report.events += alone.events;
+        report.meter.add(&alone.meter);
+        report.end = report.end.max(alone.end);
+        report.stuck_at = report.stuck_at.or(alone.stuck_at);
+        report.traffic.push(alone.report);
+        trace.add(alone.observer);
+    }
+    let (injections, homeless, captures) = (Vec::new(), Vec::new(), Vec::new());
+    Played { report, trace, traffic, injections, homeless, captures }
+}
+
+/// Threads that play probes; the answers do not depend on it.
+pub(crate) fn threads() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}
+
+fn empty_report(epoch: Epoch) -> Report {
+    Report {
+        traffic: Vec::new(),
+        changes: Vec::new(),
+        epochs: vec![epoch],
+        end: SimTime::ZERO,
+        sent: 0,
+        delivered: 0,
+        dropped: Default::default(),
+        events: 0,
+        meter: Meter::default(),
+        stuck_at: None,
+        stopped: false,
+    }
 }
 
 impl Played {
@@ -65,8 +117,23 @@ impl Played {
     pub fn fate(&self, id: TrafficId) -> Option<Fate> {
         let group = self.report.traffic.get(id.ix())?.outcomes.first()?;
         let trace = self.trace.conversation(id, group.first);
-        let via = |part| trace.and_then(|t| t.way(part)).map(|p| p.via().collect()).unwrap_or_default();
-        let arrived = trace.and_then(|t| t.way(Part::Request)).is_some_and(|p| p.delivery().is_some());
-        Some(Fate { outcome: group.outcome, arrived, forward: via(Part::Request), back: via(Part::Reply) })
+        let network = self.explainer().network;
+        let machine = |place| match place {
+            Place::Nic(nic) => {
+                Place::Nic(network[nic].vm.and_then(|vm| network[vm].nics.first().copied()).unwrap_or(nic))
+            }
+            other => other,
+        };
+        let via = |part| {
+            trace.and_then(|t| t.way(part)).map(|p| p.via().map(machine).collect()).unwrap_or_default()
+        };
+        let came = |part| trace.and_then(|t| t.way(part)).is_some_and(|p| p.delivery().is_some());
+        Some(Fate {
+            outcome: group.outcome,
+            arrived: came(Part::Request),
+            answered: came(Part::Reply),
+            forward: via(Part::Request),
+            back: via(Part::Reply),
+        })
     }
 }

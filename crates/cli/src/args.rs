@@ -1,6 +1,6 @@
 //! What can be typed.
 
-use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
+use std::{net::IpAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -164,6 +164,17 @@ pub(crate) struct CaptureArgs {
     pub(crate) capture_limit: usize,
 }
 
+/// How many probes are sent.
+#[derive(clap::Args, Debug)]
+pub(crate) struct ProbingArgs {
+    /// The address that stands for the internet.
+    #[arg(long, value_name = "ADDRESS", default_value = "8.8.8.8")]
+    pub(crate) internet: IpAddr,
+    /// Threads that play; as many as there are cores when absent. The answer is the same with any number.
+    #[arg(long, value_name = "N")]
+    pub(crate) workers: Option<NonZeroUsize>,
+}
+
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
     /// Replay a scenario: its traffic, its timeline, its expectations.
@@ -197,6 +208,54 @@ pub(crate) enum Command {
         file: PathBuf,
         #[command(flatten)]
         question: TraceArgs,
+    },
+    /// Who can talk to whom: every ordered pair of ends, which way, and why not.
+    Matrix {
+        /// Scenario file (YAML or JSON).
+        file: PathBuf,
+        /// Protocols and ports: tcp/443, udp/53, icmp; several with commas.
+        #[arg(
+            short,
+            long = "protocol",
+            default_value = "tcp/443",
+            value_delimiter = ',',
+            value_name = "LIST"
+        )]
+        protocols: Vec<ProtoPort>,
+        /// Every VM for itself, not one for all that the network cannot tell apart.
+        #[arg(long)]
+        vms: bool,
+        /// One VM of each subnet.
+        #[arg(long, conflicts_with = "vms")]
+        subnets: bool,
+        /// Only from this VM, subnet (vnet/subnet), virtual network or site; several with commas.
+        #[arg(long, value_delimiter = ',', value_name = "NAME")]
+        from: Vec<String>,
+        /// Only to this one, likewise.
+        #[arg(long, value_delimiter = ',', value_name = "NAME")]
+        to: Vec<String>,
+        #[command(flatten)]
+        probing: ProbingArgs,
+    },
+    /// Which flows change fate, path or cost between two scenario files, and what decides it. Ends with 1 when any does.
+    Diff {
+        /// Scenario file as it was.
+        #[arg(value_name = "A")]
+        before: PathBuf,
+        /// Scenario file as it is now.
+        #[arg(value_name = "B")]
+        now: PathBuf,
+        /// Protocols and ports: tcp/443, udp/53, icmp; several with commas.
+        #[arg(
+            short,
+            long = "protocol",
+            default_value = "tcp/443",
+            value_delimiter = ',',
+            value_name = "LIST"
+        )]
+        protocols: Vec<ProtoPort>,
+        #[command(flatten)]
+        probing: ProbingArgs,
     },
     /// Effective routes, as the Azure CLI prints them.
     Routes {

@@ -235,3 +235,31 @@ fn readme_shows_the_real_trace() {
         assert_eq!(readme, wanted, "run UPDATE_EXPECT=1 cargo test -p vnetsim --test golden");
     }
 }
+
+#[test]
+fn matrix_of_the_showcase() {
+    const ASKED: &str = "matrix scenarios/hub-and-spoke.yaml -p tcp/443,tcp/22,icmp";
+    let text = prints(ASKED, 0);
+    expect_file!["golden/matrix-hub-and-spoke.txt"].assert_eq(&text);
+    assert_eq!(long_lines(&text), Vec::<&str>::new());
+    assert_eq!(text, prints(&format!("{ASKED} --workers 3"), 0), "workers change the answer");
+    check("matrix scenarios/vectors/V-14.yaml", 0, expect_file!["golden/matrix-asymmetric.txt"]);
+    const BY_PORT: &str = "matrix scenarios/balancers/ha-ports-asymmetric.yaml";
+    check(BY_PORT, 0, expect_file!["golden/matrix-by-source-port.txt"]);
+    let part = "matrix scenarios/hub-and-spoke.yaml --from s1 --to vm2,internet -o json";
+    check(part, 0, expect_file!["golden/matrix-part.json"]);
+    let err = prints("matrix scenarios/hub-and-spoke.yaml --from vm11", 2);
+    assert!(err.contains("did you mean `vm1`?"), "{err}");
+}
+
+/// A pipeline lost a route: what that means, not which line it is.
+#[test]
+fn diff_of_a_lost_route() {
+    const FILES: &str = "scenarios/hub-and-spoke.yaml crates/cli/tests/golden/route-removed.yaml";
+    let text = prints(&format!("diff {FILES} -p tcp/443,icmp"), 1);
+    expect_file!["golden/diff-route-removed.txt"].assert_eq(&text);
+    assert_eq!(long_lines(&text), Vec::<&str>::new());
+    check(&format!("diff {FILES} -o json"), 1, expect_file!["golden/diff-route-removed.json"]);
+    let same = prints("diff scenarios/hub-and-spoke.yaml scenarios/hub-and-spoke.yaml", 0);
+    assert_eq!(same, "none of 25 flows changes\n");
+}

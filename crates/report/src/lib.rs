@@ -13,6 +13,7 @@ mod code_list;
 mod code_pages;
 mod codes;
 mod data;
+mod diff;
 mod disputed;
 mod explain;
 mod findings;
@@ -20,12 +21,14 @@ mod fix;
 mod groups;
 mod json;
 mod listing;
+mod matrix;
 mod pcapng;
 mod problems;
 mod remedy;
 mod replay;
 mod rules;
 mod run;
+mod signs;
 mod sources;
 mod table;
 mod trace;
@@ -47,6 +50,7 @@ pub use cards::{
 };
 pub use code_list::{codes_json, codes_text};
 pub use data::{data_json, data_text};
+pub use diff::{diff_json, diff_text};
 pub use disputed::{combinations_json, readings_text};
 pub use explain::{explain, explain_json, topics_like};
 pub use findings::{check_json, findings_text};
@@ -56,6 +60,7 @@ pub use json::{next_hop_json, nsg_json, peerings_json, problems_json, routes_jso
 pub use listing::{
     NextHopAnswer, NsgListing, next_hop_text, nsg_listings, nsg_text, peerings_text, routes_text,
 };
+pub use matrix::{matrix_json, matrix_text};
 pub use pcapng::{Written, write_taps};
 pub use problems::problems_text;
 pub use rules::{RuleUse, covers, explained_uncited, rule_uses, rules_json, rules_text};

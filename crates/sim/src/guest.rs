@@ -69,6 +69,17 @@ pub(crate) struct At<'a> {
 }
 
 impl Guest {
+    /// The machine as it is when it starts. Costs little for one that forwarded nothing.
+    pub(crate) fn forget(&mut self) {
+        let Self { sessions, translated_back, translated_port, untranslated, asked, busy_until } = self;
+        sessions.clear();
+        translated_back.clear();
+        translated_port.clear();
+        untranslated.clear();
+        asked.clear();
+        *busy_until = SimTime::ZERO;
+    }
+
     /// `packet` passed every check of the fabric and reaches the machine.
     pub(crate) fn receive<O: Observer>(
         &mut self,

@@ -9,6 +9,7 @@
 //! Called by `cli` and `analysis`. Must never read the wall clock, draw unseeded randomness, or decide
 //! what a switch decides. Cost per packet and leg: one event, plus the data plane's cost.
 
+mod apart;
 mod control;
 mod conversation;
 mod ends;
@@ -30,6 +31,7 @@ mod shard;
 mod tally;
 mod wheel;
 
+pub use apart::{Alone, run_apart};
 pub use conversation::{Outcome, OutcomeGroup, TrafficReport};
 pub use engine::{Play, Progress, run};
 pub use report::{Achieved, Report};

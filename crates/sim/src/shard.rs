@@ -187,11 +187,19 @@ macro_rules! context {
 pub(crate) use context;
 
 impl<'a, const WATCHED: bool> Shard<'a, WATCHED> {
+    /// One that plays what the scenario says.
     pub(crate) fn new(setting: &'a Setting<'a>, number: usize) -> Self {
+        let mut shard = Self::idle(setting, number);
+        shard.plan();
+        shard
+    }
+
+    /// One that has nothing to do yet.
+    pub(crate) fn idle(setting: &'a Setting<'a>, number: usize) -> Self {
         let epoch = setting.control.first();
         let compiled = epoch.lend();
         let network = &epoch.network;
-        let mut shard = Self {
+        Self {
             number,
             now: SimTime::ZERO,
             queue: Wheel::default(),
@@ -227,9 +235,22 @@ impl<'a, const WATCHED: bool> Shard<'a, WATCHED> {
             compiled: Some(compiled),
             epoch,
             setting,
-        };
-        shard.plan();
-        shard
+        }
+    }
+
+    /// Everything is as at the start, in the same network; sums and numbers of packets go on.
+    pub(crate) fn forget(&mut self) {
+        self.queue.restart();
+        self.sequences = Sequences::default();
+        self.switches = Switches::repeating();
+        self.guests.iter_mut().for_each(Guest::forget);
+        self.edge = Edge::default();
+        self.gateway_backends = Backends::default();
+        self.faults = Faults::new(self.setting.seed, self.epoch.network.link_faults());
+        self.hosts = Hosts::default();
+        self.senders = Senders::default();
+        self.watched.clear();
+        (self.now, self.end, self.events, self.at_this_instant, self.stuck_at) = Default::default();
     }
 
     /// The events that the scenario says beforehand.
@@ -247,7 +268,7 @@ impl<'a, const WATCHED: bool> Shard<'a, WATCHED> {
         self.plan_probes();
     }
 
-    fn plan_start(&mut self, traffic: TrafficId, conversation: u32, at: SimTime) {
+    pub(crate) fn plan_start(&mut self, traffic: TrafficId, conversation: u32, at: SimTime) {
         let key = Key::new(at, Kind::Start, Node::Traffic(traffic.0), u64::from(conversation));
         self.queue.push(Entry { key, event: Event::Start(traffic, conversation) });
     }

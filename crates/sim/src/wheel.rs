@@ -129,6 +129,14 @@ impl Default for Wheel {
 }
 
 impl Wheel {
+    /// Back to the start of time, without events.
+    pub(crate) fn restart(&mut self) {
+        if self.next_time().is_some() {
+            *self = Self::default();
+        }
+        self.cursor = 0;
+    }
+
     /// Adds an event.
     pub(crate) fn push(&mut self, entry: Entry) {
         self.foreground += usize::from(!entry.key.is_background());

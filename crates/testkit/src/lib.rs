@@ -9,6 +9,7 @@ mod choice;
 mod compare;
 mod frames;
 mod generate;
+mod large;
 mod operations;
 mod plan;
 mod questions;
@@ -22,6 +23,7 @@ pub use compare::{
 };
 pub use frames::{Sent, epochs, frame, frames, order};
 pub use generate::{RandomNetwork, network, network_without, plain_network};
+pub use large::hub_and_spokes;
 pub use operations::{OperationPlan, operation};
 pub use plan::Feature;
 pub use questions::{boundary_addresses, compare_choice, compare_nsg, compare_routes};

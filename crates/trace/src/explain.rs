@@ -188,6 +188,12 @@ impl<'a> Explainer<'a> {
         hops
     }
 
+    /// Each step as place, decision and what decided.
+    pub fn hops_apart(&self, steps: &[(SimTime, Step)]) -> Vec<(String, String, String)> {
+        let hops = steps.iter().map(|(now, step)| self.hop(*now, step));
+        hops.map(|hop| (hop.place, hop.decision, hop.by)).collect()
+    }
+
     /// The contest of the routes of `subnet` for `dst`, which `winner` won.
     pub fn route_contest(&self, now: SimTime, subnet: SubnetId, dst: IpAddr, winner: Option<RouteIx>) -> Hop {
         self.hop(now, &Step::Route { subnet, dst, route: winner, ways: 1 })

@@ -109,6 +109,11 @@ impl TraceObserver {
         Self { taps: Some(taps), ..Self::default() }
     }
 
+    /// Adds the conversations of another run of other entries.
+    pub fn add(&mut self, other: Self) {
+        self.conversations.extend(other.conversations);
+    }
+
     /// The frames, if they were asked for.
     pub fn taps(&self) -> Option<&TapRecorder> {
         self.taps.as_ref()

@@ -3,10 +3,12 @@
 mod azure_tools;
 mod check;
 mod completions;
+mod diff;
 mod explain;
 mod fix;
 mod judged;
 mod man;
+mod matrix;
 mod test;
 mod trace;
 
@@ -16,7 +18,7 @@ use clap::ValueEnum;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
-use vnetsim_analysis::{Setup, bill, readings};
+use vnetsim_analysis::{DiffQuestion, Grouping, MatrixQuestion, Setup, bill, readings};
 use vnetsim_data::Data;
 use vnetsim_model::Network;
 use vnetsim_report::{self as report, Sources};
@@ -60,6 +62,20 @@ pub(crate) fn run(args: Args) -> Answer {
         Command::Test { paths, filter, workers } => {
             let workers = workers.map_or_else(cores, NonZeroUsize::get);
             test::test(&paths, filter.as_deref(), workers, format)
+        }
+        Command::Matrix { file, protocols, vms, subnets, from, to, probing } => {
+            let grouping = match (vms, subnets) {
+                (true, _) => Grouping::Vms,
+                (_, true) => Grouping::Subnets,
+                _ => Grouping::Classes,
+            };
+            let (internet, workers) = (probing.internet, threads(probing.workers));
+            let question = MatrixQuestion { grouping, protocols, from, to, internet, workers };
+            with(&file, output, "matrix", |_, scenario| matrix::run(&scenario.network, output, &question))
+        }
+        Command::Diff { before, now, protocols, probing } => {
+            let (internet, workers) = (probing.internet, threads(probing.workers));
+            diff::run([&before, &now], output, &DiffQuestion { protocols, internet, workers })
         }
         Command::Trace { file, question } => with(&file, output, "trace", |input, scenario| {
             trace::trace(&file, input, scenario, output, &question)
@@ -147,6 +163,10 @@ pub(crate) fn run(args: Args) -> Answer {
         Command::Completions { shell } => completions::completions(shell),
         Command::Man { folder } => man::man(folder.as_deref()),
     }
+}
+
+fn threads(asked: Option<NonZeroUsize>) -> NonZeroUsize {
+    asked.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN)
 }
 
 /// A command and a format that it does not have.

@@ -19,6 +19,11 @@ impl Meter {
         self.received.get(link.ix()).copied().unwrap_or_default()
     }
 
+    /// IP bytes that crossed peerings, over all links.
+    pub fn total(&self) -> u64 {
+        self.received.iter().sum()
+    }
+
     /// Adds what another one counted.
     pub fn add(&mut self, other: &Self) {
         self.fit(other.received.len());

@@ -1,0 +1,237 @@
+//! `vnetsim diff` in words: what changes, grouped by what decided it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+use vnetsim_analysis::{Changed, Diff, End, Group, Kind, Story, TrafficChange};
+
+use crate::{
+    json::envelope,
+    matrix::{stories_json, ways},
+    units::{count, counted},
+    wrap::wrap,
+};
+
+/// Flows of a group that are named before the others are only counted.
+const NAMED_MAX: usize = 4;
+/// Causes that are told before the others are only counted.
+const CAUSES_MAX: usize = 24;
+
+/// The answer for people.
+pub fn diff_text(diff: &Diff, traffic: &[TrafficChange]) -> String {
+    let mut out = summary(diff);
+    out.push_str(&crossings(diff));
+    for group in diff.causes.iter().take(CAUSES_MAX) {
+        out.push('\n');
+        out.push_str(&group_text(group));
+    }
+    let more = diff.causes.get(CAUSES_MAX..).unwrap_or_default();
+    if !more.is_empty() {
+        let flows = counted(more.iter().map(Group::flows).sum(), "flow");
+        out.push_str(&format!("\nand {} more causes with {flows}; -o json has them all\n", more.len()));
+    }
+    out.push_str(&ends_text("Only in the first file", &diff.gone));
+    out.push_str(&ends_text("Only in the second file", &diff.new));
+    if !traffic.is_empty() {
+        out.push_str("\nTraffic entries that end in another way\n");
+    }
+    for change in traffic {
+        out.push_str(&wrap(&format!("  {}: ", change.name), &format!("{} -> {}", change.was, change.now), 6));
+    }
+    out
+}
+
+/// `214 of 1,200 flows change: 3 die, 12 recover, 199 take another path`.
+fn summary(diff: &Diff) -> String {
+    let mut kinds: BTreeMap<Kind, u64> = BTreeMap::new();
+    for changed in diff.changed() {
+        *kinds.entry(changed.kind()).or_default() += changed.flows;
+    }
+    let all: u64 = kinds.values().sum();
+    if all == 0 {
+        return format!("none of {} changes\n", counted(diff.flows, "flow"));
+    }
+    let words: Vec<String> =
+        kinds.iter().map(|(kind, flows)| format!("{} {}", count(*flows), verb(*kind, *flows))).collect();
+    let text = format!("{} of {} change: {}", count(all), counted(diff.flows, "flow"), words.join(", "));
+    wrap("", &text, 2)
+}
+
+fn verb(kind: Kind, flows: u64) -> &'static str {
+    match (kind, flows == 1) {
+        (Kind::Dies, true) => "dies",
+        (Kind::Dies, false) => "die",
+        (Kind::Recovers, true) => "recovers",
+        (Kind::Recovers, false) => "recover",
+        (Kind::DiesOtherwise, true) => "dies in another way",
+        (Kind::DiesOtherwise, false) => "die in another way",
+        (Kind::DependsOtherwise, true) => "depends on the source port in another way",
+        (Kind::DependsOtherwise, false) => "depend on the source port in another way",
+        (Kind::OtherPath, true) => "takes another path",
+        (Kind::OtherPath, false) => "take another path",
+        (Kind::OtherCost, true) => "costs something else",
+        (Kind::OtherCost, false) => "cost something else",
+    }
+}
+
+/// `214 flows stop crossing fw, 3 now reach the internet directly`.
+fn crossings(diff: &Diff) -> String {
+    let (mut stop, mut start): (BTreeMap<&str, u64>, BTreeMap<&str, u64>) = Default::default();
+    let mut direct = 0;
+    for changed in diff.changed() {
+        let (was, now) = changed.via();
+        was.difference(&now).for_each(|name| *stop.entry(name).or_default() += changed.flows);
+        now.difference(&was).for_each(|name| *start.entry(name).or_default() += changed.flows);
+        direct += if changed.is_direct_to_the_internet_now() { changed.flows } else { 0 };
+    }
+    let mut words: Vec<String> = Vec::new();
+    for (all, verb) in [(stop, "stop"), (start, "start")] {
+        for (name, flows) in all {
+            let verb = if flows == 1 { format!("{verb}s") } else { verb.to_owned() };
+            words.push(format!("{} {verb} crossing {name}", counted(flows, "flow")));
+        }
+    }
+    if direct > 0 {
+        words.push(format!(
+            "{} now reach{} the internet directly",
+            count(direct),
+            if direct == 1 { "es" } else { "" }
+        ));
+    }
+    if words.is_empty() { String::new() } else { wrap("", &words.join(", "), 2) }
+}
+
+fn group_text(Group { cause, places, changed }: &Group) -> String {
+    let named: Vec<&str> = places.iter().take(NAMED_MAX).map(String::as_str).collect();
+    let title = match places.as_slice() {
+        [] => cause.object.clone(),
+        [one] => format!("{one}: {}", cause.object),
+        all if all.len() <= NAMED_MAX => format!("{} in {}", cause.object, named.join(", ")),
+        all => format!("{} in {} and {} more", cause.object, named.join(", "), all.len() - NAMED_MAX),
+    };
+    let mut out = wrap("", &title, 4);
+    out.push_str(&wrap("    was ", &cause.was, 8));
+    out.push_str(&wrap("    now ", &cause.now, 8));
+    let mut groups: Vec<(String, u64, Vec<&Changed>)> = Vec::new();
+    for one in changed {
+        let what = what(one);
+        match groups.iter_mut().find(|(known, ..)| *known == what) {
+            Some((_, flows, all)) => {
+                *flows += one.flows;
+                all.push(one);
+            }
+            None => groups.push((what, one.flows, vec![one])),
+        }
+    }
+    groups.sort_by_key(|(_, flows, _)| std::cmp::Reverse(*flows));
+    for (what, flows, all) in groups {
+        out.push_str(&wrap("  ", &format!("{}: {what}", counted(flows, "flow")), 6));
+        for (pair, protocols) in pairs(&all).iter().take(NAMED_MAX) {
+            out.push_str(&wrap("      ", &format!("{pair} {}", protocols.join(", ")), 8));
+        }
+        let more = pairs(&all).len().saturating_sub(NAMED_MAX);
+        if more > 0 {
+            out.push_str(&format!("      and {more} more pairs\n"));
+        }
+    }
+    out
+}
+
+/// Pairs, each with its protocols.
+fn pairs(all: &[&Changed]) -> Vec<(String, Vec<String>)> {
+    let mut pairs: Vec<(String, Vec<String>)> = Vec::new();
+    for one in all {
+        let (pair, protocol) =
+            (format!("{} -> {}", one.from.name(), one.to.name()), one.protocol.to_string());
+        match pairs.iter_mut().find(|(known, _)| *known == pair) {
+            Some((_, protocols)) => protocols.push(protocol),
+            None => pairs.push((pair, vec![protocol])),
+        }
+    }
+    pairs
+}
+
+/// What happened to a flow, in words.
+fn what(changed: &Changed) -> String {
+    let (was, now) = (&changed.was, &changed.now);
+    let ending = |side: &Option<Vec<Story>>| match side {
+        None => "no address".to_owned(),
+        Some(all) => distinct(all, |story| match &story.verdict {
+            vnetsim_analysis::Verdict::Dropped { reason, on_return: true, .. } => {
+                format!("{reason} on the way back")
+            }
+            _ => story.verdict_word().to_owned(),
+        }),
+    };
+    let way = |side: &Option<Vec<Story>>| distinct(side.as_deref().unwrap_or_default(), ways);
+    match changed.kind() {
+        Kind::OtherPath => format!("{}; now {}", way(was), way(now)),
+        Kind::OtherCost => format!("{}; now {}", cost(was), cost(now)),
+        _ if ending(was) == ending(now) && way(was) != way(now) => {
+            format!("{}: {}; now {}", ending(was), way(was), way(now))
+        }
+        _ if ending(was) == ending(now) => format!("{}: {}; now {}", ending(was), cost(was), cost(now)),
+        _ => format!("{} -> {}", ending(was), ending(now)),
+    }
+}
+
+fn distinct(all: &[Story], words: impl Fn(&Story) -> String) -> String {
+    let words: BTreeSet<String> = all.iter().map(words).collect();
+    words.into_iter().collect::<Vec<_>>().join(" or ")
+}
+
+fn cost(side: &Option<Vec<Story>>) -> String {
+    distinct(side.as_deref().unwrap_or_default(), |story| {
+        format!(
+            "{}, {}, {} B over peerings, {}",
+            counted(u64::from(story.peerings), "peering"),
+            counted(u64::from(story.gateways), "gateway leg"),
+            story.billed_bytes,
+            story.lasted
+        )
+    })
+}
+
+fn ends_text(title: &str, ends: &[End]) -> String {
+    if ends.is_empty() {
+        return String::new();
+    }
+    let names: Vec<String> = ends.iter().map(End::name).collect();
+    format!("\n{title}\n{}", wrap("  ", &names.join(", "), 4))
+}
+
+/// The answer for machines.
+pub fn diff_json(diff: &Diff, traffic: &[TrafficChange]) -> Value {
+    let one = |changed: &Changed| {
+        json!({
+            "from": changed.from.name(), "to": changed.to.name(), "protocol": changed.protocol.to_string(),
+            "flows": changed.flows, "change": kind_word(changed.kind()),
+            "was": changed.was.as_ref().map(stories_json), "now": changed.now.as_ref().map(stories_json),
+        })
+    };
+    let cause = |group: &Group| {
+        let Group { cause, places, changed } = group;
+        json!({ "object": cause.object, "places": places, "was": cause.was, "now": cause.now,
+                "flows": changed.iter().map(one).collect::<Vec<_>>() })
+    };
+    let names = |ends: &[End]| ends.iter().map(End::name).collect::<Vec<_>>();
+    let entry = |c: &TrafficChange| json!({ "name": c.name, "was": c.was, "now": c.now });
+    let body = json!({
+        "flows": diff.flows, "changed": diff.changed().map(|changed| changed.flows).sum::<u64>(),
+        "causes": diff.causes.iter().map(cause).collect::<Vec<_>>(),
+        "onlyInFirst": names(&diff.gone), "onlyInSecond": names(&diff.new),
+        "traffic": traffic.iter().map(entry).collect::<Vec<_>>(),
+    });
+    envelope("diff", body)
+}
+
+fn kind_word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Dies => "dies",
+        Kind::Recovers => "recovers",
+        Kind::DiesOtherwise => "diesOtherwise",
+        Kind::DependsOtherwise => "dependsOnSourcePortOtherwise",
+        Kind::OtherPath => "otherPath",
+        Kind::OtherCost => "otherCost",
+    }
+}

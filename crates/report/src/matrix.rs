@@ -1,0 +1,321 @@
+//! `vnetsim matrix` in words: a grid of short signs, and what they stand for.
+//!
+//! Owns the signs, and when a grid is too large to read and groups of ends take its place.
+
+use serde_json::{Value, json};
+use vnetsim_analysis::{Cell, End, Grid, Matrix, Stories, Story, Verdict};
+use vnetsim_types::DropReason;
+
+use crate::{
+    json::envelope,
+    signs::{Sign, Signs},
+    units::{count, counted},
+    wrap::{COLUMNS, wrap},
+};
+
+/// More rows or columns than this are put together by subnet, and by virtual network if that is not enough.
+const ENDS_MAX: usize = 40;
+/// Names in front of rows are cut to this where there is no room for more.
+const NAME_MAX: usize = 20;
+/// Pairs that a list names before it only counts.
+const PAIRS_MAX: usize = 4;
+
+/// Rows and columns of a grid: positions of the ends that each stands for, and their names.
+struct Axis {
+    names: Vec<String>,
+    parts: Vec<Vec<usize>>,
+}
+
+impl Axis {
+    /// The ends themselves, else subnets, else virtual networks, else the whole.
+    fn of(ends: &[End]) -> Self {
+        let vnet = |end: &End| {
+            let group = end.group();
+            group.split_once('/').map_or(group.clone(), |(vnet, _)| vnet.to_owned())
+        };
+        let levels: [&dyn Fn(&End) -> String; 3] = [&End::name, &End::group, &vnet];
+        for (number, level) in levels.iter().enumerate() {
+            let (mut names, mut parts): (Vec<String>, Vec<Vec<usize>>) = (Vec::new(), Vec::new());
+            for (ix, end) in ends.iter().enumerate() {
+                let name = level(end);
+                match names.iter().position(|known| *known == name).filter(|_| number > 0) {
+                    Some(at) => parts[at].push(ix),
+                    None => (names.push(name), parts.push(vec![ix])).0,
+                }
+            }
+            if names.len() <= ENDS_MAX {
+                return Self { names, parts };
+            }
+        }
+        Self { names: vec!["all".to_owned()], parts: vec![(0..ends.len()).collect()] }
+    }
+
+    fn is_grouped(&self) -> bool {
+        self.parts.iter().any(|part| part.len() > 1)
+    }
+}
+
+/// The answer for people.
+pub fn matrix_text(matrix: &Matrix) -> String {
+    let signs = Signs::of(matrix);
+    let (rows, columns) = (Axis::of(&matrix.rows), Axis::of(&matrix.columns));
+    let mut out = signs.summary(matrix);
+    out.push('\n');
+    out.push_str(&legend_of_ends(matrix, &rows, &columns));
+    let mut done: Vec<&Grid> = Vec::new();
+    for grid in &matrix.grids {
+        if done.iter().any(|other| signs.same(other, grid)) {
+            continue;
+        }
+        done.push(grid);
+        let alike = matrix.grids.iter().filter(|other| signs.same(other, grid));
+        let protocols: Vec<String> = alike.map(|other| other.protocol.to_string()).collect();
+        out.push_str(&format!("\n{}\n", protocols.join(", ")));
+        out.push_str(&grid_text(matrix, grid, &signs, &rows, &columns));
+    }
+    out.push('\n');
+    out.push_str(&signs.legend(rows.is_grouped() || columns.is_grouped()));
+    out.push_str(&asymmetric(matrix));
+    out
+}
+
+/// What the numbers stand for.
+fn legend_of_ends(matrix: &Matrix, rows: &Axis, columns: &Axis) -> String {
+    let mut out = String::new();
+    let one = |out: &mut String, axis: &Axis, ends: &[End]| {
+        for (number, (name, part)) in axis.names.iter().zip(&axis.parts).enumerate() {
+            let members: usize = part.iter().map(|ix| ends[*ix].members.len()).sum();
+            let more = match part.as_slice() {
+                [one] => ends[*one].subnet.clone().filter(|subnet| !name.contains(subnet.as_str())),
+                many => Some(format!("{} classes, {members} members", many.len())),
+            };
+            let more = more.map(|more| format!("  {more}")).unwrap_or_default();
+            out.push_str(format!("{:>3}  {name:<34}{more}", number + 1).trim_end());
+            out.push('\n');
+        }
+    };
+    if rows.names == columns.names {
+        one(&mut out, rows, &matrix.rows);
+        return out;
+    }
+    out.push_str("from\n");
+    one(&mut out, rows, &matrix.rows);
+    out.push_str("to\n");
+    one(&mut out, columns, &matrix.columns);
+    out
+}
+
+/// Rows of signs under column numbers, in blocks that fit the width.
+fn grid_text(matrix: &Matrix, grid: &Grid, signs: &Signs, rows: &Axis, columns: &Axis) -> String {
+    let sign = |row: &Vec<usize>, column: &Vec<usize>| -> String {
+        let pairs = row.iter().flat_map(|r| column.iter().map(move |c| (*r, *c)));
+        let cells = pairs.map(|(r, c)| (grid.cells[r * matrix.columns.len() + c], matrix.flows(r, c)));
+        signs.block(&cells.collect::<Vec<_>>())
+    };
+    let cells: Vec<Vec<String>> =
+        rows.parts.iter().map(|row| columns.parts.iter().map(|c| sign(row, c)).collect()).collect();
+    let widest = cells.iter().flatten().map(|text| text.chars().count()).max().unwrap_or(1).max(2) + 1;
+    // Names are cut where that saves a block.
+    let room = (COLUMNS - 4).saturating_sub(columns.parts.len() * (widest + 1) + 1).max(NAME_MAX);
+    let name_width = rows.names.iter().map(|name| name.chars().count()).max().unwrap_or(1).min(room);
+    let label = 4 + name_width;
+    let in_block = ((COLUMNS - label - 1) / (widest + 1)).max(1);
+    let mut out = String::new();
+    let numbers: Vec<usize> = (0..columns.parts.len()).collect();
+    for (block, part) in numbers.chunks(in_block).enumerate() {
+        if block > 0 {
+            out.push('\n');
+        }
+        let head: String = part.iter().map(|c| format!(" {:>widest$}", c + 1)).collect();
+        out.push_str(&format!("{:<label$}{head}\n", ""));
+        for (number, row) in cells.iter().enumerate() {
+            let text: String = part.iter().map(|c| format!(" {:>widest$}", row[*c])).collect();
+            let name: String = rows.names[number].chars().take(name_width).collect();
+            out.push_str(format!("{:>3} {name:<name_width$}{text}", number + 1).trim_end());
+            out.push('\n');
+        }
+    }
+    out
+}
+
+/// The pairs whose answers take another way, by the two ways.
+fn asymmetric(matrix: &Matrix) -> String {
+    let mut groups: Vec<(String, u64, Vec<String>)> = Vec::new();
+    for (grid, row, column, story) in known(matrix).filter(|(.., story)| !story.symmetric) {
+        let ways = format!("{}, {}", ways(story), ending(story));
+        let (from, to) = (&matrix.rows[row], &matrix.columns[column]);
+        let pair = format!("{} -> {} {}", from.name(), to.name(), grid.protocol);
+        let flows = matrix.flows(row, column);
+        match groups.iter_mut().find(|(known, ..)| *known == ways) {
+            Some((_, all, pairs)) => {
+                *all += flows;
+                if !pairs.contains(&pair) {
+                    pairs.push(pair);
+                }
+            }
+            None => groups.push((ways, flows, vec![pair])),
+        }
+    }
+    if groups.is_empty() {
+        return String::new();
+    }
+    let mut out = "\nAsymmetric: the answer takes another way than the request\n".to_owned();
+    for (ways, flows, pairs) in groups {
+        out.push_str(&wrap("", &format!("  {ways}: {}", counted(flows, "flow")), 4));
+        for pair in pairs.iter().take(PAIRS_MAX) {
+            out.push_str(&wrap("    ", pair, 6));
+        }
+        if pairs.len() > PAIRS_MAX {
+            out.push_str(&format!("    and {} more pairs\n", pairs.len() - PAIRS_MAX));
+        }
+    }
+    out
+}
+
+fn ending(story: &Story) -> &'static str {
+    match &story.verdict {
+        Verdict::Delivered => "delivered",
+        _ => story.verdict_word(),
+    }
+}
+
+/// `request by fw, answer direct`; an appliance that refused a packet lies on its way.
+pub(crate) fn ways(story: &Story) -> String {
+    let refused = |on_way_back: bool| match &story.verdict {
+        Verdict::Dropped {
+            reason: DropReason::NvaNoSession | DropReason::NvaPolicyDeny,
+            at,
+            on_return,
+            ..
+        } if *on_return == on_way_back => Some(at),
+        _ => None,
+    };
+    let way = |names: &[String], refused: Option<&String>| {
+        let more = refused.filter(|at| !names.contains(at));
+        let names: Vec<&str> = names.iter().chain(more).map(String::as_str).collect();
+        if names.is_empty() { "direct".to_owned() } else { format!("by {}", names.join(", ")) }
+    };
+    format!("request {}, answer {}", way(&story.forward, refused(false)), way(&story.back, refused(true)))
+}
+
+/// Every story of every pair.
+fn known(matrix: &Matrix) -> impl Iterator<Item = (&Grid, usize, usize, &Story)> {
+    let width = matrix.columns.len().max(1);
+    let cells = matrix
+        .grids
+        .iter()
+        .flat_map(|grid| grid.cells.iter().enumerate().map(move |(ix, cell)| (grid, ix, cell)));
+    cells
+        .filter_map(move |(grid, ix, cell)| match cell {
+            Cell::Known(story) => Some((grid, ix / width, ix % width, &matrix.stories[*story as usize])),
+            _ => None,
+        })
+        .flat_map(|(grid, row, column, stories)| stories.iter().map(move |story| (grid, row, column, story)))
+}
+
+/// The answer for machines: pairs name their fates by position.
+pub fn matrix_json(matrix: &Matrix) -> Value {
+    let width = matrix.columns.len().max(1);
+    let mut pairs = Vec::new();
+    for grid in &matrix.grids {
+        for (ix, cell) in grid.cells.iter().enumerate() {
+            // Many pairs share a fate, which stands once.
+            let (fate, verdict) = match cell {
+                Cell::Itself => continue,
+                Cell::NoAddress => (None, Value::Null),
+                Cell::Known(story) => (Some(*story), verdict_json(&matrix.stories[*story as usize])),
+            };
+            let (row, column) = (ix / width, ix % width);
+            let pair = json!({
+                "from": matrix.rows[row].name(), "to": matrix.columns[column].name(),
+                "protocol": grid.protocol.to_string(), "flows": matrix.flows(row, column),
+                "verdict": verdict, "fate": fate,
+            });
+            pairs.push(pair);
+        }
+    }
+    let body = json!({
+        "from": matrix.rows.iter().map(end_json).collect::<Vec<_>>(),
+        "to": matrix.columns.iter().map(end_json).collect::<Vec<_>>(),
+        "pairs": pairs,
+        "fates": matrix.stories.iter().map(stories_json).collect::<Vec<_>>(),
+    });
+    envelope("matrix", body)
+}
+
+/// `delivered`, the reason, or `dependsOnSourcePort`.
+fn verdict_json(stories: &Stories) -> Value {
+    let delivered = stories.iter().filter(|story| story.is_delivered()).count();
+    match (delivered, stories.first()) {
+        (0, Some(story)) => story.verdict_word().into(),
+        (all, Some(_)) if all == stories.len() => "delivered".into(),
+        _ => "dependsOnSourcePort".into(),
+    }
+}
+
+fn end_json(end: &End) -> Value {
+    let members: Vec<&str> = end.members.iter().map(|member| member.name.as_str()).collect();
+    json!({ "name": end.name(), "subnet": end.subnet, "members": members })
+}
+
+/// One fate, or those that the source port chooses from.
+pub(crate) fn stories_json(stories: &Stories) -> Value {
+    stories.iter().map(story_json).collect()
+}
+
+fn story_json(story: &Story) -> Value {
+    let drop = match &story.verdict {
+        Verdict::Dropped { reason, at, object, on_return } => json!({
+            "reason": reason.code(), "at": at, "object": object,
+            "direction": if *on_return { "reply" } else { "forward" },
+        }),
+        _ => Value::Null,
+    };
+    json!({
+        "verdict": if story.is_delivered() { "delivered" } else { "dropped" }, "drop": drop,
+        "forward": story.forward, "reply": story.back, "symmetric": story.symmetric,
+        "peeringsCrossed": story.peerings, "gatewaysPassed": story.gateways, "peeringBytes": story.billed_bytes,
+        "durationNs": story.lasted.0, "dependsOnHash": story.hashed,
+    })
+}
+
+impl Signs {
+    /// How many flows there are, and how they end, in a line.
+    fn summary(&self, matrix: &Matrix) -> String {
+        let (mut all, mut delivered, mut through, mut crooked, mut mixed) = (0, 0, 0, 0, 0);
+        let width = matrix.columns.len().max(1);
+        for grid in &matrix.grids {
+            for (ix, cell) in grid.cells.iter().enumerate() {
+                let flows = matrix.flows(ix / width, ix % width);
+                let sign = self.sign(*cell);
+                let counts = !matches!(sign, Sign::Itself | Sign::NoAddress);
+                all += if counts { flows } else { 0 };
+                match sign {
+                    Sign::Direct => delivered += flows,
+                    Sign::Path { asymmetric, .. } => {
+                        (delivered, through) = (delivered + flows, through + flows);
+                        crooked += if asymmetric { flows } else { 0 };
+                    }
+                    Sign::Mixed(_) => mixed += flows,
+                    _ => {}
+                }
+            }
+        }
+        let dropped = all - delivered - mixed;
+        let ends = match matrix.rows == matrix.columns {
+            true => format!("{} ends", matrix.rows.len()),
+            false => format!("{} senders, {} receivers", matrix.rows.len(), matrix.columns.len()),
+        };
+        let mut text = format!("{ends}, {}: {} delivered", counted(all, "flow"), count(delivered));
+        if through > 0 {
+            let crooked =
+                if crooked > 0 { format!(", {} of them asymmetric", count(crooked)) } else { String::new() };
+            text.push_str(&format!(" ({} through appliances or gateways{crooked})", count(through)));
+        }
+        text.push_str(&format!(", {} dropped", count(dropped)));
+        if mixed > 0 {
+            text.push_str(&format!(", {} depend on the source port", count(mixed)));
+        }
+        wrap("", &text, 2)
+    }
+}
