@@ -64,11 +64,13 @@ impl Fate {
 
 /// Sends every probe through `network`. Entry `n` of what was played is `probes[n]`.
 pub fn sweep(network: &Network, asked: &[Probe]) -> Played {
-    let named = |(ix, probe): (usize, &Probe)| Traffic {
-        name: format!("probe {ix}").into(),
-        ..Traffic::probe("", probe.from, probe.to, probe.protocol)
-    };
-    let traffic: Vec<Traffic> = asked.iter().enumerate().map(named).collect();
+    let named =
+        |(ix, probe): (usize, &Probe)| Traffic { name: format!("probe {ix}").into(), ..probe.traffic() };
+    alone(network, asked.iter().enumerate().map(named).collect())
+}
+
+/// Plays the first conversation of every entry, each alone.
+pub(crate) fn alone(network: &Network, traffic: Vec<Traffic>) -> Played {
     let (all, epoch) =
         run_apart(network.clone(), &traffic, threads(), |_, alone: Alone<TraceObserver>| alone);
     let mut report = empty_report(epoch);
