@@ -12,20 +12,15 @@ use crate::{
 
 /// So many findings of one kind are told in full.
 const SHOWN_OF_A_KIND: usize = 3;
+/// So many notes of one kind.
+const NOTES_OF_A_KIND: usize = 1;
+/// Lines of each kind of evidence that a note has.
+const NOTE_LINES: usize = 2;
 /// So many more are named.
 const NAMED_OF_A_KIND: usize = 30;
 
 /// Findings of `vnetsim check`, after the `problems` of the input itself, which are printed by `problems_text`.
 pub fn findings_text(name: &str, checkup: &Checkup, problems: &[Problem], sources: &Sources) -> String {
-    let mut out = String::new();
-    for alike in checkup.findings.chunk_by(|a, b| a.code == b.code) {
-        let (shown, rest) = alike.split_at(alike.len().min(SHOWN_OF_A_KIND));
-        for finding in shown {
-            out.push_str(&finding_text(finding, sources));
-            out.push('\n');
-        }
-        out.push_str(&rest_text(rest, sources));
-    }
     let count = |severity: Severity| {
         let found = checkup.findings.iter().filter(|f| f.severity == severity).count();
         found + problems.iter().filter(|p| p.severity == severity).count()
@@ -36,17 +31,28 @@ pub fn findings_text(name: &str, checkup: &Checkup, problems: &[Problem], source
     });
     let all: usize = checkup.findings.len() + problems.len();
     let verdict = if all == 0 { "no problems".to_owned() } else { counts.join(", ") };
-    out.push_str(&wrap("", &format!("{name}: {verdict}; {} probes sent", checkup.probes), 2));
+    let mut out = wrap("", &format!("{name}: {verdict}"), 2);
+    for alike in checkup.findings.chunk_by(|a, b| a.code == b.code && a.severity == b.severity) {
+        let most = if alike[0].severity == Severity::Note { NOTES_OF_A_KIND } else { SHOWN_OF_A_KIND };
+        let (shown, rest) = alike.split_at(alike.len().min(most));
+        for finding in shown {
+            out.push('\n');
+            out.push_str(&finding_text(finding, sources));
+        }
+        if !rest.is_empty() {
+            out.push_str(&rest_text(rest, sources));
+        }
+    }
+    out.push_str(&format!("\n{} probes were sent", checkup.probes));
+    if checkup.left_out > 0 {
+        out.push_str(&format!("; {} pairs were not probed: there are too many", checkup.left_out));
+    }
     if checkup.changes > 0 {
         let n = checkup.changes;
-        out.push_str(&format!(
-            "the network at its start; {n} change{} of the timeline not checked\n",
-            if n == 1 { "" } else { "s" }
-        ));
+        let changes = if n == 1 { "change" } else { "changes" };
+        out.push_str(&format!("; the network at its start, {n} {changes} of the timeline not checked"));
     }
-    if checkup.left_out > 0 {
-        out.push_str(&format!("{} pairs were not probed: there are too many\n", checkup.left_out));
-    }
+    out.push('\n');
     out
 }
 
@@ -61,7 +67,7 @@ fn rest_text(rest: &[Finding], sources: &Sources) -> String {
     let more = rest.len() - named.len();
     let more = if more > 0 { format!(" and {more} others") } else { String::new() };
     let head = format!("{:<8}{} {} more: ", first.severity.text().to_uppercase(), first.code, rest.len());
-    format!("{}\n", wrap("", &format!("{head}{}{more}", named.join(", ")), 8))
+    wrap("", &format!("{head}{}{more}", named.join(", ")), 8)
 }
 
 fn finding_text(finding: &Finding, sources: &Sources) -> String {
@@ -75,18 +81,19 @@ fn finding_text(finding: &Finding, sources: &Sources) -> String {
         out.push_str(format!("{head}{}", sources.excerpt(finding.span, room)).trim_end());
         out.push('\n');
     }
-    for (span, text) in &finding.related {
+    let most = if finding.severity == Severity::Note { NOTE_LINES } else { usize::MAX };
+    for (span, text) in finding.related.iter().take(most) {
         if let Some((line, _)) = sources.line_column(*span) {
             out.push_str(&wrap("         ", &format!("line {line}: {text}"), 9));
         }
     }
-    for because in &finding.because {
+    for because in finding.because.iter().take(most) {
         out.push_str(&wrap("  cause  ", because, 9));
     }
-    for flow in &finding.flows {
+    for flow in finding.flows.iter().take(most) {
         out.push_str(&wrap("  flow   ", flow, 9));
     }
-    for fix in &finding.fix {
+    for fix in finding.fix.iter().take(most) {
         out.push_str(&wrap("  fix    ", fix, 9));
     }
     out

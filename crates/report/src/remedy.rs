@@ -45,7 +45,7 @@ impl Remedy {
 
     /// A whole resource.
     fn bicep_resource(mut self, kind: &str, name: &str, properties: &[String]) -> Self {
-        let symbol = symbol(name);
+        let symbol = symbol(name.rsplit('/').next().unwrap_or(name));
         self.bicep.push(format!("resource {symbol} 'Microsoft.Network/{kind}@{API}' = {{"));
         self.bicep.push(format!("  name: '{name}'"));
         self.bicep.push("  properties: {".to_owned());

@@ -35,29 +35,42 @@ fn probes(
     let LbTarget::Pool(_) = rule.target else { return };
     let name = &lb.name.value;
     let members = &look.compiled.tables.balancers[id.ix()].rules[ix].members;
-    let mut reasons = Vec::new();
-    for (nic, _, healthy) in members {
-        if *healthy {
-            continue;
-        }
+    let (mut blocked, mut reasons, mut fixes) = (Vec::new(), Vec::new(), Vec::new());
+    for (nic, ..) in members.iter().filter(|(.., healthy)| !healthy) {
         let (why, fix) = down(look, lb, rule, *nic);
-        reasons.push(why.clone());
-        if let Some(fix) = fix {
-            let machine = look.machine(*nic);
-            let what = format!("the probe of load balancer {name} does not get an answer from {machine}");
-            found.push(
-                Finding::new(FindingCode::ProbeBlocked, &machine, look.network[*nic].name.span, what)
-                    .because(why)
-                    .related(lb.name.span, "this balancer")
-                    .fix(fix),
-            );
+        match fix {
+            Some(fix) => {
+                blocked.push((*nic, why));
+                fixes.push(fix);
+            }
+            None => reasons.push(why),
         }
     }
-    if !members.is_empty() && members.iter().all(|(.., healthy)| !healthy) {
+    fixes.sort_unstable();
+    fixes.dedup();
+    let all_down = !members.is_empty() && members.iter().all(|(.., healthy)| !healthy);
+    if let Some((first, _)) = blocked.first() {
+        let names: Vec<String> = blocked.iter().map(|(nic, _)| look.machine(*nic)).collect();
+        let shown = match names.as_slice() {
+            [first, .., last] if names.len() > 3 => format!("{first} .. {last} ({})", names.len()),
+            names => names.join(", "),
+        };
+        let what = format!(
+            "the probe of load balancer {name} gets no answer from {shown}, of {} members",
+            members.len()
+        );
+        let mut finding = Finding::new(FindingCode::ProbeBlocked, name, look.network[*first].name.span, what)
+            .related(lb.name.span, "this balancer");
+        finding.because = blocked.iter().map(|(_, why)| why.clone()).collect();
+        finding.fix = fixes;
+        found.push(finding);
+    }
+    if all_down {
         let what =
             format!("every member of the pool of load balancer {name} is down: new connections die there");
         let mut finding = Finding::new(FindingCode::IlbAllBackendsDown, name, lb.name.span, what);
-        finding.because = reasons;
+        let follows = (!blocked.is_empty()).then(|| "follows from PROBE_BLOCKED".to_owned());
+        finding.because = follows.into_iter().chain(reasons).collect();
         found.push(finding.fix("start a backend, and let the probe from 168.63.129.16 reach it (NSG-17)"));
     }
 }

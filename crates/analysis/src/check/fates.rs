@@ -168,6 +168,12 @@ impl Case<'_> {
     /// How `subnet` is given a route: added to its table, or changed where the table has one with that prefix.
     fn give_route(&self, subnet: SubnetId, prefix: &str, hop: &str) -> String {
         let path = self.network.subnet_path(subnet);
+        let name = &self.network[subnet].name.value;
+        if name.eq_ignore_ascii_case("AzureBastionSubnet") || name.eq_ignore_ascii_case("RouteServerSubnet") {
+            return format!(
+                "{path} takes no route table: narrow the route that sends the other direction to {hop}"
+            );
+        }
         let Some(table) = self.network[subnet].route_table.as_ref().map(|table| &self.network[table.value])
         else {
             return format!("a route table for {path}: add {prefix} -> VirtualAppliance {hop}");
@@ -199,6 +205,9 @@ impl Case<'_> {
             Step::Route { subnet, .. } => Some(*subnet),
             _ => None,
         })?;
+        if self.network[subnet].name.value.eq_ignore_ascii_case("GatewaySubnet") {
+            return None; // what a gateway does not know is told by the checks of gateways and of the file
+        }
         let (path, block) = (self.network.subnet_path(subnet), self.block(dead.key()?.dst));
         let via = self.explainer.place(*appliance);
         let what = format!("{path} has no route to {block}, from where requests arrive through {via}");
@@ -239,6 +248,16 @@ impl Case<'_> {
             |(_, nic): &(usize, &vnetsim_model::Nic)| nic.vnet == hub && nic.enable_ip_forwarding.value;
         let appliance = network.nics().iter().enumerate().find(is_hubs).map(|(_, nic)| nic);
         let address = appliance.and_then(|nic| nic.ip_configurations.first()).map(|c| c.address.to_string());
+        // Behind a balancer, a single machine is the wrong next hop.
+        let members = |lb: &vnetsim_model::LoadBalancer| {
+            let ours = |nic: NicId| network[nic].vnet == hub && network[nic].enable_ip_forwarding.value;
+            lb.pools.iter().flatten().any(|(nic, _)| ours(*nic))
+        };
+        let inside = |lb: &vnetsim_model::LoadBalancer| {
+            lb.frontends.iter().find(|f| f.vnet == Some(hub)).map(|f| f.address)
+        };
+        let frontend = network.load_balancers().iter().filter(|lb| members(lb)).find_map(inside);
+        let address = frontend.map(|ip| ip.to_string()).or(address);
         let hop = address.unwrap_or_else(|| format!("<an appliance in {}>", hub_name.value));
         let give = |nic: NicId, ip: IpAddr| self.give_route(network[nic].subnet, &self.block(ip), &hop);
         Some(
@@ -526,6 +545,9 @@ impl Case<'_> {
 
     /// FAIL-27.
     fn unaware(&self, site: &str, diagnosis: &Diagnosis) -> Option<Finding> {
+        if let Some(flags) = self.not_lent() {
+            return Some(flags);
+        }
         let block = self.block(diagnosis.key.dst);
         let what = format!("{site} does not know the way to {block}, from where it is asked");
         Some(
@@ -533,6 +555,39 @@ impl Case<'_> {
                 "{site}: add {block} to its routes or traffic selectors, or let BGP announce it"
             )),
         )
+    }
+
+    /// FAIL-26: the way to the site is a hub's gateway that the asking spoke does not borrow, so the site learns no way back.
+    fn not_lent(&self) -> Option<Finding> {
+        let network = self.network;
+        let Place::Nic(asks) = self.traffic.from.place else { return None };
+        let gateway = self.fate.forward.iter().rev().find_map(|place| match place {
+            Place::Gateway(gateway) => Some(&network[*gateway]),
+            _ => None,
+        })?;
+        let (spoke, hub) = (network[asks].vnet, gateway.vnet);
+        let (id, link) = network.link_between(spoke, hub)?;
+        let (back_id, back) = network.link_between(hub, spoke)?;
+        let (uses, allows) = (link.use_remote_gateways.value, back.allow_gateway_transit.value);
+        if uses && allows {
+            return None;
+        }
+        let (path, opposite) = (network.link_path(id), network.link_path(back_id));
+        let (here, there) = (&network[spoke].name.value, &network[hub].name.value);
+        let what = format!(
+            "{here} reaches on-premises by the gateway of {there} without borrowing it: nobody there learns {here}"
+        );
+        let mut finding = Finding::new(FindingCode::GwTransitFlags, &path, link.name.span, what)
+            .because(format!("{opposite}: allowGatewayTransit {allows}"))
+            .because(format!("{path}: useRemoteGateways {uses}"))
+            .related(back.name.span, "the other half");
+        if !allows {
+            finding = finding.fix(format!("{opposite}: set allowGatewayTransit: true"));
+        }
+        if !uses {
+            finding = finding.fix(format!("{path}: set useRemoteGateways: true"));
+        }
+        Some(finding)
     }
 
     /// OUT-01.
@@ -579,7 +634,7 @@ impl Case<'_> {
                 .because(format!("{path} answers by {}", self.explainer.route_words(row)))
                 .related(self.table_span(decision.subnet), "for this subnet")
                 .fix(format!("{table}: add the callers' prefix -> Internet (a /32 for one caller)"))
-                .fix("or let the calls enter by the appliance: DNAT and SNAT there"),
+                .fix("or let the calls enter where the answers leave: DNAT and SNAT there"),
         )
     }
 

@@ -16,14 +16,17 @@ mod peerings;
 mod routes;
 mod timeline;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, net::IpAddr};
 
 use vnetsim_compile::{Compiled, Epoch, RibRoute};
 use vnetsim_dataplane::{Appliance, NextHop};
-use vnetsim_model::{LbTarget, Network};
+use vnetsim_model::{LbTarget, Network, UserNextHop};
 use vnetsim_scenario::Scenario;
 use vnetsim_trace::Explainer;
-use vnetsim_types::{At, FindingCode, LbId, NicId, Place, SimTime, Span, Step, SubnetId, TrafficId, VnetId};
+use vnetsim_types::{
+    At, Direction, DropReason, FindingCode, LbId, NicId, Place, SimTime, Span, Step, SubnetId, TrafficId,
+    VnetId,
+};
 
 use crate::{Finding, Played, Probe};
 
@@ -86,29 +89,73 @@ fn objects(look: &Look<'_>, scenario: &Scenario) -> Vec<Finding> {
     found
 }
 
-/// The places in the input of everything that the packets of an entry met: objects, and all routes of each contest.
+/// The places in the input of everything that the packets of an entry met: objects, all routes of each contest, rules that
+/// would have matched, links and networks that a packet should have crossed.
 fn touched(played: &Played, id: TrafficId) -> BTreeSet<Span> {
     let explainer = played.explainer();
+    let network = explainer.network;
     let mut all = BTreeSet::new();
     for packet in played.trace.conversations_of(id).flat_map(|trace| &trace.packets) {
         all.extend(explainer.hops(&packet.steps).iter().map(|hop| hop.span));
         for (now, step) in &packet.steps {
             match step {
-                Step::Route { subnet, dst, .. } => {
-                    let rows = explainer.at(*now).all_routes(*subnet);
-                    let rows = rows.filter(|(_, row)| row.prefix.contains(dst));
-                    all.extend(rows.map(|(_, row)| explainer.origin_span(row)));
-                    all.insert(explainer.network[*subnet].name.span);
+                Step::Route { subnet, dst, .. } => routed(&explainer, *now, *subnet, *dst, &mut all),
+                Step::Nsg { acl, direction, .. } => {
+                    let compiled = explainer.at(*now);
+                    let (rules, sets) = (&compiled.tables.acls[acl.ix()], &compiled.tables.sets);
+                    let list =
+                        if *direction == Direction::Inbound { &rules.inbound } else { &rules.outbound };
+                    let matching =
+                        list.rules().iter().filter(|r| packet.key().is_some_and(|key| r.matches(sets, &key)));
+                    all.extend(matching.map(|rule| compiled.rule(rule.ix).span));
+                    all.insert(network[compiled.acl(*acl).nsg].name.span);
                 }
-                Step::Dropped { at: Place::Nic(nic), .. } => {
-                    all.insert(explainer.network[*nic].name.span);
-                    all.insert(explainer.network[*nic].enable_ip_forwarding.span);
+                Step::LoadBalancer { lb, .. } => {
+                    all.insert(network[*lb].name.span);
+                }
+                Step::Dropped { at: Place::Nic(nic), reason } => {
+                    all.insert(network[*nic].name.span);
+                    all.insert(network[*nic].enable_ip_forwarding.span);
+                    if *reason == DropReason::NoHealthyBackend {
+                        all.extend(network.load_balancers().iter().map(|lb| lb.name.span));
+                        all.extend(network.nics().iter().map(|nic| nic.name.span));
+                    }
                 }
                 _ => {}
             }
         }
     }
+    all.remove(&Span::default());
     all
+}
+
+/// What a route decision looked at, and what stands between the subnet and the one who has the destination.
+fn routed(explainer: &Explainer<'_>, now: SimTime, subnet: SubnetId, dst: IpAddr, all: &mut BTreeSet<Span>) {
+    let network = explainer.network;
+    let rows = explainer.at(now).all_routes(subnet).filter(|(_, row)| row.prefix.contains(&dst));
+    all.extend(rows.map(|(_, row)| explainer.origin_span(row)));
+    let here = &network[subnet];
+    all.insert(here.name.span);
+    all.extend(here.route_table.as_ref().map(|table| table.span));
+    // Tables that nobody has, although they know the way.
+    let knows = |table: &&vnetsim_model::RouteTable| {
+        table.routes.iter().any(|route| route.prefixes.iter().any(|prefix| prefix.contains(&dst)))
+    };
+    all.extend(network.route_tables().iter().filter(knows).map(|table| table.name.span));
+    let holds = |vnet: VnetId| network[vnet].address_space.iter().any(|block| block.contains(&dst));
+    let to_site = network.site_of(dst).is_some();
+    for (_, link) in network.existing_links() {
+        let (a, b) = (link.vnet, link.remote.value);
+        let between = (a == here.vnet && holds(b)) || (b == here.vnet && holds(a));
+        if between || (to_site && (a == here.vnet || b == here.vnet)) {
+            all.insert(link.name.span);
+            all.insert(link.use_remote_gateways.span);
+            all.insert(link.allow_gateway_transit.span);
+            all.insert(link.allow_virtual_network_access.span);
+        }
+    }
+    let named = network.existing_vnets().filter(|(id, _)| holds(*id)).map(|(_, vnet)| vnet.name.span);
+    all.extend(named);
 }
 
 /// One finding for each code and object; evidence is put together and cut.
@@ -130,6 +177,8 @@ fn merged(found: Vec<Finding>) -> Vec<Finding> {
         }
     }
     for finding in &mut all {
+        // What was put together reads: do this and that, or that.
+        finding.fix.sort_by_key(|line| line.starts_with("or "));
         cut(&mut finding.because);
         cut(&mut finding.flows);
         cut(&mut finding.fix);
@@ -225,6 +274,27 @@ impl<'a> Look<'a> {
     pub(crate) fn table_span(&self, subnet: SubnetId) -> Span {
         let subnet = &self.network[subnet];
         subnet.route_table.as_ref().map_or(subnet.name.span, |table| table.span)
+    }
+
+    /// How a subnet is given a route to an appliance; `None` when its table has it, or takes none.
+    pub(crate) fn give_route(&self, subnet: SubnetId, prefix: &str, hop: &str) -> Option<String> {
+        let network = self.network;
+        let takes_none = ["AzureBastionSubnet", "RouteServerSubnet"];
+        if takes_none.iter().any(|name| network[subnet].name.value.eq_ignore_ascii_case(name)) {
+            return None;
+        }
+        let table = network[subnet].route_table.as_ref().map(|table| &network[table.value]);
+        let same = |route: &&vnetsim_model::UserRoute| route.prefixes.iter().any(|p| p.to_string() == prefix);
+        match table.and_then(|table| table.routes.iter().find(same)) {
+            Some(route) if matches!(route.next_hop, UserNextHop::VirtualAppliance(ip) if ip.to_string() == hop) => {
+                None
+            }
+            Some(route) => {
+                let name = format!("{}/{}", table?.name.value, route.name.value);
+                Some(format!("{name}: change it to {prefix} -> VirtualAppliance {hop}"))
+            }
+            None => Some(format!("{}: add {prefix} -> VirtualAppliance {hop}", self.table_of(subnet))),
+        }
     }
 
     /// What to call the route table of a subnet in a remedy.

@@ -165,18 +165,17 @@ fn bypass(
     let home = look.network[subnet].vnet;
     let own =
         look.network[home].address_space.first().map(|block| block.value.to_string()).unwrap_or_default();
-    let mirror =
-        |at: SubnetId| format!("and the mirror: {}: add {own} -> VirtualAppliance {hop}", look.table_of(at));
+    let mirror = |at: SubnetId| Some(format!("and the mirror: {}", look.give_route(at, &own, &hop)?));
     match (code, &winner.origin) {
         (FindingCode::EndpointBypassesNva, RouteOrigin::PrivateEndpoint(id)) => {
             let at = look.network[*id].subnet;
             let prefix = look.network[at].prefixes.first().map(|p| p.value.to_string()).unwrap_or_default();
-            finding
-                .fix(format!(
-                    "{}: set privateEndpointNetworkPolicies: RouteTableEnabled (RT-08)",
-                    look.network.subnet_path(at)
-                ))
-                .fix(format!("and {table}: add {prefix} -> VirtualAppliance {hop}"))
+            let finding = finding.fix(format!(
+                "{}: set privateEndpointNetworkPolicies: RouteTableEnabled (RT-08)",
+                look.network.subnet_path(at)
+            ));
+            let route = look.give_route(subnet, &prefix, &hop).map(|line| format!("and {line}"));
+            route.into_iter().fold(finding, Finding::fix)
         }
         (FindingCode::EndpointBypassesNva, _) => {
             finding.fix(format!("{path}: remove the service endpoint, if {hop} shall see that traffic"))
@@ -189,7 +188,7 @@ fn bypass(
             let finding = finding
                 .fix(format!("{table}: add {} -> VirtualAppliance {hop}", winner.prefix))
                 .fix(format!("or {table}: set disableBgpRoutePropagation: true"));
-            at.into_iter().map(mirror).fold(finding, Finding::fix)
+            at.into_iter().filter_map(mirror).fold(finding, Finding::fix)
         }
         _ => {
             let add = |at: &SubnetId| {
@@ -198,7 +197,7 @@ fn bypass(
                 format!("{table}: add {prefix} -> VirtualAppliance {hop}")
             };
             let finding = reached.iter().take(2).map(add).fold(finding, Finding::fix);
-            reached.iter().take(2).map(|at| mirror(*at)).fold(finding, Finding::fix)
+            reached.iter().take(2).filter_map(|at| mirror(*at)).fold(finding, Finding::fix)
         }
     }
 }
