@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use serde_json::Value;
 use vnetsim_analysis::{self as analysis, applied_nsgs, effective_rows, ip_flow, probe};
 use vnetsim_compile::{Epoch, compile};
-use vnetsim_model::{Network, SOURCE_PORT_DEFAULT, Traffic, did_you_mean};
+use vnetsim_model::{Network, PeeringLink, SOURCE_PORT_DEFAULT, Traffic, did_you_mean, suggestion};
 use vnetsim_report as report;
 use vnetsim_trace::Explainer;
 use vnetsim_types::{
@@ -56,28 +56,36 @@ fn az_json(mut value: Value) -> String {
 
 /// The subnet that `name` means: `vnet/subnet`, or that of a NIC or VM; and the NIC, if it is one.
 fn subnet_named(network: &Network, name: &str) -> Result<(SubnetId, Option<NicId>), String> {
-    let paths: Vec<String> =
-        (0..network.subnets().len()).map(|ix| network.subnet_path(SubnetId::new(ix))).collect();
-    if let Some(ix) = paths.iter().position(|path| path.eq_ignore_ascii_case(name)) {
-        return Ok((SubnetId::new(ix), None));
+    if let Some(subnet) = network.subnet_at(name) {
+        return Ok((subnet, None));
     }
     if let Some(nic) = network.nic_named(name) {
         return Ok((network[nic].subnet, Some(nic)));
     }
-    let nics = network.nics().iter().map(|n| n.name.value.as_str());
-    let vms = network.vms().iter().map(|v| v.name.value.as_str());
-    Err(match did_you_mean(name, paths.iter().map(String::as_str).chain(nics).chain(vms)) {
+    let paths: Vec<String> =
+        (0..network.subnets().len()).map(|ix| network.subnet_path(SubnetId::new(ix))).collect();
+    Err(match did_you_mean(name, paths.iter().map(String::as_str).chain(machines(network))) {
         Some(near) => format!("no subnet, NIC or VM `{name}`; did you mean `{near}`?"),
         None => format!("no subnet, NIC or VM `{name}`; subnets are named vnet/subnet: {}", paths.join(", ")),
     })
 }
 
 fn nic_named(network: &Network, name: &str) -> Result<NicId, String> {
-    network.nic_named(name).ok_or_else(|| {
-        let nics = network.nics().iter().map(|n| n.name.value.as_str());
-        let vms = network.vms().iter().map(|v| v.name.value.as_str());
-        let near = did_you_mean(name, nics.chain(vms)).map(|n| format!("; did you mean `{n}`?"));
-        format!("no NIC or VM `{name}`{}", near.unwrap_or_default())
+    network
+        .nic_named(name)
+        .ok_or_else(|| format!("no NIC or VM `{name}`{}", suggestion(name, machines(network))))
+}
+
+/// Names of NICs and VMs.
+fn machines(network: &Network) -> impl Iterator<Item = &str> {
+    let nics = network.nics().iter().map(|nic| nic.name.value.as_str());
+    nics.chain(network.vms().iter().map(|vm| vm.name.value.as_str()))
+}
+
+fn vnet_named(network: &Network, name: &str) -> Result<VnetId, String> {
+    network.vnet_named(name).ok_or_else(|| {
+        let names = network.existing_vnets().map(|(_, vnet)| vnet.name.value.as_str());
+        format!("no virtual network `{name}`{}", suggestion(name, names))
     })
 }
 
@@ -164,14 +172,10 @@ pub(super) fn nsg(network: &Network, style: Style, name: &str) -> Asked {
 
 /// `vnetsim peerings`.
 pub(super) fn peerings(input: &Input, network: &Network, style: Style, vnet: Option<&str>) -> Asked {
-    let names = || network.existing_vnets().map(|(_, vnet)| vnet.name.value.as_str());
-    if let Some(name) = vnet.filter(|name| !names().any(|other| other.eq_ignore_ascii_case(name))) {
-        let near = did_you_mean(name, names()).map(|n| format!("; did you mean `{n}`?"));
-        return Err(format!("no virtual network `{name}`{}", near.unwrap_or_default()));
-    }
-    let wanted = |own: VnetId| vnet.is_none_or(|name| network[own].name.value.eq_ignore_ascii_case(name));
+    let vnet = vnet.map(|name| vnet_named(network, name)).transpose()?;
+    let wanted = |link: &PeeringLink| vnet.is_none_or(|vnet| link.vnet == vnet);
     let links: Vec<PeeringId> =
-        network.existing_links().filter(|(_, link)| wanted(link.vnet)).map(|(id, _)| id).collect();
+        network.existing_links().filter(|(_, link)| wanted(link)).map(|(id, _)| id).collect();
     asked(match style {
         Style::Own(Output::Table) => report::peerings_text(network, &links, &input.sources),
         Style::Own(Output::Json) => pretty(&report::peerings_json(network, &links, &input.sources)),
@@ -250,11 +254,7 @@ pub(super) fn connectivity(
     dst: &str,
     protocol: ProtoPort,
 ) -> Asked {
-    let from = network.endpoint(src, dst.parse().ok())?;
-    let to = network.endpoint(dst, Some(from.address))?;
-    if from.address.is_ipv4() != to.address.is_ipv4() {
-        return Err(format!("{} and {} are of different address families", from.address, to.address));
-    }
+    let (from, to) = network.endpoints(src, dst)?;
     match from.place {
         Place::Nic(nic) => running(network, style, nic)?,
         _ if style.is_az() => return Err(format!("{src} is no VM, and only a VM can test its connections")),

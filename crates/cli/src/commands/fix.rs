@@ -52,12 +52,7 @@ pub(crate) fn fix(
 }
 
 fn with_flow(scenario: &Scenario, flow: &Flow) -> Result<Scenario, String> {
-    let network = &scenario.network;
-    let from = network.endpoint(&flow.src, flow.dst.parse().ok())?;
-    let to = network.endpoint(&flow.dst, Some(from.address))?;
-    if from.address.is_ipv4() != to.address.is_ipv4() {
-        return Err(format!("{} and {} are of different address families", from.address, to.address));
-    }
+    let (from, to) = scenario.network.endpoints(&flow.src, &flow.dst)?;
     let name = format!("{} -> {} {}", flow.src, flow.dst, flow.protocol);
     Ok(wishing(scenario, Traffic::probe(&name, from, to, flow.protocol)))
 }
