@@ -3,7 +3,7 @@
 //!
 //! Called by `run`. Must never decide: `analysis` asks, `report` words.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, path::Path};
 
 use serde_json::Value;
 use vnetsim_analysis::{self as analysis, applied_nsgs, effective_rows, ip_flow, probe};
@@ -12,19 +12,22 @@ use vnetsim_model::{Network, PeeringLink, SOURCE_PORT_DEFAULT, Traffic, did_you_
 use vnetsim_report as report;
 use vnetsim_trace::Explainer;
 use vnetsim_types::{
-    Direction, FlowKey, IpProtocol, NicId, PeeringId, Place, ProtoPort, SimTime, SubnetId, TrafficId, VnetId,
+    Direction, FlowKey, IpProtocol, NicId, PeeringId, Place, SimTime, SubnetId, TrafficId, VnetId,
 };
 
-use super::{Asked, pretty};
+use super::{Asked, pretty, with};
 use crate::{
     Answer, End,
-    args::{Compat, FlowDirection, FlowProtocol, Output},
+    args::{
+        AzArgs, Compat, ConnectivityArgs, FlowDirection, FlowProtocol, IpFlowVerifyArgs, NextHopArgs,
+        NsgArgs, Output, PeeringsArgs, RoutesArgs,
+    },
     input::Input,
 };
 
 /// Whose words, in which form.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Style {
+enum Style {
     /// vnetsim's own.
     Own(Output),
     /// The Azure CLI's, which prints JSON unless told otherwise.
@@ -32,7 +35,7 @@ pub(super) enum Style {
 }
 
 impl Style {
-    pub(super) fn new(output: Option<Output>, compat: Option<Compat>) -> Self {
+    fn new(output: Option<Output>, compat: Option<Compat>) -> Self {
         match compat {
             Some(Compat::Az) => Self::Az(output.unwrap_or(Output::Json)),
             None => Self::Own(output.unwrap_or(Output::Table)),
@@ -44,7 +47,21 @@ impl Style {
     }
 }
 
-fn asked(out: String) -> Asked {
+/// Reads the file and asks its network. The file's problems are told in vnetsim's own words: the Azure CLI has none for them.
+fn styled(
+    file: &Path,
+    az: &AzArgs,
+    output: Option<Output>,
+    command: &str,
+    ask: impl FnOnce(&Input, &Network, Style) -> Asked,
+) -> Answer {
+    let style = Style::new(output, az.compat);
+    with(file, output.unwrap_or(Output::Table), command, |input, scenario| {
+        ask(input, &scenario.network, style)
+    })
+}
+
+fn as_expected(out: String) -> Asked {
     Ok(Answer::text(out, End::AsExpected))
 }
 
@@ -100,11 +117,17 @@ fn running(network: &Network, style: Style, nic: NicId) -> Result<(), String> {
 }
 
 /// `vnetsim routes`.
-pub(super) fn routes(network: &Network, style: Style, target: &str) -> Asked {
+pub(super) fn routes(asked: &RoutesArgs, output: Option<Output>) -> Answer {
+    styled(&asked.file, &asked.az, output, "routes", |_, network, style| {
+        routes_of(network, style, asked.target())
+    })
+}
+
+fn routes_of(network: &Network, style: Style, target: &str) -> Asked {
     let (subnet, nic) = subnet_named(network, target)?;
     nic.map_or(Ok(()), |nic| running(network, style, nic))?;
     let rows = effective_rows(&compile(network, 0), subnet);
-    asked(match style {
+    as_expected(match style {
         Style::Own(Output::Table) => report::routes_text(&rows),
         Style::Own(Output::Json) => pretty(&report::routes_json(&rows)),
         Style::Az(Output::Table) => report::az_routes_table(&rows),
@@ -113,15 +136,21 @@ pub(super) fn routes(network: &Network, style: Style, target: &str) -> Asked {
 }
 
 /// `vnetsim next-hop`.
-pub(super) fn next_hop(network: &Network, style: Style, nic: &str, ip: &str) -> Asked {
+pub(super) fn next_hop(asked: &NextHopArgs, output: Option<Output>) -> Answer {
+    styled(&asked.file, &asked.az, output, "next-hop", |_, network, style| {
+        next_hop_of(network, style, asked.nic(), asked.destination())
+    })
+}
+
+fn next_hop_of(network: &Network, style: Style, nic: &str, ip: &str) -> Asked {
     let (subnet, nic) = subnet_named(network, nic)?;
     nic.map_or(Ok(()), |nic| running(network, style, nic))?;
     let dst = network.endpoint(ip, None)?.address;
     let epochs = [Epoch::new(0, SimTime::ZERO, network.clone())];
     let hop = analysis::next_hop(epochs[0].compiled(), subnet, dst);
     let az = || report::az_next_hop(network, network[subnet].vnet, &hop);
-    let own = || next_hop_answer(&Explainer::new(&epochs), subnet, dst, &hop);
-    asked(match style {
+    let own = || report::next_hop_answer(&Explainer::new(&epochs), subnet, dst, &hop);
+    as_expected(match style {
         Style::Own(Output::Table) => report::next_hop_text(&own()),
         Style::Own(Output::Json) => pretty(&report::next_hop_json(&own())),
         Style::Az(Output::Table) => report::az_table(&az()),
@@ -129,40 +158,18 @@ pub(super) fn next_hop(network: &Network, style: Style, nic: &str, ip: &str) -> 
     })
 }
 
-fn next_hop_answer(
-    explainer: &Explainer<'_>,
-    subnet: SubnetId,
-    dst: IpAddr,
-    found: &analysis::NextHop,
-) -> report::NextHopAnswer {
-    let hop = explainer.route_contest(SimTime::ZERO, subnet, dst, found.route);
-    let mut contest = vec![format!("{}  wins  {}", hop.decision, hop.by)];
-    contest.extend(
-        hop.losers
-            .iter()
-            .map(|l| format!("{}  {}: {}", l.route, if l.listed { "loses" } else { "gone" }, l.why)),
-    );
-    let network = explainer.network;
-    report::NextHopAnswer {
-        subnet: network.subnet_path(subnet),
-        dst,
-        ip: found.ip,
-        kind: found.kind.to_string(),
-        route_table: found
-            .table
-            .map_or_else(|| "System Route".to_owned(), |table| network[table].name.value.clone()),
-        contest,
-    }
+/// `vnetsim nsg`.
+pub(super) fn nsg(asked: &NsgArgs, output: Option<Output>) -> Answer {
+    styled(&asked.file, &asked.az, output, "nsg", |_, network, style| nsg_of(network, style, asked.nic()))
 }
 
-/// `vnetsim nsg`.
-pub(super) fn nsg(network: &Network, style: Style, name: &str) -> Asked {
+fn nsg_of(network: &Network, style: Style, name: &str) -> Asked {
     let nic = nic_named(network, name)?;
     running(network, style, nic)?;
     let compiled = compile(network, 0);
     let own = || report::nsg_listings(network, &compiled, nic);
     let az = || applied_nsgs(network, &compiled, nic);
-    asked(match style {
+    as_expected(match style {
         Style::Own(Output::Table) => report::nsg_text(&network[nic].name.value, &own()),
         Style::Own(Output::Json) => pretty(&report::nsg_json(&own())),
         Style::Az(Output::Table) => report::az_nsgs_table(&az()),
@@ -171,12 +178,18 @@ pub(super) fn nsg(network: &Network, style: Style, name: &str) -> Asked {
 }
 
 /// `vnetsim peerings`.
-pub(super) fn peerings(input: &Input, network: &Network, style: Style, vnet: Option<&str>) -> Asked {
+pub(super) fn peerings(asked: &PeeringsArgs, output: Option<Output>) -> Answer {
+    styled(&asked.file, &asked.az, output, "peerings", |input, network, style| {
+        peerings_of(input, network, style, asked.vnet())
+    })
+}
+
+fn peerings_of(input: &Input, network: &Network, style: Style, vnet: Option<&str>) -> Asked {
     let vnet = vnet.map(|name| vnet_named(network, name)).transpose()?;
     let wanted = |link: &PeeringLink| vnet.is_none_or(|vnet| link.vnet == vnet);
     let links: Vec<PeeringId> =
         network.existing_links().filter(|(_, link)| wanted(link)).map(|(id, _)| id).collect();
-    asked(match style {
+    as_expected(match style {
         Style::Own(Output::Table) => report::peerings_text(network, &links, &input.sources),
         Style::Own(Output::Json) => pretty(&report::peerings_json(network, &links, &input.sources)),
         Style::Az(Output::Table) => report::az_table(&report::az_peerings(network, &links)),
@@ -184,19 +197,15 @@ pub(super) fn peerings(input: &Input, network: &Network, style: Style, vnet: Opt
     })
 }
 
-/// What `ip-flow-verify` was asked.
-pub(super) struct Flow {
-    pub(super) target: String,
-    pub(super) direction: FlowDirection,
-    pub(super) protocol: FlowProtocol,
-    pub(super) local: String,
-    pub(super) remote: String,
-    pub(super) diagnostics: bool,
+/// `vnetsim ip-flow-verify`.
+pub(super) fn ip_flow_verify(asked: &IpFlowVerifyArgs, output: Option<Output>) -> Answer {
+    styled(&asked.file, &asked.az, output, "ip-flow-verify", |input, network, style| {
+        ip_flow_of(input, network, style, asked)
+    })
 }
 
-/// `vnetsim ip-flow-verify`.
-pub(super) fn ip_flow_verify(input: &Input, network: &Network, style: Style, flow: &Flow) -> Asked {
-    let nic = nic_named(network, &flow.target)?;
+fn ip_flow_of(input: &Input, network: &Network, style: Style, flow: &IpFlowVerifyArgs) -> Asked {
+    let nic = nic_named(network, flow.target())?;
     running(network, style, nic)?;
     let local = end(network, "--local", &flow.local)?;
     let remote = end(network, "--remote", &flow.remote)?;
@@ -246,21 +255,21 @@ fn end(network: &Network, option: &str, text: &str) -> Result<(IpAddr, u16), Str
 }
 
 /// `vnetsim connectivity`.
-pub(super) fn connectivity(
-    input: &Input,
-    network: &Network,
-    style: Style,
-    src: &str,
-    dst: &str,
-    protocol: ProtoPort,
-) -> Asked {
+pub(super) fn connectivity(asked: &ConnectivityArgs, output: Option<Output>) -> Answer {
+    styled(&asked.file, &asked.az, output, "connectivity", |input, network, style| {
+        connectivity_of(input, network, style, asked)
+    })
+}
+
+fn connectivity_of(input: &Input, network: &Network, style: Style, asked: &ConnectivityArgs) -> Asked {
+    let (src, dst) = (asked.source(), asked.destination());
     let (from, to) = network.endpoints(src, dst)?;
     match from.place {
         Place::Nic(nic) => running(network, style, nic)?,
         _ if style.is_az() => return Err(format!("{src} is no VM, and only a VM can test its connections")),
         _ => {}
     }
-    let played = probe(network, &Traffic::probe("connectivity", from, to, protocol), None);
+    let played = probe(network, &Traffic::probe("connectivity", from, to, asked.protocol()), None);
     let Some(answer) = analysis::connectivity(&played, TrafficId(0)) else {
         return Err(format!("{src} sent nothing to {dst}"));
     };
