@@ -7,6 +7,7 @@ use vnetsim_types::{Problem, Severity};
 use crate::{
     Sources,
     json::{envelope, problem_json, source},
+    units::counted,
     wrap::{COLUMNS, wrap},
 };
 
@@ -30,19 +31,14 @@ pub fn findings_text(name: &str, checkup: &Checkup, problems: &[Problem], source
         let found = checkup.findings.iter().filter(|f| f.severity == severity).count();
         found + problems.iter().filter(|p| p.severity == severity).count()
     };
-    let counts = [Severity::Error, Severity::Warning, Severity::Note].map(|severity| {
-        let n = count(severity);
-        format!("{n} {}{}", severity.text(), if n == 1 { "" } else { "s" })
-    });
+    let counts = [Severity::Error, Severity::Warning, Severity::Note]
+        .map(|severity| counted(count(severity) as u64, severity.text()));
     let all: usize = checkup.findings.len() + problems.len();
     let verdict = if all == 0 { "no problems".to_owned() } else { counts.join(", ") };
     out.push_str(&wrap("", &format!("{name}: {verdict}; {} probes sent", checkup.probes), 2));
     if checkup.changes > 0 {
-        let n = checkup.changes;
-        out.push_str(&format!(
-            "the network at its start; {n} change{} of the timeline not checked\n",
-            if n == 1 { "" } else { "s" }
-        ));
+        let changes = counted(checkup.changes as u64, "change");
+        out.push_str(&format!("the network at its start; {changes} of the timeline not checked\n"));
     }
     if checkup.left_out > 0 {
         out.push_str(&format!("{} pairs were not probed: there are too many\n", checkup.left_out));

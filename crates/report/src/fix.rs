@@ -6,6 +6,7 @@ use vnetsim_analysis::{Repair, Search};
 use crate::{
     json::envelope,
     remedy::{Remedy, words},
+    units::counted,
     wrap::wrap,
 };
 
@@ -14,7 +15,6 @@ pub fn fix_text(search: &Search) -> String {
     if search.failing.is_empty() {
         return "nothing to fix: every expectation holds\n".to_owned();
     }
-    let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
     let mut out = String::new();
     for title in &search.failing {
         out.push_str(&wrap("FAIL  ", title, 6));
@@ -26,9 +26,9 @@ pub fn fix_text(search: &Search) -> String {
     out.push('\n');
     let (single, pairs) = search.tried;
     let tried = if pairs > 0 {
-        format!("{} and {} of them", count(single, "change"), count(pairs, "pair"))
+        format!("{} and {} of them", counted(single as u64, "change"), counted(pairs as u64, "pair"))
     } else {
-        count(single, "change")
+        counted(single as u64, "change")
     };
     let refused = if search.refused > 0 {
         format!(", {} of them refused as invalid", search.refused)

@@ -6,7 +6,9 @@
 use std::net::IpAddr;
 
 use vnetsim_analysis::{Edit, Hop, NewRule, PeeringFlag, route_name};
-use vnetsim_types::IpNet;
+use vnetsim_types::{Direction, IpNet};
+
+use crate::json::{access, direction};
 
 /// One edit, worded.
 pub(crate) struct Remedy {
@@ -207,8 +209,8 @@ fn associate(subnet: &str, table: Option<&str>) -> Remedy {
 
 fn add_rule(nsg: &str, rule: &NewRule) -> Remedy {
     let NewRule { name, priority, source, destination, .. } = rule;
-    let direction = if rule.outbound { "Outbound" } else { "Inbound" };
-    let access = if rule.allow { "Allow" } else { "Deny" };
+    let direction = direction(if rule.outbound { Direction::Outbound } else { Direction::Inbound });
+    let access = access(rule.allow);
     let protocol = rule.rule_protocol().text();
     let port = if rule.protocol.protocol.has_ports() && rule.protocol.port > 0 {
         rule.protocol.port.to_string()
