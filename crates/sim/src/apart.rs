@@ -2,8 +2,9 @@
 //!
 //! Owns how they are kept apart: one shard plays one after the other and forgets everything in between (flow records,
 //! sessions, ports, the time), so that each starts as in a run of its own. The network is compiled once. Threads share the
-//! conversations out; results do not depend on how. Called by `analysis` for `matrix`, `diff` and `check`. Costs the
-//! conversation's own events, and a look at every machine.
+//! conversations out; results do not depend on how. Called by `analysis` for `matrix`, `diff`, `check`, `fix` and traces of
+//! sets. Must never let one conversation see what another left. Costs the conversation's own events, and a look at every
+//! machine.
 
 use std::{
     num::NonZeroUsize,
