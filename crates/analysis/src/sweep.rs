@@ -64,7 +64,11 @@ pub(crate) fn is_way_back<T: PartialEq>(forward: &[T], back: &[T], whole: bool) 
 pub fn sweep(network: &Network, asked: &[Probe]) -> Played {
     let named =
         |(ix, probe): (usize, &Probe)| Traffic { name: format!("probe {ix}").into(), ..probe.traffic() };
-    let traffic: Vec<Traffic> = asked.iter().enumerate().map(named).collect();
+    alone(network, asked.iter().enumerate().map(named).collect())
+}
+
+/// Plays the first conversation of every entry, each alone.
+pub(crate) fn alone(network: &Network, traffic: Vec<Traffic>) -> Played {
     let (all, epoch) =
         run_apart(network.clone(), &traffic, threads(), |_, alone: Alone<TraceObserver>| alone);
     let mut report = empty_report(epoch);

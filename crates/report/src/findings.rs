@@ -88,6 +88,17 @@ fn finding_text(finding: &Finding, sources: &Sources) -> String {
     out
 }
 
+/// A line for each finding that is worse than a note, for those who asked something else.
+pub fn headlines_text(checkup: &Checkup, sources: &Sources) -> String {
+    let worse: Vec<Finding> =
+        checkup.findings.iter().filter(|f| f.severity != Severity::Note).cloned().collect();
+    if worse.is_empty() {
+        String::new()
+    } else {
+        format!("what vnetsim check sees:\n{}", causes_text(&worse, sources))
+    }
+}
+
 /// One line for each finding that explains a trace.
 pub(crate) fn causes_text(findings: &[Finding], sources: &Sources) -> String {
     let mut out = String::new();

@@ -13,7 +13,12 @@ use crate::{
 /// A search in words.
 pub fn fix_text(search: &Search) -> String {
     if search.failing.is_empty() {
-        return "nothing to fix: every expectation holds\n".to_owned();
+        return match (search.only, search.expectations) {
+            (Some(_), _) => "nothing to fix: the flow arrives\n",
+            (None, 0) => "the file states no expectations; name a flow: vnetsim fix FILE SRC DST\n",
+            (None, _) => "nothing to fix: every expectation holds\n",
+        }
+        .to_owned();
     }
     let mut out = String::new();
     for title in &search.failing {
@@ -21,7 +26,7 @@ pub fn fix_text(search: &Search) -> String {
     }
     for (ix, repair) in search.repairs.iter().enumerate() {
         out.push('\n');
-        out.push_str(&repair_text(if ix == 0 { "FIX" } else { "or" }, repair, search.expectations));
+        out.push_str(&repair_text(if ix == 0 { "FIX" } else { "or" }, repair, search));
     }
     out.push('\n');
     let (single, pairs) = search.tried;
@@ -48,13 +53,10 @@ pub fn fix_text(search: &Search) -> String {
     if search.cut_short {
         out.push_str("the search ended at its limit; a larger change may work\n");
     }
-    if search.repairs.is_empty() {
-        out.push_str("vnetsim check FILE names mistakes of the network that need more than two changes\n");
-    }
     out
 }
 
-fn repair_text(head: &str, repair: &Repair, expectations: usize) -> String {
+fn repair_text(head: &str, repair: &Repair, search: &Search) -> String {
     let mut out = String::new();
     for (ix, edit) in repair.edits.iter().enumerate() {
         let Remedy { what, property, az, bicep, terraform } = words(edit);
@@ -74,18 +76,32 @@ fn repair_text(head: &str, repair: &Repair, expectations: usize) -> String {
         0 => format!("of {all} flows between subnets, sites and the internet, none changes"),
         n => format!("of {all} flows between subnets, sites and the internet, {n} change"),
     };
-    out.push_str(&wrap("  verified   ", &format!("all {expectations} expectations hold; {others}"), 13));
+    let holds = match (search.only, search.expectations) {
+        (Some(_), 1) => "the flow arrives".to_owned(),
+        (Some(0), n) => format!("the flow arrives, and the file's {} expectations hold", n - 1),
+        (Some(failing), n) => {
+            let held = n - 1 - failing;
+            format!("the flow arrives, and {held} of the file's {} expectations hold, as before", n - 1)
+        }
+        (None, n) => format!("all {n} expectations hold"),
+    };
+    out.push_str(&wrap("  verified   ", &format!("{holds}{}; {others}", past_words(repair)), 13));
     out
+}
+
+/// `, past fw`, when an appliance is left out.
+fn past_words(repair: &Repair) -> String {
+    if repair.past.is_empty() { String::new() } else { format!(", PAST {}", repair.past.join(" and ")) }
 }
 
 /// A repair in one line: what to change, and what was seen when it was played.
 pub(crate) fn repair_line(repair: &Repair) -> String {
     let edits: Vec<String> = repair.edits.iter().map(|edit| words(edit).what).collect();
     let others = match repair.others_changed {
-        0 => "nothing else changes".to_owned(),
-        n => format!("{n} of {} other flows change", repair.others),
+        0 => "no flow between subnets changes".to_owned(),
+        n => format!("{n} of {} flows between subnets change", repair.others),
     };
-    format!("{}  [played: it arrives, {others}]", edits.join("; and "))
+    format!("{}  [played: it arrives{}; {others}]", edits.join("; and "), past_words(repair))
 }
 
 /// `vnetsim fix -o json`.
@@ -111,6 +127,7 @@ pub(crate) fn repair_json(repair: &Repair) -> Value {
     json!({
         "edits": repair.edits.iter().map(edit).collect::<Vec<_>>(),
         "probes": repair.others,
+        "past": repair.past,
         "probesChanged": repair.others_changed,
     })
 }

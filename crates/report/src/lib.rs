@@ -51,7 +51,7 @@ pub use data::{data_json, data_text};
 pub use diff::{diff_json, diff_text};
 pub use disputed::{combinations_json, readings_text};
 pub use explain::{explain, explain_json, topics_like};
-pub use findings::{check_json, findings_text};
+pub use findings::{check_json, findings_text, headlines_text};
 pub use fix::{fix_json, fix_text};
 pub use groups::{GroupsAnswer, groups_json, groups_text};
 pub use json::{next_hop_json, nsg_json, peerings_json, problems_json, routes_json, run_json, trace_json};

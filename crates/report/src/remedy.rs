@@ -108,7 +108,16 @@ pub(crate) fn words(edit: &Edit) -> Remedy {
             format!("routeTables {table}: disableBgpRoutePropagation: {disable}"),
             format!("azurerm_route_table {table}: bgp_route_propagation_enabled = {}", !disable),
         ),
-        Edit::Associate { subnet, table } => associate(subnet, table.as_deref()),
+        Edit::Associate { subnet, table, .. } => associate(subnet, table.as_deref()),
+        Edit::Priority { nsg, rule, priority } => remedy(
+            format!("{nsg}/{rule}: priority {priority}"),
+            format!("priority of {nsg}/{rule}: {priority}"),
+            vec![format!(
+                "az network nsg rule update -g RG --nsg-name {nsg} -n {rule} --priority {priority}"
+            )],
+            format!("networkSecurityGroups/securityRules '{nsg}/{rule}': priority: {priority}"),
+            format!("azurerm_network_security_rule {rule}: priority = {priority}"),
+        ),
         Edit::AddRule { nsg, rule } => add_rule(nsg, rule),
         Edit::HaPorts { .. } | Edit::ProbePort { .. } | Edit::StandardSku { .. } | Edit::LeavePool { .. } => {
             balancer(edit)

@@ -270,6 +270,11 @@ impl Case<'_> {
             _ => None,
         })?;
         let flags = &self.network[link];
+        // PEER-16: what counts as forwarded is judged by the synced copy, which is the mistake if it is out of date.
+        let source = dead.key()?.src;
+        if self.network[flags.remote.value].address_space.iter().any(|block| block.contains(&source)) {
+            return None;
+        }
         let (path, here) = (self.network.link_path(link), &self.network[flags.vnet].name.value);
         let by = dead
             .via()
@@ -278,13 +283,6 @@ impl Case<'_> {
         let what =
             format!("{path} has allowForwardedTraffic false, and what is forwarded to {here}{by} dies there");
         let mut finding = Finding::new(FindingCode::ForwardedTrafficOff, &path, diagnosis.span, what);
-        // PEER-16: what counts as forwarded is judged by the synced copy.
-        let stale = self.network.sync_level(link) != vnetsim_model::PeeringSyncLevel::FullyInSync;
-        if stale {
-            finding = finding
-                .because("the link's copy of the peer's space is out of date: the source may be the peer's own (PEER-16)")
-                .fix(format!("sync {path} first"));
-        }
         finding.fix.extend(diagnosis.fix.clone());
         Some(finding)
     }
@@ -385,8 +383,8 @@ impl Case<'_> {
     /// FAIL-03: where packets go past the appliance that the other direction crosses, and could be sent to it at `hop`.
     fn past(&self, appliance: Place, hop: Option<IpAddr>) -> Option<(Decision, IpAddr)> {
         let crosses = |packet: &PacketTrace| {
-            packet.via().any(|place| place == appliance)
-                || packet.drop().is_some_and(|(at, _)| at == appliance)
+            packet.via().any(|place| self.same(place, appliance))
+                || packet.drop().is_some_and(|(at, _)| self.same(at, appliance))
         };
         let ways = [Part::Request, Part::Reply].into_iter().filter_map(|part| self.trace.way(part));
         let packet = ways.into_iter().find(|packet| !crosses(packet))?;
@@ -402,9 +400,14 @@ impl Case<'_> {
         Some((decision, packet.key()?.dst))
     }
 
+    /// Two places of one machine.
+    fn same(&self, a: Place, b: Place) -> bool {
+        let machine = |place| if let Place::Nic(nic) = place { self.network[nic].vm } else { None };
+        a == b || (machine(a).is_some() && machine(a) == machine(b))
+    }
+
     /// The address by which routes led to `appliance`.
     fn hop_to(&self, appliance: Place) -> Option<IpAddr> {
-        let machine = |place: Place| if let Place::Nic(nic) = place { self.network[nic].vm } else { None };
         self.trace.packets.iter().find_map(|packet| {
             let mut led = None;
             packet.steps.iter().find_map(|(now, step)| {
@@ -417,11 +420,7 @@ impl Case<'_> {
                     Step::Dropped { at, .. } => Some(*at),
                     _ => None,
                 };
-                led.filter(|_| {
-                    at.is_some_and(|at| {
-                        at == appliance || (machine(at).is_some() && machine(at) == machine(appliance))
-                    })
-                })
+                led.filter(|_| at.is_some_and(|at| self.same(at, appliance)))
             })
         })
     }

@@ -179,7 +179,8 @@ fn wide_tags(look: &Look<'_>, dead: &Dead, found: &mut Vec<Finding>) {
             all.ranges_v4() == AddrSet::all().ranges_v4() || all.ranges_v6() == AddrSet::all().ranges_v6();
         let named = uses_tag(look, acl.nsg);
         let admits = admits_strangers(look, &rules.inbound, &narrow);
-        if !wide || !(admits || !named.is_empty()) {
+        let decides = admits || !named.is_empty();
+        if !wide || !decides {
             continue;
         }
         let (nsg, path) = (&network[acl.nsg], network.subnet_path(acl.subnet));

@@ -2,37 +2,49 @@
 //!
 //! Owns which pairs are probed, and with what. `fates` says which mistake a probe's fate stands for.
 
-use std::net::IpAddr;
-
-use vnetsim_model::{Application, Endpoint, LbProtocol, Network, Traffic};
+use vnetsim_model::{Application, Endpoint, Traffic};
 use vnetsim_scenario::Scenario;
-use vnetsim_types::{FindingCode, IpProtocol, Place, ProtoPort, TrafficId};
+use vnetsim_types::{FindingCode, Place, SimTime, Step, TrafficId};
 
-use super::{ends, fates};
-use crate::{Finding, Played, Probe, play::probes, sweep};
+use super::{
+    Look,
+    ends::{self, End},
+    fates,
+};
+use crate::{Finding, Played, Probe, sweep::alone};
 
 /// More pairs than this are not probed.
 const PROBES_MAX: usize = 20_000;
-
-/// The port that strangers are probed at.
-const PORT: ProtoPort = ProtoPort { protocol: IpProtocol::TCP, port: 443 };
+/// A flow that a hash sends to one of several is asked from so many source ports.
+const PORTS_TRIED: u16 = 8;
 
 /// Findings of all probes, how many there were, and how many pairs were left out.
-pub(super) fn all(scenario: &Scenario) -> (Vec<Finding>, usize, usize) {
-    let network = &scenario.network;
-    let (asked, left_out) = probed(network);
-    let mut found = Vec::new();
-    let played = sweep(network, &asked);
-    found.extend(of_run(&played));
-    // Whoever the scenario sends is probed as it says, one at a time as far as tables go.
+pub(super) fn all(look: &Look<'_>, scenario: &Scenario) -> (Vec<Finding>, usize, usize) {
+    let network = look.network;
+    let (asked, left_out) = probed(look);
+    // Whoever the scenario sends is probed as it says.
     let single = |t: &Traffic| Traffic { application: Application::Exchange, count: 1, ..t.clone() };
-    let own: Vec<Traffic> =
-        scenario.traffic.iter().filter(|t| t.application != Application::Replay).map(single).collect();
-    let probed = asked.len() + own.len();
-    let played = probes(network, own, None);
-    found.extend(of_run(&played));
+    let own = scenario.traffic.iter().filter(|t| t.application != Application::Replay).map(single);
+    let traffic: Vec<Traffic> = asked.iter().map(Probe::traffic).chain(own).collect();
+    let played = alone(network, traffic);
+    let again = alone(network, other_ports(&played));
+    let mut found = of_run(&played);
+    found.extend(of_run(&again));
     found.extend(silent_gateways(scenario, &played));
-    (found, probed, left_out)
+    (found, played.traffic.len() + again.traffic.len(), left_out)
+}
+
+/// The entries that a balancer of several members decided, from other source ports.
+fn other_ports(played: &Played) -> Vec<Traffic> {
+    let chosen = |(_, step): &(SimTime, Step)| matches!(step, Step::LoadBalancer { members: 2.., .. });
+    let hashed = |ix: usize| {
+        let mut traces = played.trace.conversations_of(TrafficId::new(ix));
+        traces.any(|trace| trace.packets.iter().any(|packet| packet.steps.iter().any(chosen)))
+    };
+    let entries = played.traffic.iter().enumerate().filter(|(ix, _)| hashed(*ix)).map(|(_, entry)| entry);
+    let from =
+        |entry: &Traffic, n: u16| Traffic { source_port: entry.source_port.wrapping_add(n), ..entry.clone() };
+    entries.flat_map(|entry| (1..PORTS_TRIED).map(move |n| from(entry, n))).collect()
 }
 
 /// The mistakes of a run. A pair that lacks the way back in one direction is no pair of spokes without any in the other.
@@ -72,55 +84,49 @@ fn silent_gateways(scenario: &Scenario, played: &Played) -> Vec<Finding> {
 }
 
 /// The probes, and how many more there would be.
-pub(super) fn probed(network: &Network) -> (Vec<Probe>, usize) {
-    let mut asked = pairs(network);
+pub(super) fn probed(look: &Look<'_>) -> (Vec<Probe>, usize) {
+    let mut asked = pairs(look);
     let left_out = asked.len().saturating_sub(PROBES_MAX);
     asked.truncate(PROBES_MAX);
     (asked, left_out)
 }
 
-fn pairs(network: &Network) -> Vec<Probe> {
-    let hosts = ends::hosts(network);
-    let outside: Vec<Endpoint> = ends::sites(network);
-    let services = ends::private_endpoints(network);
-    let probe = |from: &Endpoint, to: &Endpoint| Probe { from: *from, to: *to, protocol: PORT };
+fn pairs(look: &Look<'_>) -> Vec<Probe> {
+    let network = look.network;
+    let (hosts, sites, services) = (ends::hosts(look), ends::sites(network), ends::services(look));
+    let internet = |port| {
+        let (place, addresses) = (Place::Internet, ends::INTERNET.to_vec());
+        End { place, addresses, port, members: Vec::new() }
+    };
+    let hairpin = |from: &End, to: &End| matches!(from.place, Place::Nic(nic) if to.members.contains(&nic));
     let mut all = Vec::new();
     for from in &hosts {
-        let others = hosts.iter().filter(|to| *to != from);
-        all.extend(others.chain(&outside).chain(&services).map(|to| probe(from, to)));
-        all.push(probe(from, &Endpoint { place: Place::Internet, address: ends::INTERNET }));
+        let others = hosts.iter().chain(&sites).chain(&services);
+        let others = others.filter(|to| *to != from && !hairpin(from, to));
+        all.extend(others.flat_map(|to| probes(from, to)));
+        all.extend(probes(from, &internet(from.port)));
     }
-    for from in &outside {
-        all.extend(hosts.iter().map(|to| probe(from, to)));
+    for from in &sites {
+        all.extend(hosts.iter().flat_map(|to| probes(from, to)));
     }
-    let internet = Endpoint { place: Place::Internet, address: ends::INTERNET };
-    for address in ends::public(network) {
-        if let Ok(to) = network.endpoint(&address.to_string(), None) {
-            let port = open_port(network, address).unwrap_or(PORT);
-            all.push(Probe { from: internet, to, protocol: port });
-        }
+    for to in ends::public(network) {
+        all.extend(probes(&internet(to.port), &to));
     }
     all
 }
 
-/// A port that somebody behind a public address serves.
-fn open_port(network: &Network, address: IpAddr) -> Option<ProtoPort> {
-    let rules = network.load_balancers().iter().flat_map(|lb| lb.rules.iter().map(move |rule| (lb, rule)));
-    let mut ports = rules.filter(|(lb, rule)| lb.frontends[rule.frontend].address == address);
-    let by_rule = ports.find_map(|(_, rule)| {
-        let protocol = match rule.protocol {
-            LbProtocol::Udp => IpProtocol::UDP,
-            _ => IpProtocol::TCP,
-        };
-        (rule.frontend_port > 0).then_some(ProtoPort { protocol, port: rule.frontend_port })
+/// One for each family that both have.
+fn probes(from: &End, to: &End) -> Vec<Probe> {
+    let pairs = from.addresses.iter().filter_map(|ours| {
+        let theirs = to.addresses.iter().find(|theirs| theirs.is_ipv4() == ours.is_ipv4())?;
+        Some((*ours, *theirs))
     });
-    let owner = network
-        .nics()
-        .iter()
-        .find(|nic| nic.ip_configurations.iter().any(|config| config.public_address == Some(address)));
-    let listens = || {
-        let guest = &network[owner?.vm?].guest;
-        guest.dnat.first().map(|rule| rule.port).or_else(|| guest.listen.as_ref()?.first().copied())
-    };
-    by_rule.or_else(listens)
+    let end = |place, address| Endpoint { place, address };
+    pairs
+        .map(|(ours, theirs)| Probe {
+            from: end(from.place, ours),
+            to: end(to.place, theirs),
+            protocol: to.port,
+        })
+        .collect()
 }

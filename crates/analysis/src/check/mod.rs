@@ -46,15 +46,17 @@ pub struct Checkup {
 /// Checks the network of `scenario` at its start, with what its traffic and its timeline add.
 pub fn check(scenario: &Scenario) -> Checkup {
     let epochs = [Epoch::new(0, SimTime::ZERO, scenario.network.clone())];
-    let mut found = objects(&Look::at(&epochs), scenario);
-    let (of_flows, probes, left_out) = flows::all(scenario);
+    let look = Look::at(&epochs);
+    let mut found = objects(&look, scenario);
+    let (of_flows, probes, left_out) = flows::all(&look, scenario);
     found.extend(of_flows);
     Checkup { findings: merged(found), probes, left_out, changes: scenario.timeline.len() }
 }
 
 /// The pairs of ends that a check probes.
 pub(crate) fn probed_pairs(network: &Network) -> Vec<Probe> {
-    flows::probed(network).0
+    let epochs = [Epoch::new(0, SimTime::ZERO, network.clone())];
+    flows::probed(&Look::at(&epochs)).0
 }
 
 /// What explains the fate of entry `id` of a run: what its packets met, and mistakes of the objects that decided.

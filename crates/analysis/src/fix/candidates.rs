@@ -88,6 +88,13 @@ impl<'a> Space<'a> {
     /// Everything near the flow.
     fn meet(&mut self) {
         let network = self.network;
+        let asked = self.traffic.to.address;
+        for lb in network.load_balancers().iter().filter(|lb| lb.frontends.iter().any(|f| f.address == asked))
+        {
+            for (nic, _) in lb.pools.iter().flatten() {
+                self.meet_place(Place::Nic(*nic));
+            }
+        }
         for end in [self.traffic.from, self.traffic.to] {
             self.meet_place(end.place);
             // Frontends of balancers belong to nobody but their network.
@@ -305,6 +312,10 @@ impl<'a> Space<'a> {
 
     fn add_route(&mut self, subnet: SubnetId, prefix: IpNet, hop: Hop) {
         let network = self.network;
+        if takes_no_table(network, subnet) || (is_gateway_subnet(network, subnet) && self.is_outside(prefix))
+        {
+            return;
+        }
         let path = network.subnet_path(subnet);
         let known = network[subnet].route_table.as_ref().map(|table| &network[table.value]);
         let new_name = format!("rt-{}", path.replace('/', "-"));
@@ -327,17 +338,15 @@ impl<'a> Space<'a> {
         for subnet in self.subnets.clone() {
             let path = network.subnet_path(subnet);
             let own = network[subnet].route_table.as_ref().map(|table| table.value);
-            for (ix, table) in network.route_tables().iter().enumerate() {
-                if own != Some(RouteTableId::new(ix)) {
-                    let table = Some(table.name.value.clone());
-                    self.add(vec![Edit::Associate { subnet: path.clone(), table }]);
-                }
+            for table in self.tables_for(subnet).into_iter().filter(|table| own != Some(*table)) {
+                let table = Some(network[table].name.value.clone());
+                self.add(vec![Edit::Associate { subnet: path.clone(), table, replaces: own.is_some() }]);
             }
             let Some(table) = own.map(|table| &network[table]) else { continue };
             let name = || table.name.value.clone();
             let disable = !table.disable_bgp_route_propagation.value;
             self.add(vec![Edit::Propagation { table: name(), disable }]);
-            self.add(vec![Edit::Associate { subnet: path.clone(), table: None }]);
+            self.add(vec![Edit::Associate { subnet: path.clone(), table: None, replaces: true }]);
             let decides = |route: &&vnetsim_model::UserRoute| {
                 route.prefixes.iter().any(|prefix| ends.iter().any(|ip| prefix.contains(ip)))
             };
@@ -356,6 +365,33 @@ impl<'a> Space<'a> {
                 self.add(vec![Edit::RemoveRoute { table: name(), route: route_name() }]);
             }
         }
+    }
+
+    /// Tables that a subnet may be given: those of most other subnets first, none that only GatewaySubnet has.
+    fn tables_for(&self, subnet: SubnetId) -> Vec<RouteTableId> {
+        let network = self.network;
+        if takes_no_table(network, subnet) || is_gateway_subnet(network, subnet) {
+            return Vec::new();
+        }
+        let users = |table: RouteTableId| {
+            let all = (0..network.subnets().len()).map(SubnetId::new);
+            let has = move |s: &SubnetId| network[*s].route_table.as_ref().is_some_and(|t| t.value == table);
+            all.filter(has).collect::<Vec<_>>()
+        };
+        let tables = (0..network.route_tables().len()).map(RouteTableId::new);
+        let mut all: Vec<(usize, RouteTableId)> = tables
+            .map(|table| (users(table), table))
+            .filter(|(users, _)| users.is_empty() || users.iter().any(|s| !is_gateway_subnet(network, *s)))
+            .map(|(users, table)| (users.len(), table))
+            .collect();
+        all.sort_by_key(|(users, table)| (std::cmp::Reverse(*users), *table));
+        all.into_iter().map(|(_, table)| table).collect()
+    }
+
+    /// A prefix of no virtual network: what GatewaySubnet sends to an appliance comes back to it for ever.
+    fn is_outside(&self, prefix: IpNet) -> bool {
+        let blocks = self.network.existing_vnets().flat_map(|(_, vnet)| &vnet.address_space);
+        blocks.into_iter().all(|block| !block.contains(&prefix.addr()))
     }
 
     /// Allow rules before those that denied.
@@ -377,11 +413,30 @@ impl<'a> Space<'a> {
             let (nsg, protocol) =
                 (compiled.acl(acl).nsg, ProtoPort { protocol: key.protocol, port: key.dst_port });
             let (source, destination) = (self.block_of(key.src), self.block_of(key.dst));
+            self.move_rules(nsg, direction, before);
             self.add_rule(nsg, direction, before, true, (source, destination), protocol);
         }
     }
 
+    /// Allow rules that come after the one that denied.
+    fn move_rules(&mut self, nsg: vnetsim_types::NsgId, direction: Direction, before: u16) {
+        let group = &self.network[nsg];
+        let taken = |p: u16| group.rules.iter().any(|r| r.direction == direction && r.priority == p);
+        let Some(priority) = (100..before.min(4_097)).rev().find(|p| !taken(*p)) else { return };
+        let later = |rule: &&vnetsim_model::SecurityRule| {
+            rule.direction == direction && rule.access == Access::Allow && rule.priority > before
+        };
+        for rule in group.rules.iter().filter(later) {
+            let (nsg, rule) = (group.name.value.clone(), rule.name.value.clone());
+            self.add(vec![Edit::Priority { nsg, rule, priority }]);
+        }
+    }
+
     fn block_of(&self, ip: IpAddr) -> String {
+        let subnets = self.network.subnets().iter().flat_map(|subnet| &subnet.prefixes);
+        if let Some(prefix) = subnets.into_iter().find(|prefix| prefix.contains(&ip)) {
+            return prefix.value.to_string();
+        }
         let blocks = self.blocks();
         blocks.iter().find(|block| block.contains(&ip)).map_or_else(|| ip.to_string(), ToString::to_string)
     }
@@ -537,6 +592,17 @@ impl<'a> Space<'a> {
         let mut free = all.filter(|ip| !taken(*ip));
         free.next().unwrap_or(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 254)))
     }
+}
+
+/// AzureBastionSubnet and RouteServerSubnet take no route table.
+fn takes_no_table(network: &Network, subnet: SubnetId) -> bool {
+    ["AzureBastionSubnet", "RouteServerSubnet"]
+        .iter()
+        .any(|name| network[subnet].name.value.eq_ignore_ascii_case(name))
+}
+
+fn is_gateway_subnet(network: &Network, subnet: SubnetId) -> bool {
+    network[subnet].name.value.eq_ignore_ascii_case("GatewaySubnet")
 }
 
 fn is_appliance(network: &Network, vm: Option<vnetsim_types::VmId>) -> bool {

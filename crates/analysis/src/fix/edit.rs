@@ -91,8 +91,10 @@ pub enum Edit {
     NextHop { table: String, route: String, address: IpAddr, balanced: bool },
     /// Set `disableBgpRoutePropagation`.
     Propagation { table: String, disable: bool },
-    /// Associate a subnet with a table, or with none.
-    Associate { subnet: String, table: Option<String> },
+    /// Associate a subnet with a table, or with none; it may have had another.
+    Associate { subnet: String, table: Option<String>, replaces: bool },
+    /// Give a security rule another priority.
+    Priority { nsg: String, rule: String, priority: u16 },
     /// Add a security rule.
     AddRule { nsg: String, rule: NewRule },
     /// Make a rule of a balancer one for HA ports (LB-09).
@@ -121,14 +123,20 @@ impl Edit {
             | Self::Sync { .. }
             | Self::IpForwarding { .. }
             | Self::EndpointPolicies { .. } => 1,
-            Self::GuestForwarding { .. } | Self::Start { .. } | Self::NextHop { balanced: true, .. } => 2,
+            Self::GuestForwarding { .. }
+            | Self::Priority { .. }
+            | Self::Start { .. }
+            | Self::NextHop { balanced: true, .. } => 2,
             Self::AddRoute { new_table: false, .. } | Self::CreateLink { .. } | Self::Announce { .. } => 3,
             Self::NextHop { .. } | Self::AddRule { .. } | Self::HaPorts { .. } | Self::ProbePort { .. } => 3,
             Self::NatGateway { address: None, .. } => 3,
             Self::AddRoute { .. } | Self::Propagation { .. } | Self::NatGateway { .. } => 4,
-            Self::RemoveRoute { .. } | Self::SourceNat { .. } | Self::StandardSku { .. } => 5,
+            Self::RemoveRoute { .. } | Self::StandardSku { .. } => 5,
+            Self::Associate { replaces: false, .. } => 3,
             Self::LeavePool { .. } | Self::NoServiceEndpoint { .. } => 5,
             Self::Associate { .. } => 6,
+            // It hides where the traffic comes from.
+            Self::SourceNat { .. } => 8,
         }
     }
 
@@ -160,8 +168,13 @@ impl Edit {
             Self::Propagation { table, disable } => {
                 table_mut(draft, table)?.disable_bgp_route_propagation = Some((*disable).into());
             }
-            Self::Associate { subnet, table } => {
+            Self::Associate { subnet, table, .. } => {
                 subnet_mut(draft, subnet)?.route_table = table.as_ref().map(|table| table.clone().into());
+            }
+            Self::Priority { nsg, rule, priority } => {
+                let group = draft.network_security_groups.iter_mut().find(|g| is(&g.name, nsg))?;
+                let rule = group.security_rules.iter_mut().find(|r| is(&r.name, rule))?;
+                rule.priority = u64::from(*priority).into();
             }
             Self::AddRule { nsg, rule } => {
                 let group = draft.network_security_groups.iter_mut().find(|g| is(&g.name, nsg))?;

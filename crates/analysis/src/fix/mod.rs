@@ -11,7 +11,8 @@ use std::ops::ControlFlow;
 
 use vnetsim_model::{Application, Network, Traffic};
 use vnetsim_scenario::{Expectation, Scenario, Subject, TrafficExpectation, Verdict};
-use vnetsim_types::TrafficId;
+use vnetsim_sim::Outcome;
+use vnetsim_types::{Place, SimTime, TrafficId};
 
 pub use edit::{Edit, Hop, NewRule, PeeringFlag, route_name};
 
@@ -19,10 +20,12 @@ use crate::{
     Fate, Judgement, Played, Replays, Setup,
     check::probed_pairs,
     judge, play,
-    sweep::{Probe, sweep},
+    sweep::{Probe, alone, sweep},
 };
 use candidates::{Wish, candidates};
 
+/// Conversations of a wished flow where balancers choose.
+const PORTS_TRIED: u64 = 8;
 /// So many remedies are told.
 const REPAIRS_MAX: usize = 3;
 /// So many that work have their side effects looked at.
@@ -37,6 +40,8 @@ pub struct Repair {
     pub others_changed: usize,
     /// How many of those there are.
     pub others: usize,
+    /// Appliances that the wished flow met before and no longer meets.
+    pub past: Vec<String>,
 }
 
 /// What a search found.
@@ -46,6 +51,8 @@ pub struct Search {
     pub failing: Vec<String>,
     /// Expectations in all.
     pub expectations: usize,
+    /// The search was about one flow: others of the file may fail before and after. How many did.
+    pub only: Option<usize>,
     /// Single edits that were played, and pairs.
     pub tried: (usize, usize),
     /// Edits that Azure refuses, or that the file's checks do.
@@ -80,13 +87,24 @@ pub fn wishing(scenario: &Scenario, traffic: Traffic) -> Scenario {
         ..TrafficExpectation::default()
     };
     let mut wished = scenario.clone();
-    // What is expected of this very flow is what shall change.
+    // That this very flow dies is what shall change; by which way it goes still counts.
     let same = |name: &str| {
         let named = |t: &&Traffic| t.name.value.eq_ignore_ascii_case(name);
         let entry = scenario.traffic.iter().find(named);
         entry.is_some_and(|t| (t.from, t.to, t.protocol) == (traffic.from, traffic.to, traffic.protocol))
     };
-    wished.expect.retain(|e| !matches!(&e.subject, Subject::Traffic(of) if same(&of.traffic.value)));
+    wished.expect.retain(|e| match &e.subject {
+        Subject::Traffic(of) if same(&of.traffic.value) => {
+            of.verdict.as_ref().is_none_or(|v| v.value != Verdict::Dropped)
+        }
+        _ => true,
+    });
+    // Behind a balancer one source port proves nothing.
+    let several = |lb: &vnetsim_model::LoadBalancer| lb.pools.iter().any(|pool| pool.len() > 1);
+    let mut traffic = traffic;
+    if traffic.count == 1 && scenario.network.load_balancers().iter().any(several) {
+        traffic.count = PORTS_TRIED;
+    }
     let span = traffic.name.span;
     wished.traffic.push(traffic);
     let subject = Subject::Traffic(Box::new(expected));
@@ -127,6 +145,7 @@ pub fn fix(
     let mut search = Search {
         failing: failing.iter().map(|ix| judged[*ix].title.clone()).collect(),
         expectations: judged.len(),
+        only: only.map(|_| self::failing(&judged).count().saturating_sub(failing.len())),
         tried: (0, 0),
         refused: 0,
         cut_short: false,
@@ -149,7 +168,8 @@ pub fn fix(
     let mut trial =
         Trial { scenario, replays, holds: &judged, wanted: failing, before, wishes, effort, events: 0 };
     let found = trial.all(&all, &mut search, progress);
-    search.repairs = compared(scenario, found);
+    let wished = only.and_then(|ix| wish_of(scenario, ix));
+    search.repairs = compared(scenario, wished, found);
     search
 }
 
@@ -313,7 +333,7 @@ pub fn edited(scenario: &Scenario, edits: &[Edit]) -> Option<Scenario> {
 }
 
 /// The remedies with their side effects: the smallest first, and of equal ones those that change least.
-fn compared(scenario: &Scenario, mut found: Vec<Vec<Edit>>) -> Vec<Repair> {
+fn compared(scenario: &Scenario, wished: Option<&Traffic>, mut found: Vec<Vec<Edit>>) -> Vec<Repair> {
     found.sort_by_key(|edits| weight(edits));
     found.truncate(COMPARED_MAX);
     if found.is_empty() {
@@ -321,16 +341,46 @@ fn compared(scenario: &Scenario, mut found: Vec<Vec<Edit>>) -> Vec<Repair> {
     }
     let pairs = probed_pairs(&scenario.network);
     let before = all_fates(&scenario.network, &pairs);
+    let met = |network: &Network| wished.map(|wish| appliances_met(network, wish)).unwrap_or_default();
+    let met_before = met(&scenario.network);
     let repair = |edits: Vec<Edit>| {
-        let after =
-            edited(scenario, &edits).map(|changed| all_fates(&changed.network, &pairs)).unwrap_or_default();
+        let network =
+            edited(scenario, &edits).map_or_else(|| scenario.network.clone(), |edited| edited.network);
+        let after = all_fates(&network, &pairs);
         let others_changed = before.iter().zip(&after).filter(|(a, b)| a != b).count();
-        Repair { edits, others_changed, others: pairs.len() }
+        let met_after = met(&network);
+        let past = met_before.iter().filter(|name| !met_after.contains(name)).cloned().collect();
+        Repair { edits, others_changed, others: pairs.len(), past }
     };
     let mut all: Vec<Repair> = found.into_iter().map(repair).collect();
-    all.sort_by_key(|repair| (weight(&repair.edits), repair.others_changed));
+    all.sort_by_key(|repair| (!repair.past.is_empty(), weight(&repair.edits), repair.others_changed));
     all.truncate(REPAIRS_MAX);
     all
+}
+
+/// The traffic that expectation number `ix` is about.
+fn wish_of(scenario: &Scenario, ix: usize) -> Option<&Traffic> {
+    let Subject::Traffic(expected) = &scenario.expect[ix].subject else { return None };
+    scenario.traffic.iter().find(|t| t.name.value.eq_ignore_ascii_case(&expected.traffic.value))
+}
+
+/// Names of the appliances that the first conversation of `traffic` meets, on both ways.
+fn appliances_met(network: &Network, traffic: &Traffic) -> Vec<String> {
+    let single =
+        Traffic { application: Application::Exchange, count: 1, start: SimTime::ZERO, ..traffic.clone() };
+    let played = alone(network, vec![single]);
+    let Some(fate) = played.fate(TrafficId(0)) else { return Vec::new() };
+    let died = match fate.outcome {
+        Outcome::Dropped { at, .. } if fate.forward.is_empty() => Some(at),
+        _ => None,
+    };
+    let nics = fate.forward.iter().chain(&fate.back).copied().chain(died);
+    let own = [traffic.from.place, traffic.to.place];
+    let nics = nics.filter(|place| matches!(place, Place::Nic(_)) && !own.contains(place));
+    let mut names: Vec<String> = nics.map(|place| played.explainer().place(place)).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
 }
 
 fn all_fates(network: &Network, pairs: &[Probe]) -> Vec<Option<Fate>> {

@@ -3,7 +3,7 @@
 use std::{ops::ControlFlow, path::Path};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use vnetsim_analysis::{Effort, fix as search, wishing};
+use vnetsim_analysis::{Effort, check, fix as search, wishing};
 use vnetsim_model::Traffic;
 use vnetsim_report as report;
 use vnetsim_scenario::Scenario;
@@ -45,7 +45,9 @@ pub(crate) fn fix(
     let works = found.failing.is_empty() || !found.repairs.is_empty();
     let end = if works { End::AsExpected } else { End::ExpectationFailed };
     let out = match output {
-        Output::Table => report::fix_text(&found),
+        Output::Table if works => report::fix_text(&found),
+        // What a check sees is the next best answer.
+        Output::Table => report::fix_text(&found) + &report::headlines_text(&check(scenario), &input.sources),
         Output::Json => pretty(&report::fix_json(&found)),
     };
     Ok(Answer::text(out, end))
