@@ -335,6 +335,11 @@ impl Network {
         connection.up && !connection.deleted && runs(connection.gateway) && far_runs
     }
 
+    /// True when the VM of `nic` runs; without one nothing does.
+    pub fn is_up(&self, nic: NicId) -> bool {
+        self[nic].vm.is_some_and(|vm| self[vm].running)
+    }
+
     /// Route servers of `vnet`.
     pub fn route_servers_of(&self, vnet: VnetId) -> impl Iterator<Item = (RouteServerId, &RouteServer)> {
         let all = self.route_servers.iter().enumerate();

@@ -108,8 +108,7 @@ fn vnet_named(network: &Network, name: &str) -> Result<VnetId, String> {
 
 /// Azure has effective data only for NICs of running VMs.
 fn running(network: &Network, style: Style, nic: NicId) -> Result<(), String> {
-    let runs = network[nic].vm.is_some_and(|vm| network[vm].running);
-    if runs || !style.is_az() {
+    if network.is_up(nic) || !style.is_az() {
         return Ok(());
     }
     let name = &network[nic].name.value;
