@@ -1,4 +1,7 @@
 //! What a check found: the worst first, each with place, evidence, flows and remedy.
+//!
+//! Owns how many of one kind are told in full. Called by `cli`; `trace` shows the lines of findings that explain it. Must never judge
+//! a finding.
 
 use serde_json::{Value, json};
 use vnetsim_analysis::{Checkup, Finding};

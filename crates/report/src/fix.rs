@@ -1,4 +1,7 @@
 //! What `vnetsim fix` found: what fails, how many changes were tried, and those that work, ready to be carried out.
+//!
+//! Called by `cli`; `trace` shows a remedy in one line. Must never say of a change more than was played. The words of edits are in
+//! `remedy`.
 
 use serde_json::{Value, json};
 use vnetsim_analysis::{Repair, Search};

@@ -1,4 +1,7 @@
 //! `vnetsim check`: every problem of a file, and every mistake of its network that can be seen without its traffic.
+//!
+//! Owns which formats say it and how the command ends. Must never judge a finding: its severity comes from `analysis`, the limit
+//! from whoever typed the command.
 
 use std::path::Path;
 

@@ -1,4 +1,6 @@
 //! `vnetsim diff`: which flows two scenario files treat differently.
+//!
+//! Owns which file is which. Must never compare texts: `analysis` asks both networks. Costs a reading and all probes of both.
 
 use std::path::Path;
 

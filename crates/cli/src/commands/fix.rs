@@ -1,4 +1,7 @@
 //! `vnetsim fix`: the smallest change that makes a scenario's expectations hold.
+//!
+//! Owns the flow that was typed as a wish, and progress. Must never call something a remedy: `analysis` plays each. Costs up to the
+//! search's limits, so a terminal sees how far it is.
 
 use std::{ops::ControlFlow, path::Path};
 

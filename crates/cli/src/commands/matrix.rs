@@ -1,4 +1,6 @@
 //! `vnetsim matrix`: who can talk to whom.
+//!
+//! Owns how options become a question. Costs a conversation or more for each pair of ends.
 
 use vnetsim_analysis::{Grouping, MatrixQuestion};
 use vnetsim_model::Network;

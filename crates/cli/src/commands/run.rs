@@ -1,4 +1,7 @@
 //! `vnetsim run`: one scenario, played and judged, with captures in and out. Ctrl-C ends it with what is known so far.
+//!
+//! Called by `mod.rs`, judged as `test` judges. Must never decide whether an expectation holds. Costs the run, and one for each other
+//! reading of a disputed point.
 
 use std::path::Path;
 

@@ -1,4 +1,6 @@
 //! Findings and problems of a file as cards.
+//!
+//! Called by `cli` for `vnetsim check`, and by `test` for files that cannot be read. Must never judge a finding.
 
 use vnetsim_analysis::Finding;
 use vnetsim_types::{Problem, Severity, Span};
@@ -67,26 +69,4 @@ fn finding_text(finding: &Finding, sources: &Sources) -> String {
 
 fn related(places: &[(Span, String)], sources: &Sources) -> Vec<(Mark, String)> {
     places.iter().filter_map(|(span, text)| Some((sources.mark(*span)?, text.clone()))).collect()
-}
-
-impl Card {
-    /// One that says `message` and nothing else.
-    pub fn new(level: Severity, code: &'static str, message: impl Into<String>) -> Self {
-        let message = message.into();
-        Self {
-            level,
-            code,
-            what: vec![message.clone()],
-            message,
-            because: None,
-            object: String::new(),
-            place: None,
-            related: Vec::new(),
-            evidence: Vec::new(),
-            help: Vec::new(),
-            steps: Vec::new(),
-            text: String::new(),
-            trace: String::new(),
-        }
-    }
 }
