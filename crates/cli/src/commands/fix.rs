@@ -16,14 +16,14 @@ use super::{Asked, pretty};
 use crate::{Answer, End, args::Output, captures, input::Input};
 
 /// A flow that should arrive, beside what the scenario expects.
-pub(crate) struct Flow {
-    pub(crate) src: String,
-    pub(crate) dst: String,
-    pub(crate) protocol: ProtoPort,
+pub(super) struct Flow {
+    pub(super) src: String,
+    pub(super) dst: String,
+    pub(super) protocol: ProtoPort,
 }
 
 /// Ends with 0 when a change works, or nothing has to be changed.
-pub(crate) fn fix(
+pub(super) fn fix(
     file: &Path,
     input: &Input,
     scenario: &Scenario,
