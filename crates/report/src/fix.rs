@@ -8,10 +8,13 @@ use vnetsim_analysis::{Repair, Search};
 
 use crate::{
     json::envelope,
-    remedy::{Remedy, words},
+    remedy::{Remedy, shell_lines, words},
     units::counted,
-    wrap::wrap,
+    wrap::{COLUMNS, wrap},
 };
+
+/// Where the lines of an edit begin.
+const INDENT: usize = 13;
 
 /// A search in words.
 pub fn fix_text(search: &Search) -> String {
@@ -65,12 +68,11 @@ fn repair_text(head: &str, repair: &Repair, search: &Search) -> String {
         let Remedy { what, property, az, bicep, terraform } = words(edit);
         out.push_str(&wrap(&format!("{:<5} ", if ix == 0 { head } else { "and" }), &what, 6));
         out.push_str(&wrap("  file       ", &property, 13));
-        for line in az {
-            out.push_str(&wrap("  az         ", &line, 15));
-        }
-        for (label, line) in [("  bicep      ", bicep), ("  terraform  ", terraform)] {
-            if !line.is_empty() {
-                out.push_str(&wrap(label, &line, 15));
+        let az: Vec<String> = az.iter().flat_map(|line| shell_lines(line, COLUMNS - INDENT)).collect();
+        for (label, lines) in [("az", az), ("bicep", bicep), ("terraform", terraform)] {
+            for (ix, line) in lines.iter().enumerate() {
+                out.push_str(format!("  {:<11}{line}", if ix == 0 { label } else { "" }).trim_end());
+                out.push('\n');
             }
         }
     }
@@ -84,7 +86,10 @@ fn repair_text(head: &str, repair: &Repair, search: &Search) -> String {
         (Some(0), n) => format!("the flow arrives, and the file's {} expectations hold", n - 1),
         (Some(failing), n) => {
             let held = n - 1 - failing;
-            format!("the flow arrives, and {held} of the file's {} expectations hold, as before", n - 1)
+            format!(
+                "the flow arrives, and the {held} of the file's {} expectations that held still hold",
+                n - 1
+            )
         }
         (None, n) => format!("all {n} expectations hold"),
     };

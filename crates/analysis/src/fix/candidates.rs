@@ -20,6 +20,9 @@ use vnetsim_types::{
 use super::edit::{Edit, Hop, NewRule, PeeringFlag, is_half, route_name};
 use crate::Played;
 
+/// A route is narrowed to at most so many subnets.
+const PARTS_MAX: usize = 8;
+
 /// What a flow should do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Wish {
@@ -362,9 +365,22 @@ impl<'a> Space<'a> {
                         self.add(vec![Edit::NextHop { table, route, address, balanced }]);
                     }
                 }
+                for prefix in self.parts_of(route) {
+                    self.add(vec![Edit::Prefix { table: name(), route: route_name(), prefix }]);
+                }
                 self.add(vec![Edit::RemoveRoute { table: name(), route: route_name() }]);
             }
         }
+    }
+
+    /// The subnets inside a route's prefix that hold neither end of the flow: what it may have been meant for.
+    fn parts_of(&self, route: &vnetsim_model::UserRoute) -> Vec<IpNet> {
+        let ends = [self.traffic.from.address, self.traffic.to.address];
+        let inside = |p: &IpNet| {
+            route.prefixes.iter().any(|whole| whole.prefix_len() > 0 && whole != p && whole.contains(p))
+        };
+        let subnets = self.network.subnets().iter().flat_map(|subnet| &subnet.prefixes).map(|p| p.value);
+        subnets.filter(|p| inside(p) && !ends.iter().any(|end| p.contains(end))).take(PARTS_MAX).collect()
     }
 
     /// Tables that a subnet may be given: those of most other subnets first, none that only GatewaySubnet has.

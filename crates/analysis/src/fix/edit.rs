@@ -89,6 +89,8 @@ pub enum Edit {
     RemoveRoute { table: String, route: String },
     /// Another address for a route to an appliance: a balancer's frontend, or a single machine.
     NextHop { table: String, route: String, address: IpAddr, balanced: bool },
+    /// Another prefix for a route.
+    Prefix { table: String, route: String, prefix: IpNet },
     /// Set `disableBgpRoutePropagation`.
     Propagation { table: String, disable: bool },
     /// Associate a subnet with a table, or with none; it may have had another.
@@ -127,7 +129,10 @@ impl Edit {
             | Self::Priority { .. }
             | Self::Start { .. }
             | Self::NextHop { balanced: true, .. } => 2,
-            Self::AddRoute { new_table: false, .. } | Self::CreateLink { .. } | Self::Announce { .. } => 3,
+            Self::Prefix { .. }
+            | Self::AddRoute { new_table: false, .. }
+            | Self::CreateLink { .. }
+            | Self::Announce { .. } => 3,
             Self::NextHop { .. } | Self::AddRule { .. } | Self::HaPorts { .. } | Self::ProbePort { .. } => 3,
             Self::NatGateway { address: None, .. } => 3,
             Self::AddRoute { .. } | Self::Propagation { .. } | Self::NatGateway { .. } => 4,
@@ -164,6 +169,10 @@ impl Edit {
             Self::NextHop { table, route, address, .. } => {
                 let routes = &mut table_mut(draft, table)?.routes;
                 routes.iter_mut().find(|r| is(&r.name, route))?.next_hop_ip_address = Some((*address).into());
+            }
+            Self::Prefix { table, route, prefix } => {
+                let routes = &mut table_mut(draft, table)?.routes;
+                routes.iter_mut().find(|r| is(&r.name, route))?.address_prefix = prefix.to_string().into();
             }
             Self::Propagation { table, disable } => {
                 table_mut(draft, table)?.disable_bgp_route_propagation = Some((*disable).into());
