@@ -3,7 +3,7 @@
 //! Called by `cli` for `vnetsim check`, and by `test` for files that cannot be read. Must never judge a finding.
 
 use vnetsim_analysis::Finding;
-use vnetsim_types::{Problem, Severity, Span};
+use vnetsim_types::{Problem, Span};
 
 use super::{Card, Case, Standing, Suite};
 use crate::{Mark, Sources, problems::problem_text, wrap::wrap};
