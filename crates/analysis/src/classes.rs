@@ -12,7 +12,7 @@ use std::{
 
 use vnetsim_model::{
     AddressSpec, Endpoint, GuestState, LbTarget, LinkEnd, Network, Nic, Role, SiteKind, UserNextHop, Vm,
-    did_you_mean,
+    suggestion,
 };
 use vnetsim_types::{
     AsgId, IpNet, LbId, NicId, NsgId, Place, PrivateEndpointId, ProtoPort, SimTime, SiteId, SubnetId,
@@ -98,9 +98,7 @@ pub fn ends(network: &Network, internet: IpAddr, grouping: Grouping) -> Vec<End>
         if nic.ip_configurations.is_empty() {
             continue;
         }
-        let primary = network[vm].nics.first() == Some(&id);
-        let name = if primary { &network[vm].name.value } else { &nic.name.value };
-        let member = Member { name: name.clone(), who: Who::Nic(id) };
+        let member = Member { name: network.nic_title(id).to_owned(), who: Who::Nic(id) };
         let known = match grouping {
             Grouping::Vms => None,
             _ => {
@@ -167,8 +165,7 @@ pub fn chosen(ends: &[End], names: &[String]) -> Result<Vec<End>, String> {
             let members = ends.iter().flat_map(|end| &end.members).map(|member| member.name.as_str());
             let subnets = ends.iter().filter_map(|end| end.subnet.as_deref());
             let vnets = subnets.clone().filter_map(|path| path.split('/').next());
-            let near = did_you_mean(name, members.chain(subnets).chain(vnets));
-            let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+            let near = suggestion(name, members.chain(subnets).chain(vnets));
             return Err(format!(
                 "no VM, NIC, subnet (vnet/subnet), virtual network, site or private endpoint `{name}`{near}"
             ));

@@ -196,13 +196,22 @@ pub fn diff(before: &Network, now: &Network, question: &DiffQuestion) -> Diff {
     let chosen = |all: &[Option<Probe>]| differ.iter().map(|ix| all[*ix]).collect::<Vec<_>>();
     let traces_before = retold(before, &chosen(&probes_before), question.workers);
     let traces_now = retold(now, &chosen(&probes_now), question.workers);
+    let changed = differ.into_iter().map(|ix| asked[ix].changed(was[ix].clone(), is[ix].clone()));
+    Diff {
+        flows: total,
+        causes: by_cause(changed.zip(traces_before.into_iter().zip(traces_now))),
+        gone: only(&classes_before, &classes_now),
+        new: only(&classes_now, &classes_before),
+    }
+}
+
+/// What decided about a flow before and now, where it could be asked.
+type Decided = (Option<Decisions>, Option<Decisions>);
+
+/// The flows that changed, by what decided it; causes with most flows first.
+fn by_cause(all: impl Iterator<Item = (Changed, Decided)>) -> Vec<Group> {
     let mut causes: BTreeMap<Cause, Group> = BTreeMap::new();
-    for ((ix, before), now) in differ.into_iter().zip(traces_before).zip(traces_now) {
-        let Asked { from, to, protocol } = &asked[ix];
-        let (from, to) = (from.end.clone(), to.end.clone());
-        let flows = flows(&from, &to);
-        let (was, now_told) = (was[ix].clone(), is[ix].clone());
-        let changed = Changed { from, to, protocol: *protocol, flows, was, now: now_told };
+    for (changed, (before, now)) in all {
         let (place, cause) = cause(before.as_ref(), now.as_ref(), &changed);
         let empty = || Group { cause: cause.clone(), places: Vec::new(), changed: Vec::new() };
         let group = causes.entry(cause.clone()).or_insert_with(empty);
@@ -214,12 +223,7 @@ pub fn diff(before: &Network, now: &Network, question: &DiffQuestion) -> Diff {
     let mut causes: Vec<Group> = causes.into_values().collect();
     causes.iter_mut().for_each(|group| group.places.sort_by(|a, b| natural(a, b)));
     causes.sort_by_key(|group| std::cmp::Reverse(group.flows()));
-    Diff {
-        flows: total,
-        causes,
-        gone: only(&classes_before, &classes_now),
-        new: only(&classes_now, &classes_before),
-    }
+    causes
 }
 
 impl Asked<'_> {
@@ -229,6 +233,13 @@ impl Asked<'_> {
         let (from, to) = all.into_iter().find(|(a, b)| a != b)?;
         let (from, to) = addresses(network, side(from), side(to))?;
         Some(Probe { from, to, protocol: self.protocol })
+    }
+
+    /// The flow, with what became of it.
+    fn changed(&self, was: Option<Stories>, now: Option<Stories>) -> Changed {
+        let (from, to) = (self.from.end.clone(), self.to.end.clone());
+        let flows = flows(&from, &to);
+        Changed { from, to, protocol: self.protocol, flows, was, now }
     }
 }
 

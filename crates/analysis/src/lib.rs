@@ -31,7 +31,7 @@ mod traffic_diff;
 pub use azure_tools::{
     AppliedNsg, AppliedRule, AskedNsg, AzureVerdict, Bearing, ConnectionHop, ConnectionIssue, Connectivity,
     HopType, IpFlow, IssueType, MissedRule, NextHop, Origin, ResourceIds, Tool, applied_nsgs, azure_verdicts,
-    connectivity, ip_flow, next_hop, rule_of_diagnostics,
+    connectivity, ip_flow, next_hop, rule_of_diagnostics, rule_path,
 };
 pub use bill::{BillLine, bill};
 pub use check::{Checkup, check, findings_of};

@@ -1,6 +1,7 @@
 //! Who can talk to whom: a probe for every ordered pair of ends.
 //!
-//! Owns which pairs are asked and with which members. Called by `cli` for `vnetsim matrix`. Costs a conversation for each
+//! Owns which pairs are asked and with which members. Called by `cli` for `vnetsim matrix`; `diff` counts flows as it does.
+//! Must never decide a fate: `story` tells what was recorded. Costs a conversation for each
 //! pair of ends and protocol, eight where one stands for many and the flow's hash decides.
 
 use std::{collections::BTreeMap, net::IpAddr, num::NonZeroUsize};
@@ -65,6 +66,12 @@ pub enum Cell {
 }
 
 impl Matrix {
+    /// The cells of a grid, each with its row and column.
+    pub fn cells(&self, grid: &Grid) -> impl Iterator<Item = (usize, usize, Cell)> {
+        let width = self.columns.len().max(1);
+        grid.cells.iter().enumerate().map(move |(ix, cell)| (ix / width, ix % width, *cell))
+    }
+
     /// Flows that the cell of `row` and `column` speaks for: pairs of members.
     pub fn flows(&self, row: usize, column: usize) -> u64 {
         flows(&self.rows[row], &self.columns[column])

@@ -1,9 +1,13 @@
 //! Sets of machines by name: a subnet, a virtual network, or all (`*`), and the pairs of two sets.
 //!
-//! Called for a trace of sets. A name of a VM, NIC or address is that one; then come subnets, then networks.
+//! Owns what a word stands for (a VM, NIC or address is that one; then come subnets, then networks) and which pairs can talk.
+//! Called by `cli` for a trace of sets. Must never ask what becomes of a packet. Costs a pair of endpoints for each pair of
+//! machines, up to [`PAIRS_MAX`].
 
-use vnetsim_model::{Endpoint, Network};
-use vnetsim_types::{NicId, Place, ProtoPort, SubnetId, VnetId};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use vnetsim_model::{Endpoint, Network, Nic, Vm};
+use vnetsim_types::{NicId, Place, ProtoPort};
 
 use crate::Probe;
 
@@ -32,29 +36,23 @@ pub struct Pairs {
 
 /// What `text` stands for. Whether a single end exists, is not asked here.
 pub fn end_set(network: &Network, text: &str) -> EndSet {
-    let is_one = text.parse::<std::net::IpAddr>().is_ok() || network.nic_named(text).is_some();
-    let in_vnets = |is: &dyn Fn(VnetId, SubnetId) -> bool| {
-        let all = network.nics().iter().enumerate().filter(|(_, nic)| nic.vm.is_some());
-        all.filter(|(_, nic)| is(nic.vnet, nic.subnet)).map(|(ix, _)| NicId::new(ix)).collect::<Vec<_>>()
+    let is_one = text.parse::<IpAddr>().is_ok() || network.nic_named(text).is_some();
+    let machines = |are: &dyn Fn(&Nic) -> bool| {
+        let all = network.nics().iter().enumerate().filter(|(_, nic)| nic.vm.is_some() && are(nic));
+        EndSet::Many(all.map(|(ix, _)| NicId::new(ix)).collect())
     };
     if is_one {
         return EndSet::One(text.to_owned());
     }
     if text == "*" {
         // A machine once, by its primary NIC.
-        let first = |vm: &vnetsim_model::Vm| vm.nics.first().copied();
+        let first = |vm: &Vm| vm.nics.first().copied();
         return EndSet::Many(network.vms().iter().filter_map(first).collect());
     }
-    let subnet = (0..network.subnets().len())
-        .map(SubnetId::new)
-        .find(|id| network.subnet_path(*id).eq_ignore_ascii_case(text));
-    if let Some(subnet) = subnet {
-        return EndSet::Many(in_vnets(&|_, of| of == subnet));
-    }
-    let mut vnets = network.existing_vnets();
-    match vnets.find(|(_, vnet)| vnet.name.value.eq_ignore_ascii_case(text)) {
-        Some((vnet, _)) => EndSet::Many(in_vnets(&|of, _| of == vnet)),
-        None => EndSet::One(text.to_owned()),
+    match (network.subnet_at(text), network.vnet_named(text)) {
+        (Some(subnet), _) => machines(&|nic| nic.subnet == subnet),
+        (_, Some(vnet)) => machines(&|nic| nic.vnet == vnet),
+        _ => EndSet::One(text.to_owned()),
     }
 }
 
@@ -90,25 +88,19 @@ fn ends(network: &Network, set: &EndSet) -> Result<Vec<(String, Vec<Endpoint>)>,
     match set {
         EndSet::One(name) => {
             let v4 = network.endpoint(name, None)?;
-            let v6 = network.endpoint(name, Some(std::net::Ipv6Addr::UNSPECIFIED.into()))?;
+            let v6 = network.endpoint(name, Some(Ipv6Addr::UNSPECIFIED.into()))?;
             let both = if v4 == v6 { vec![v4] } else { vec![v4, v6] };
             Ok(vec![(name.clone(), both)])
         }
         EndSet::Many(nics) => {
-            Ok(nics.iter().map(|nic| (name_of(network, *nic), addresses(network, *nic))).collect())
+            let one = |nic: &NicId| (network.nic_title(*nic).to_owned(), addresses(network, *nic));
+            Ok(nics.iter().map(one).collect())
         }
     }
 }
 
-/// The VM's name where the NIC is its primary one, else the NIC's.
-fn name_of(network: &Network, id: NicId) -> String {
-    let vm = network[id].vm.map(|vm| &network[vm]).filter(|vm| vm.nics.first() == Some(&id));
-    vm.map_or_else(|| network[id].name.value.clone(), |vm| vm.name.value.clone())
-}
-
 fn addresses(network: &Network, id: NicId) -> Vec<Endpoint> {
-    let configs = &network[id].ip_configurations;
-    let of = |v4: bool| configs.iter().map(|c| c.address).find(|address| address.is_ipv4() == v4);
-    let all = [of(true), of(false)].into_iter().flatten();
-    all.map(|address| Endpoint { place: Place::Nic(id), address }).collect()
+    let families = [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
+    let own = families.into_iter().filter_map(|like| network[id].address_like(like));
+    own.map(|address| Endpoint { place: Place::Nic(id), address }).collect()
 }

@@ -14,7 +14,7 @@ use vnetsim_sim::{Alone, Outcome, run_apart};
 use vnetsim_trace::{ConversationTrace, Diagnosis, Explainer, PacketTrace, TraceObserver};
 use vnetsim_types::{DropReason, NicId, Part, Place, SimTime, Step};
 
-use crate::Probe;
+use crate::{Probe, sweep::is_way_back};
 
 /// Source ports that are tried where the flow's hash decides and one flow stands for many.
 pub(crate) const PORTS_TRIED: u16 = 8;
@@ -240,9 +240,4 @@ fn is_choice(step: &Step) -> bool {
         Step::Route { ways, .. } => *ways > 1,
         _ => false,
     }
-}
-
-fn is_way_back(forward: &[String], back: &[String], whole: bool) -> bool {
-    let far_enough = if whole { back.len() == forward.len() } else { back.len() <= forward.len() };
-    far_enough && back.iter().eq(forward.iter().rev().take(back.len()))
 }

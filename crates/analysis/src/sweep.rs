@@ -1,7 +1,8 @@
-//! Many probes through one network at once: what `check`, `matrix` and `diff` ask.
+//! Many probes through one network at once, recorded as one run: what `check`, `fix` and traces of sets ask.
 //!
-//! Owns the short form of what became of a probe. Every probe is a conversation through the one pipeline and is played
-//! alone, so that it ends as `vnetsim trace` says. Costs a conversation each, and compiles the network once.
+//! Owns the probe, and the short form of what became of it, by ids; `story` has it in names. Every probe is a conversation
+//! through the one pipeline and is played alone, so that it ends as `vnetsim trace` says. Must never put what it met in
+//! words. Costs a conversation each, and compiles the network once.
 
 use std::num::NonZeroUsize;
 
@@ -47,19 +48,16 @@ pub struct Fate {
 }
 
 impl Fate {
-    /// True when both directions got through.
-    pub fn is_delivered(&self) -> bool {
-        self.outcome == Outcome::Completed
-    }
-
     /// True when the answer took the way of the request, as far as it went.
-    pub fn is_symmetric(&self) -> bool {
-        let way_back: Vec<Place> = self.forward.iter().rev().copied().collect();
-        match self.answered {
-            true => self.back == way_back,
-            false => way_back.starts_with(&self.back),
-        }
+    pub(crate) fn is_symmetric(&self) -> bool {
+        is_way_back(&self.forward, &self.back, self.answered)
     }
+}
+
+/// True when `back` is `forward` the other way round: all of it if the packet came `whole` the way, else its start.
+pub(crate) fn is_way_back<T: PartialEq>(forward: &[T], back: &[T], whole: bool) -> bool {
+    let far_enough = if whole { back.len() == forward.len() } else { back.len() <= forward.len() };
+    far_enough && back.iter().eq(forward.iter().rev().take(back.len()))
 }
 
 /// Sends every probe through `network`. Entry `n` of what was played is `probes[n]`.
@@ -94,7 +92,7 @@ pub(crate) fn alone(network: &Network, traffic: Vec<Traffic>) -> Played {
 }
 
 /// Threads that play probes; the answers do not depend on it.
-pub(crate) fn threads() -> NonZeroUsize {
+fn threads() -> NonZeroUsize {
     std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
 

@@ -1,6 +1,10 @@
-//! Reading a scenario file, with a limit.
+//! Scenario files: which of them a folder holds, and reading one, with a limit.
 
-use std::{fs::File, io::Read, path::Path};
+use std::{
+    fs::File,
+    io::Read,
+    path::{Path, PathBuf},
+};
 
 use vnetsim_report::Sources;
 use vnetsim_scenario::{Loaded, load};
@@ -42,4 +46,19 @@ pub(crate) fn bytes(path: &Path, bytes_max: u64) -> Result<Vec<u8>, String> {
         return Err(format!("it is larger than {} MiB", bytes_max >> 20));
     }
     Ok(bytes)
+}
+
+/// The scenario files of a folder and its subfolders, sorted.
+pub(crate) fn scenario_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            found.extend(scenario_files(&path)?);
+        } else if path.extension().is_some_and(|e| e == "yaml" || e == "json") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
 }

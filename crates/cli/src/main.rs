@@ -1,7 +1,7 @@
 //! `vnetsim`: the command line. The only crate that opens files, prints and exits.
 //!
-//! Exit codes: 0 as expected, 1 an expectation failed or `diff` found a change, 2 bad usage or input, 3 the verdict rests
-//! on something not modelled, 130 broken off by Ctrl-C.
+//! Exit codes: 0 as expected, 1 an expectation failed, a check found something, no fix was found or two networks differ, 2 bad
+//! usage or input, 3 the verdict rests on something not modelled, 130 broken off by Ctrl-C.
 
 mod args;
 mod captures;

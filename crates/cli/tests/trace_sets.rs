@@ -91,5 +91,5 @@ fn more_pairs_than_the_limit_are_left_out_and_counted() {
     let (_, words, _) = run(&["trace", name, "v", "v/a"]);
     std::fs::remove_file(&file).expect("the file");
     assert_eq!((&all["pairs"], &all["leftOut"]), (&10_000.into(), &4_280.into()));
-    assert!(words.contains("4280 pairs more were not asked: the limit is 10000 pairs"), "{words:.200}");
+    assert!(words.contains("4,280 pairs more were not asked: the limit is 10,000 pairs"), "{words:.200}");
 }

@@ -241,7 +241,7 @@ fn nics(network: &Network, acl_of: &AclOf) -> Vec<NicTable> {
             ip_forwarding: nic.enable_ip_forwarding.value,
             subnet_acl: acl(network[nic.subnet].nsg.as_ref().map(|n| n.value)),
             nic_acl: acl(nic.nsg.as_ref().map(|n| n.value)),
-            up: nic.vm.is_some_and(|vm| network[vm].running),
+            up: network.is_up(NicId::new(ix)),
             vm: nic.vm,
             egress_bits_per_s: nic.vm.and_then(|vm| egress_bits_per_s(network[vm].size.as_deref()?)),
             behind_standard_lb: balancers::behind_standard(network, NicId::new(ix)),

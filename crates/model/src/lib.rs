@@ -4,7 +4,7 @@
 //! each statement. A [`Network`] is checked: every reference is an id, every rule of Azure that can
 //! be checked without traffic holds. Only [`check`] makes a `Network`; only [`Operation`]s change one.
 //!
-//! Called by `scenario` and `import` (which fill drafts), `compile` and `oracle` (which read
+//! Called by `scenario` (which fills drafts), `compile` and `oracle` (which read
 //! networks), `sim` (which applies operations). Must never know a file format or a packet's bytes.
 
 mod check;
@@ -26,7 +26,7 @@ pub use edge::*;
 pub use fault::{LinkCondition, LinkEnd, LinkFault};
 pub use filter::*;
 pub use machine::*;
-pub use names::did_you_mean;
+pub use names::{did_you_mean, suggestion};
 pub use network::*;
 pub use operation::{NsgTarget, Operation, OperationKind, Refusal};
 pub(crate) use rights::{BUILT_IN_ROLES, authorize};

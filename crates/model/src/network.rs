@@ -14,7 +14,7 @@ use vnetsim_types::{
 use crate::{
     Asg, Connection, ConnectionEnd, Gateway, LinkFault, LoadBalancer, Nic, Nsg, PrivateEndpoint,
     PrivateEndpointPolicies, RoleAssignment, RoleDefinition, RouteServer, RouteTable, Semantics, Site,
-    SiteKind, Subscription, Vm,
+    Subscription, Vm,
 };
 
 named_enum! {
@@ -279,12 +279,6 @@ impl Network {
         all.map(|(ix, vnet)| (VnetId::new(ix), vnet))
     }
 
-    /// The subnet of `vnet` with that name.
-    pub fn subnet_named(&self, vnet: VnetId, name: &str) -> Option<SubnetId> {
-        let mut all = self[vnet].subnets.iter().copied();
-        all.find(|id| self[*id].name.value.eq_ignore_ascii_case(name))
-    }
-
     /// Links of `vnet` that exist, implied ones included, in the order of their creation.
     pub fn links_of(&self, vnet: VnetId) -> impl Iterator<Item = (PeeringId, &PeeringLink)> {
         let all = self.peerings.iter().enumerate();
@@ -303,28 +297,6 @@ impl Network {
             connected(link)
                 && self.link_between(link.remote.value, vnet).is_some_and(|(_, back)| connected(back))
         })
-    }
-
-    /// The link of `vnet` called `name`; implied ones have no name in Azure.
-    pub fn link_named(&self, vnet: VnetId, name: &str) -> Option<PeeringId> {
-        let same = |link: &PeeringLink| !link.implied && link.name.value.eq_ignore_ascii_case(name);
-        self.links_of(vnet).find(|(_, link)| same(link)).map(|(id, _)| id)
-    }
-
-    /// The gateway called `name` that exists.
-    pub fn gateway_named(&self, name: &str) -> Option<GatewayId> {
-        let same = |gateway: &Gateway| !gateway.deleted && gateway.name.value.eq_ignore_ascii_case(name);
-        self.gateways.iter().position(same).map(GatewayId::new)
-    }
-
-    /// The connection called `name` that exists, point-to-site ones aside: those are part of their gateway.
-    pub fn connection_named(&self, name: &str) -> Option<ConnectionId> {
-        let clients = |connection: &Connection| match connection.end {
-            ConnectionEnd::Site(site) => self[site].kind == SiteKind::Clients,
-            ConnectionEnd::Gateway(_) => false,
-        };
-        let same = |c: &Connection| !c.deleted && !clients(c) && c.name.value.eq_ignore_ascii_case(name);
-        self.connections.iter().position(same).map(ConnectionId::new)
     }
 
     /// Every link that exists, implied ones included.
@@ -361,6 +333,11 @@ impl Network {
             ConnectionEnd::Site(_) => true,
         };
         connection.up && !connection.deleted && runs(connection.gateway) && far_runs
+    }
+
+    /// True when the VM of `nic` runs; without one nothing does.
+    pub fn is_up(&self, nic: NicId) -> bool {
+        self[nic].vm.is_some_and(|vm| self[vm].running)
     }
 
     /// Route servers of `vnet`.

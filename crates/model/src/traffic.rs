@@ -2,9 +2,7 @@
 
 use std::net::IpAddr;
 
-use vnetsim_types::{At, IpProtocol, NicId, Place, PrivateEndpointId, ProtoPort, SimTime, SiteId};
-
-use crate::{Network, did_you_mean};
+use vnetsim_types::{At, IpProtocol, Place, ProtoPort, SimTime};
 
 /// One end of a flow: who it is and the address it uses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -96,80 +94,6 @@ pub const TTL_DEFAULT: u8 = 64;
 
 /// First source port when a scenario names none: the start of the dynamic range.
 pub const SOURCE_PORT_DEFAULT: u16 = 50_000;
-
-impl Network {
-    /// The end that `text` names: a VM (its primary NIC), a NIC, a private endpoint, or an address. Of a
-    /// dual-stack NIC the IPv4 address is taken unless `family_like` is an IPv6 address.
-    ///
-    /// The error is a sentence with a suggestion where there is one.
-    pub fn endpoint(&self, text: &str, family_like: Option<IpAddr>) -> Result<Endpoint, String> {
-        if let Ok(address) = text.parse::<IpAddr>() {
-            return self.endpoint_at(address);
-        }
-        let Some(nic) = self.nic_named(text) else {
-            let found = self.private_endpoints.iter().position(|e| e.name.value.eq_ignore_ascii_case(text));
-            let ix = found.ok_or_else(|| self.no_such_endpoint(text))?;
-            let place = Place::PrivateEndpoint(PrivateEndpointId::new(ix));
-            return Ok(Endpoint { place, address: self.private_endpoints[ix].address });
-        };
-        let configs = &self[nic].ip_configurations;
-        let want_v6 = family_like.is_some_and(|ip| ip.is_ipv6());
-        let config = configs.iter().find(|c| c.address.is_ipv6() == want_v6).or(configs.first());
-        let config = config.ok_or_else(|| format!("`{text}` has no address"))?;
-        Ok(Endpoint { place: Place::Nic(nic), address: config.address })
-    }
-
-    /// The NIC that `name` means: a NIC, or a VM's primary NIC.
-    pub fn nic_named(&self, name: &str) -> Option<NicId> {
-        let same = |other: &str| other.eq_ignore_ascii_case(name);
-        let vm = self.vms.iter().find(|vm| same(&vm.name.value));
-        let by_vm = vm.and_then(|vm| vm.nics.first().copied());
-        by_vm.or_else(|| self.nics.iter().position(|nic| same(&nic.name.value)).map(NicId::new))
-    }
-
-    /// Who has `address`: the one NIC or private endpoint that owns it, else a site, else the internet.
-    fn endpoint_at(&self, address: IpAddr) -> Result<Endpoint, String> {
-        let nics = self.nics.iter().enumerate().filter(|(_, nic)| nic.owns(address));
-        let nics = nics.map(|(ix, nic)| (Place::Nic(NicId::new(ix)), &nic.name.value));
-        let endpoints = self.private_endpoints.iter().enumerate().filter(|(_, e)| e.address == address);
-        let endpoints =
-            endpoints.map(|(ix, e)| (Place::PrivateEndpoint(PrivateEndpointId::new(ix)), &e.name.value));
-        let owners: Vec<_> = nics.chain(endpoints).collect();
-        let place = match owners.as_slice() {
-            [(one, _)] => *one,
-            [] => self.site_of(address).map_or(Place::Internet, Place::Site),
-            [(_, a), (_, b), ..] => {
-                return Err(format!("{address} belongs to {a} and to {b}; name the NIC instead"));
-            }
-        };
-        Ok(Endpoint { place, address })
-    }
-
-    /// The site whose longest prefix, configured or advertised, holds `address`; the first of equals. A site that
-    /// announces a default knows a way, it does not own every address (GW-14).
-    pub fn site_of(&self, address: IpAddr) -> Option<SiteId> {
-        let mut best: Option<(u8, SiteId)> = None;
-        for (ix, site) in self.sites.iter().enumerate() {
-            let prefixes = site.prefixes.iter().chain(&site.advertised);
-            for prefix in prefixes.filter(|p| p.prefix_len() > 0 && p.contains(&address)) {
-                if best.is_none_or(|(len, _)| prefix.prefix_len() > len) {
-                    best = Some((prefix.prefix_len(), SiteId::new(ix)));
-                }
-            }
-        }
-        best.map(|(_, site)| site)
-    }
-
-    fn no_such_endpoint(&self, text: &str) -> String {
-        let vms = self.vms.iter().map(|vm| vm.name.value.as_str());
-        let nics = self.nics.iter().map(|nic| nic.name.value.as_str());
-        let endpoints = self.private_endpoints.iter().map(|e| e.name.value.as_str());
-        match did_you_mean(text, vms.chain(nics).chain(endpoints)) {
-            Some(near) => format!("no VM, NIC, private endpoint or address `{text}`; did you mean `{near}`?"),
-            None => format!("no VM, NIC, private endpoint or address `{text}`"),
-        }
-    }
-}
 
 impl Traffic {
     /// One conversation at the start of the run: what `vnetsim trace` sends.

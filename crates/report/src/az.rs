@@ -13,7 +13,12 @@ use vnetsim_compile::RuleField;
 use vnetsim_model::{Network, PeeringLink, PeeringScope};
 use vnetsim_types::{IpNet, NsgLevel, PeeringId, SimTime, SubnetId, VnetId};
 
-use crate::{azure_tools::IpFlowQuestion, json::direction, listing::routes_text, table::table};
+use crate::{
+    azure_tools::IpFlowQuestion,
+    json::{access, direction},
+    listing::routes_text,
+    table::table,
+};
 
 /// DIAG-01: `az network nic show-effective-route-table`.
 pub fn az_routes(network: &Network, subnet: SubnetId, rows: &[EffectiveRow]) -> Value {
@@ -77,10 +82,6 @@ fn rule(rule: &AppliedRule) -> Value {
         "sourcePortRange": single(&rule.source_ports),
         "sourcePortRanges": rule.source_ports,
     })
-}
-
-fn access(allow: bool) -> &'static str {
-    if allow { "Allow" } else { "Deny" }
 }
 
 /// DIAG-03 with `-o table`: names on the first row of each group, `-` for the association that is not there.

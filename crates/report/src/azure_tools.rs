@@ -4,19 +4,21 @@
 //! Called by `cli` and `trace`. The shapes of the Azure CLI itself are in `az.rs`.
 
 use serde_json::{Value, json};
-use vnetsim_analysis::{AskedNsg, AzureVerdict, Bearing, Connectivity, IpFlow, MissedRule, Played};
+use vnetsim_analysis::{
+    AskedNsg, AzureVerdict, Bearing, ConnectionHop, ConnectionIssue, Connectivity, IpFlow, MissedRule, Played,
+};
 use vnetsim_compile::{Compiled, RuleField};
 use vnetsim_model::{Network, PortRange};
-use vnetsim_trace::HopKind;
-use vnetsim_types::{Direction, FlowKey, NicId, NsgLevel, Part, RuleIx, TrafficId};
+use vnetsim_trace::{Hop, HopKind};
+use vnetsim_types::{Direction, FlowKey, NicId, NsgId, NsgLevel, Part, RuleIx, TrafficId};
 
 use crate::{
     Sources, TraceAnswer,
     az::az_connectivity,
-    json::{direction, envelope, source, trace_json},
+    json::{access, direction, envelope, source, trace_json},
     listing::ports,
     table::table,
-    trace::{packet_name, verdict_text},
+    trace::{packet_name, recorded, verdict_text},
     wrap::wrap,
 };
 
@@ -38,13 +40,17 @@ pub struct IpFlowQuestion<'a> {
 /// Access, rule, where it stands, and every rule tried before it with the fields that differ.
 pub fn ip_flow_text(question: &IpFlowQuestion<'_>, answer: &IpFlow, sources: &Sources) -> String {
     let name = &question.network[question.nic].name.value;
-    let access = if answer.allowed { "Allow" } else { "Deny" };
     let by = match (answer.known, answer.asked.is_empty()) {
         (_, true) => "no NSG on NIC and subnet (NSG-11)",
         (false, _) => "nobody knows: the rule names a tag that nobody described (NSG-18)",
         _ => &answer.rule,
     };
-    let head = format!("{access}  {by}  {}  {} at {name}", question.key, direction(question.direction));
+    let head = format!(
+        "{}  {by}  {}  {} at {name}",
+        access(answer.allowed),
+        question.key,
+        direction(question.direction)
+    );
     let mut out = wrap("", &head, 6);
     for asked in &answer.asked {
         out.push_str(&asked_text(question, asked, sources));
@@ -62,13 +68,17 @@ fn asked_text(question: &IpFlowQuestion<'_>, asked: &AskedNsg, sources: &Sources
     let info = compiled.acl(asked.answer.acl);
     let (nsg, rule) = (&network[info.nsg], compiled.rule(asked.answer.rule));
     let level = if asked.answer.level == NsgLevel::Nic { "NIC" } else { "subnet" };
-    let access = if asked.answer.allowed { "Allow" } else { "Deny" };
     let span = if rule.custom.is_some() { rule.span } else { nsg.name.span };
     let place = sources.place(span).map_or_else(String::new, |place| {
         if rule.custom.is_some() { format!("  {place}") } else { format!("  default rule; group at {place}") }
     });
-    let by =
-        format!("{} on the {level}: {access} by {} ({}){place}", nsg.name.value, rule.name, rule.priority);
+    let by = format!(
+        "{} on the {level}: {access} by {} ({}){place}",
+        nsg.name.value,
+        rule.name,
+        rule.priority,
+        access = access(asked.answer.allowed)
+    );
     let mut out = wrap("  NSG ", &by, 6);
     for missed in &asked.missed {
         let about = compiled.rule(missed.rule);
@@ -81,12 +91,7 @@ fn asked_text(question: &IpFlowQuestion<'_>, asked: &AskedNsg, sources: &Sources
 }
 
 /// What a rule asks for and the packet does not have.
-fn field_words(
-    question: &IpFlowQuestion<'_>,
-    nsg: vnetsim_types::NsgId,
-    rule: RuleIx,
-    field: RuleField,
-) -> String {
+fn field_words(question: &IpFlowQuestion<'_>, nsg: NsgId, rule: RuleIx, field: RuleField) -> String {
     let about = question.compiled.rule(rule);
     let custom = about.custom.map(|place| &question.network[nsg].rules[place]);
     let of = |ranges: Option<&[PortRange]>| ranges.map_or_else(|| "*".to_owned(), ports);
@@ -122,13 +127,13 @@ pub fn ip_flow_json(question: &IpFlowQuestion<'_>, answer: &IpFlow, sources: &So
             "networkSecurityGroup": network[info.nsg].name.value,
             "association": if asked.answer.level == NsgLevel::Nic { "networkInterface" } else { "subnet" },
             "rule": rule.name, "priority": rule.priority,
-            "access": if asked.answer.allowed { "Allow" } else { "Deny" },
+            "access": access(asked.answer.allowed),
             "source": source(rule.span, sources),
             "triedBefore": asked.missed.iter().map(missed).collect::<Vec<_>>(),
         })
     };
     let body = json!({
-        "access": if answer.allowed { "Allow" } else { "Deny" },
+        "access": access(answer.allowed),
         "known": answer.known,
         "ruleName": answer.rule,
         "networkInterface": network[question.nic].name.value,
@@ -148,48 +153,46 @@ pub fn connectivity_text(
     sources: &Sources,
 ) -> String {
     let mut out = verdict_text(played, TrafficId(0), (from, to), &[], sources);
-    let explainer = played.explainer();
-    let group = played.report.traffic.first().and_then(|t| t.outcomes.first());
-    let trace = group.and_then(|g| played.trace.conversation(TrafficId(0), g.first));
-    let all = trace.map(|trace| explainer.conversation(trace)).unwrap_or_default();
-    for packet in all.iter().filter(|packet| matches!(packet.part, Part::Request | Part::Reply)) {
-        let rows: Vec<Vec<String>> = packet
-            .hops
-            .iter()
-            .filter(|hop| !matches!(hop.kind, HopKind::FlowRecord))
-            .map(|hop| {
-                let way = hop.direction.map_or("", direction).to_owned();
-                vec![hop.place.clone(), way, hop.decision.clone(), hop.by.clone()]
-            })
-            .collect();
-        let name = packet_name(packet.part, packet.key.protocol);
-        out.push_str(&format!("\n{name}  {}\n", packet.key));
-        out.push_str(&table(&["Where", "Direction", "Decision", "By"], &rows));
-    }
+    out.push_str(&packets_table(played));
     out.push_str("\naz network watcher test-connectivity would print\n");
     let latency = answer.round_trip.map_or_else(String::new, |time| format!(", {time}"));
     let status = if answer.reachable { "Reachable" } else { "Unreachable" };
     let probes = format!("{} of {} probes failed", answer.probes_failed, answer.probes_sent);
     out.push_str(&wrap("", &format!("{status}, {probes}{latency}"), 2));
-    let rows: Vec<Vec<String>> = answer
-        .hops
-        .iter()
-        .map(|hop| {
-            let issues: Vec<String> = hop
-                .issues
-                .iter()
-                .map(|issue| {
-                    let (key, value) = issue.kind.context();
-                    format!("{} {} {key} {value}", issue.origin.text(), issue.kind.text())
-                })
-                .collect();
-            let resource = hop.resource.rsplit("/providers/").next().unwrap_or_default();
-            let resource = resource.split_once('/').map_or(resource, |(_, path)| path);
-            vec![hop.kind.text().to_owned(), hop.address.to_string(), resource.to_owned(), issues.join("; ")]
-        })
-        .collect();
+    let rows: Vec<Vec<String>> = answer.hops.iter().map(hop_row).collect();
     out.push_str(&table(&["Hop", "Address", "Resource", "Issues"], &rows));
     out
+}
+
+/// What request and answer met, as recorded: a table each.
+fn packets_table(played: &Played) -> String {
+    let trace = recorded(played, TrafficId(0)).map(|(_, trace)| trace);
+    let all = trace.map(|trace| played.explainer().conversation(trace)).unwrap_or_default();
+    let mut out = String::new();
+    for packet in all.iter().filter(|packet| matches!(packet.part, Part::Request | Part::Reply)) {
+        let hops = packet.hops.iter().filter(|hop| !matches!(hop.kind, HopKind::FlowRecord));
+        let cells = |hop: &Hop| {
+            let way = hop.direction.map_or("", direction).to_owned();
+            vec![hop.place.clone(), way, hop.decision.clone(), hop.by.clone()]
+        };
+        let name = packet_name(packet.part, packet.key.protocol);
+        out.push_str(&format!("\n{name}  {}\n", packet.key));
+        out.push_str(&table(&["Where", "Direction", "Decision", "By"], &hops.map(cells).collect::<Vec<_>>()));
+    }
+    out
+}
+
+/// A hop of connection troubleshoot.
+fn hop_row(hop: &ConnectionHop) -> Vec<String> {
+    let issue = |issue: &ConnectionIssue| {
+        let (key, value) = issue.kind.context();
+        format!("{} {} {key} {value}", issue.origin.text(), issue.kind.text())
+    };
+    let issues: Vec<String> = hop.issues.iter().map(issue).collect();
+    // The id without subscription, group and provider.
+    let resource = hop.resource.rsplit("/providers/").next().unwrap_or_default();
+    let resource = resource.split_once('/').map_or(resource, |(_, path)| path);
+    vec![hop.kind.text().to_owned(), hop.address.to_string(), resource.to_owned(), issues.join("; ")]
 }
 
 /// `vnetsim connectivity -o json`: the trace, and under `azure` what the CLI prints.
@@ -221,7 +224,7 @@ pub(crate) fn azure_verdicts_text(verdicts: &[AzureVerdict]) -> String {
 }
 
 /// The same for `azureTools` of a trace.
-pub fn azure_verdicts_json(verdicts: &[AzureVerdict]) -> Value {
+pub(crate) fn azure_verdicts_json(verdicts: &[AzureVerdict]) -> Value {
     let one = |verdict: &AzureVerdict| {
         let misleading = if let Bearing::Misleading(why) = &verdict.bearing { Some(why) } else { None };
         json!({

@@ -1,4 +1,7 @@
 //! `vnetsim diff` in words: what changes, grouped by what decided it.
+//!
+//! Owns how many causes, places and flows are named before the rest is counted. Called by `cli`. Must never decide what is a
+//! change, or its kind: `analysis` does.
 
 use std::collections::{BTreeMap, BTreeSet};
 

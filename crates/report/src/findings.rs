@@ -1,4 +1,7 @@
 //! What a check found: the worst first, each with place, evidence, flows and remedy.
+//!
+//! Owns how many of one kind are told in full. Called by `cli`; `trace` shows the lines of findings that explain it. Must never judge
+//! a finding.
 
 use serde_json::{Value, json};
 use vnetsim_analysis::{Checkup, Finding};
@@ -7,6 +10,7 @@ use vnetsim_types::{Problem, Severity};
 use crate::{
     Sources,
     json::{envelope, problem_json, source},
+    units::counted,
     wrap::{COLUMNS, wrap},
 };
 
@@ -25,10 +29,8 @@ pub fn findings_text(name: &str, checkup: &Checkup, problems: &[Problem], source
         let found = checkup.findings.iter().filter(|f| f.severity == severity).count();
         found + problems.iter().filter(|p| p.severity == severity).count()
     };
-    let counts = [Severity::Error, Severity::Warning, Severity::Note].map(|severity| {
-        let n = count(severity);
-        format!("{n} {}{}", severity.text(), if n == 1 { "" } else { "s" })
-    });
+    let counts = [Severity::Error, Severity::Warning, Severity::Note]
+        .map(|severity| counted(count(severity) as u64, severity.text()));
     let all: usize = checkup.findings.len() + problems.len();
     let verdict = if all == 0 { "no problems".to_owned() } else { counts.join(", ") };
     let mut out = wrap("", &format!("{name}: {verdict}"), 2);
@@ -48,9 +50,8 @@ pub fn findings_text(name: &str, checkup: &Checkup, problems: &[Problem], source
         out.push_str(&format!("; {} pairs were not probed: there are too many", checkup.left_out));
     }
     if checkup.changes > 0 {
-        let n = checkup.changes;
-        let changes = if n == 1 { "change" } else { "changes" };
-        out.push_str(&format!("; the network at its start, {n} {changes} of the timeline not checked"));
+        let changes = counted(checkup.changes as u64, "change");
+        out.push_str(&format!("; the network at its start, {changes} of the timeline not checked"));
     }
     out.push('\n');
     out

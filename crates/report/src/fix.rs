@@ -1,4 +1,7 @@
 //! What `vnetsim fix` found: what fails, how many changes were tried, and those that work, ready to be carried out.
+//!
+//! Called by `cli`; `trace` shows a remedy in one line. Must never say of a change more than was played. The words of edits are in
+//! `remedy`.
 
 use serde_json::{Value, json};
 use vnetsim_analysis::{Repair, Search};
@@ -6,6 +9,7 @@ use vnetsim_analysis::{Repair, Search};
 use crate::{
     json::envelope,
     remedy::{Remedy, shell_lines, words},
+    units::counted,
     wrap::{COLUMNS, wrap},
 };
 
@@ -22,7 +26,6 @@ pub fn fix_text(search: &Search) -> String {
         }
         .to_owned();
     }
-    let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
     let mut out = String::new();
     for title in &search.failing {
         out.push_str(&wrap("FAIL  ", title, 6));
@@ -34,9 +37,9 @@ pub fn fix_text(search: &Search) -> String {
     out.push('\n');
     let (single, pairs) = search.tried;
     let tried = if pairs > 0 {
-        format!("{} and {} of them", count(single, "change"), count(pairs, "pair"))
+        format!("{} and {} of them", counted(single as u64, "change"), counted(pairs as u64, "pair"))
     } else {
-        count(single, "change")
+        counted(single as u64, "change")
     };
     let refused = if search.refused > 0 {
         format!(", {} of them refused as invalid", search.refused)

@@ -13,6 +13,7 @@ use crate::{
     json::{envelope, outcome},
     run::verdict_word,
     trace::{packets_text, recorded, verdict_text},
+    units::{count, counted},
     wrap::wrap,
 };
 
@@ -61,27 +62,27 @@ pub fn groups_text(answer: &GroupsAnswer<'_>, sources: &Sources) -> String {
         .filter(|(group, _)| group.outcome == Outcome::Completed)
         .map(|(group, _)| group.entries.len())
         .sum();
-    let groups = plural(answer.groups.len(), "group");
+    let groups = counted(answer.groups.len() as u64, "group");
     let head = format!(
-        "{lived} of {} pass  {}  {from} -> {to}  in {groups}",
-        plural(asked, "pair"),
+        "{} of {} pass  {}  {from} -> {to}  in {groups}",
+        count(lived as u64),
+        counted(asked as u64, "pair"),
         answer.protocol
     );
     let mut out = wrap("", &head, 6);
     if answer.left_out > 0 {
-        let left_out =
-            format!("{} more were not asked: the limit is {asked} pairs", plural(answer.left_out, "pair"));
+        let (left_out, limit) = (counted(answer.left_out as u64, "pair"), counted(asked as u64, "pair"));
+        let left_out = format!("{left_out} more were not asked: the limit is {limit}");
         out.push_str(&wrap("  note  ", &left_out, 8));
     }
     for (number, (group, _)) in answer.groups.iter().enumerate() {
-        let head =
-            format!("{:>4}  {}  {}: ", number + 1, heading(group), plural(group.entries.len(), "pair"));
+        let head = format!("{:>4}  {}  {}: ", number + 1, heading(group), pairs(group));
         out.push_str(&wrap(&head, &answer.names(group), 6));
     }
     for (number, (group, tools)) in answer.groups.iter().enumerate() {
         let Some(first) = group.entries.first().copied() else { continue };
         let (from, to) = answer.pairs.get(first.ix()).map_or(("", ""), |(a, b)| (a.as_str(), b.as_str()));
-        let of = plural(group.entries.len(), "pair");
+        let of = pairs(group);
         out.push_str(&format!("\n--- group {}, {of}, shown by {}\n", number + 1, answer.name(first.ix())));
         out.push_str(&verdict_text(answer.played, first, (from, to), &[], sources));
         if let Some((_, trace)) = recorded(answer.played, first) {
@@ -92,6 +93,10 @@ pub fn groups_text(answer: &GroupsAnswer<'_>, sources: &Sources) -> String {
     out
 }
 
+fn pairs(group: &PathGroup) -> String {
+    counted(group.entries.len() as u64, "pair")
+}
+
 /// `DROP NSG_DENY at the receiver`, `PASS`.
 fn heading(group: &PathGroup) -> String {
     match (group.reason, &group.at) {
@@ -99,11 +104,6 @@ fn heading(group: &PathGroup) -> String {
         _ if group.outcome == Outcome::Completed => "PASS".to_owned(),
         _ => format!("FAIL {}", group.outcome.words().unwrap_or_default()),
     }
-}
-
-fn plural(count: usize, word: &str) -> String {
-    let s = if count == 1 { "" } else { "s" };
-    format!("{count} {word}{s}")
 }
 
 /// `vnetsim trace -o json` of sets.

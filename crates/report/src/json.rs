@@ -117,11 +117,17 @@ pub fn peerings_json(network: &Network, links: &[PeeringId], sources: &Sources) 
     )
 }
 
+/// As rules say it.
 pub(crate) fn direction(direction: Direction) -> &'static str {
     match direction {
         Direction::Inbound => "Inbound",
         Direction::Outbound => "Outbound",
     }
+}
+
+/// As rules say it.
+pub(crate) fn access(allow: bool) -> &'static str {
+    if allow { "Allow" } else { "Deny" }
 }
 
 /// `vnetsim trace -o json`.

@@ -40,9 +40,7 @@ pub use az::{
     az_connectivity, az_diagnostics, az_ip_flow, az_next_hop, az_nsgs, az_nsgs_table, az_peerings, az_routes,
     az_routes_table, az_table,
 };
-pub use azure_tools::{
-    IpFlowQuestion, azure_verdicts_json, connectivity_json, connectivity_text, ip_flow_json, ip_flow_text,
-};
+pub use azure_tools::{IpFlowQuestion, connectivity_json, connectivity_text, ip_flow_json, ip_flow_text};
 pub use bench::{bench_json, bench_text};
 pub use cards::{
     Card, CardKind, Cards, Case, Standing, Step, Suite, expectation_suite, finding_suite, github_text,
@@ -58,7 +56,8 @@ pub use fix::{fix_json, fix_text};
 pub use groups::{GroupsAnswer, groups_json, groups_text};
 pub use json::{next_hop_json, nsg_json, peerings_json, problems_json, routes_json, run_json, trace_json};
 pub use listing::{
-    NextHopAnswer, NsgListing, next_hop_text, nsg_listings, nsg_text, peerings_text, routes_text,
+    NextHopAnswer, NsgListing, next_hop_answer, next_hop_text, nsg_listings, nsg_text, peerings_text,
+    routes_text,
 };
 pub use matrix::{matrix_json, matrix_text};
 pub use pcapng::{Written, write_taps};

@@ -2,12 +2,18 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use vnetsim_analysis::EffectiveRow;
+use vnetsim_analysis::{EffectiveRow, NextHop, rule_path};
 use vnetsim_compile::{Compiled, CompiledRule};
 use vnetsim_model::{Network, PortRange};
-use vnetsim_types::{AclIx, Direction, NicId, NsgLevel, PeeringId};
+use vnetsim_trace::Explainer;
+use vnetsim_types::{AclIx, Direction, NicId, NsgLevel, PeeringId, SimTime, SubnetId};
 
-use crate::{Sources, table::table, wrap::wrap};
+use crate::{
+    Sources,
+    json::{access, direction},
+    table::table,
+    wrap::wrap,
+};
 
 /// Effective routes as `az network nic show-effective-route-table -o table` (DIAG-02).
 pub fn routes_text(rows: &[EffectiveRow]) -> String {
@@ -35,6 +41,33 @@ pub struct NextHopAnswer {
     pub route_table: String,
     /// Winner and losers in words.
     pub contest: Vec<String>,
+}
+
+/// What was found for `dst`, with the contest of routes in words.
+pub fn next_hop_answer(
+    explainer: &Explainer<'_>,
+    subnet: SubnetId,
+    dst: IpAddr,
+    found: &NextHop,
+) -> NextHopAnswer {
+    let hop = explainer.route_contest(SimTime::ZERO, subnet, dst, found.route);
+    let mut contest = vec![format!("{}  wins  {}", hop.decision, hop.by)];
+    contest.extend(
+        hop.losers
+            .iter()
+            .map(|l| format!("{}  {}: {}", l.route, if l.listed { "loses" } else { "gone" }, l.why)),
+    );
+    let network = explainer.network;
+    NextHopAnswer {
+        subnet: network.subnet_path(subnet),
+        dst,
+        ip: found.ip,
+        kind: found.kind.to_string(),
+        route_table: found
+            .table
+            .map_or_else(|| "System Route".to_owned(), |table| network[table].name.value.clone()),
+        contest,
+    }
 }
 
 /// The columns of `az network watcher show-next-hop -o table`, then the contest.
@@ -119,6 +152,13 @@ pub struct ListedRule {
     pub unknown: Vec<String>,
 }
 
+impl ListedRule {
+    /// Without what NSG-31 puts before it.
+    fn short_name(&self) -> &str {
+        self.name.rsplit('/').next().unwrap_or_default()
+    }
+}
+
 /// The NSGs of `nic` in the order in which they are asked: inbound, then outbound (NSG-09).
 pub fn nsg_listings(network: &Network, compiled: &Compiled, nic: NicId) -> Vec<NsgListing> {
     let table = &compiled.tables.nics[nic.ix()];
@@ -152,17 +192,13 @@ fn rules(network: &Network, compiled: &Compiled, acl: AclIx, direction: Directio
         };
         prefixes.unwrap_or_default().iter().map(ToString::to_string).collect()
     };
-    let table = &compiled.tables.acls[acl.ix()];
-    let compiled_rules =
-        if direction == Direction::Inbound { table.inbound.rules() } else { table.outbound.rules() };
     let listed = |rule: &CompiledRule| {
         let about = compiled.rule(rule.ix);
         let custom = about.custom.map(|place| &network[info.nsg].rules[place]);
-        let group = if custom.is_some() { "securityRules" } else { "defaultSecurityRules" };
         ListedRule {
             priority: about.priority,
-            name: format!("{group}/{}", about.name),
-            access: if rule.allow { "Allow" } else { "Deny" },
+            name: rule_path(compiled, rule.ix),
+            access: access(rule.allow),
             protocol: custom.map_or("*", |r| r.protocol.text()).to_owned(),
             source: about.source.clone(),
             source_ports: custom.map_or_else(|| "*".to_owned(), |r| ports(&r.source_ports)),
@@ -183,7 +219,7 @@ fn rules(network: &Network, compiled: &Compiled, acl: AclIx, direction: Directio
                 .collect(),
         }
     };
-    compiled_rules.iter().map(listed).collect()
+    compiled.rules_of(acl, direction).iter().map(listed).collect()
 }
 
 pub(crate) fn ports(ranges: &[PortRange]) -> String {
@@ -203,47 +239,53 @@ pub fn nsg_text(nic: &str, listings: &[NsgListing]) -> String {
         );
     }
     let mut out = String::new();
-    let mut tags: Vec<(&str, &Vec<String>)> = Vec::new();
-    let mut several: Vec<(String, &str)> = Vec::new();
     for listing in listings {
-        let way = if listing.direction == Direction::Inbound { "Inbound" } else { "Outbound" };
         let level = if listing.level == NsgLevel::Nic { "NIC" } else { "subnet" };
-        out.push_str(&format!("{way}: NSG {} on the {level}\n", listing.nsg));
-        let cells = |r: &ListedRule| {
-            vec![
-                r.priority.to_string(),
-                r.name.rsplit('/').next().unwrap_or_default().to_owned(),
-                r.access.to_owned(),
-                r.protocol.clone(),
-                short(&r.source),
-                r.source_ports.clone(),
-                short(&r.destination),
-                r.destination_ports.clone(),
-            ]
-        };
-        let rows: Vec<_> = listing.rules.iter().map(cells).collect();
+        out.push_str(&format!("{}: NSG {} on the {level}\n", direction(listing.direction), listing.nsg));
+        let rows: Vec<_> = listing.rules.iter().map(rule_row).collect();
         out.push_str(&table(
             &["Prio", "Name", "Access", "Proto", "Source", "Ports", "Destination", "Ports"],
             &rows,
         ));
         out.push('\n');
-        for rule in &listing.rules {
-            let name = rule.name.rsplit('/').next().unwrap_or_default();
-            for (side, written) in [("source", &rule.source), ("destination", &rule.destination)] {
-                let what = format!("{}/{name} {side}", listing.nsg);
-                if written.contains(' ') && !several.iter().any(|(known, _)| *known == what) {
-                    several.push((what, written));
-                }
+    }
+    out.push_str(&legend(listings));
+    out
+}
+
+fn rule_row(r: &ListedRule) -> Vec<String> {
+    vec![
+        r.priority.to_string(),
+        r.short_name().to_owned(),
+        r.access.to_owned(),
+        r.protocol.clone(),
+        short(&r.source),
+        r.source_ports.clone(),
+        short(&r.destination),
+        r.destination_ports.clone(),
+    ]
+}
+
+/// What the tables only begin to say: lists of prefixes, what tags stand for, and what nobody knows of them. Each once.
+fn legend(listings: &[NsgListing]) -> String {
+    let mut tags: Vec<(&str, &[String])> = Vec::new();
+    let mut several: Vec<(String, &str)> = Vec::new();
+    for (listing, rule) in listings.iter().flat_map(|l| l.rules.iter().map(move |rule| (l, rule))) {
+        let sides = [
+            ("source", &rule.source, &rule.expanded_source),
+            ("destination", &rule.destination, &rule.expanded_destination),
+        ];
+        for (side, written, expanded) in sides {
+            let what = format!("{}/{} {side}", listing.nsg, rule.short_name());
+            if written.contains(' ') && !several.iter().any(|(known, _)| *known == what) {
+                several.push((what, written));
             }
-            for (tag, expanded) in
-                [(&rule.source, &rule.expanded_source), (&rule.destination, &rule.expanded_destination)]
-            {
-                if !expanded.is_empty() && !tags.iter().any(|(known, _)| known == tag) {
-                    tags.push((tag, expanded));
-                }
+            if !expanded.is_empty() && !tags.iter().any(|(known, _)| known == written) {
+                tags.push((written, expanded));
             }
         }
     }
+    let mut out = String::new();
     for (what, prefixes) in several {
         out.push_str(&wrap(&format!("{what} = "), prefixes, 4));
     }

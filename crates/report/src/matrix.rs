@@ -1,6 +1,6 @@
 //! `vnetsim matrix` in words: a grid of short signs, and what they stand for.
 //!
-//! Owns the signs, and when a grid is too large to read and groups of ends take its place.
+//! Owns when a grid is too large to read and groups of ends take its place; the signs are in `signs`. Called by `cli`.
 
 use serde_json::{Value, json};
 use vnetsim_analysis::{Cell, End, Grid, Matrix, Stories, Story, Verdict};
@@ -8,8 +8,8 @@ use vnetsim_types::DropReason;
 
 use crate::{
     json::envelope,
-    signs::{Sign, Signs},
-    units::{count, counted},
+    signs::Signs,
+    units::counted,
     wrap::{COLUMNS, wrap},
 };
 
@@ -142,7 +142,7 @@ fn grid_text(matrix: &Matrix, grid: &Grid, signs: &Signs, rows: &Axis, columns: 
 fn asymmetric(matrix: &Matrix) -> String {
     let mut groups: Vec<(String, u64, Vec<String>)> = Vec::new();
     for (grid, row, column, story) in known(matrix).filter(|(.., story)| !story.symmetric) {
-        let ways = format!("{}, {}", ways(story), ending(story));
+        let ways = format!("{}, {}", ways(story), story.verdict_word());
         let (from, to) = (&matrix.rows[row], &matrix.columns[column]);
         let pair = format!("{} -> {} {}", from.name(), to.name(), grid.protocol);
         let flows = matrix.flows(row, column);
@@ -172,13 +172,6 @@ fn asymmetric(matrix: &Matrix) -> String {
     out
 }
 
-fn ending(story: &Story) -> &'static str {
-    match &story.verdict {
-        Verdict::Delivered => "delivered",
-        _ => story.verdict_word(),
-    }
-}
-
 /// `request by fw, answer direct`; an appliance that refused a packet lies on its way.
 pub(crate) fn ways(story: &Story) -> String {
     let refused = |on_way_back: bool| match &story.verdict {
@@ -200,32 +193,27 @@ pub(crate) fn ways(story: &Story) -> String {
 
 /// Every story of every pair.
 fn known(matrix: &Matrix) -> impl Iterator<Item = (&Grid, usize, usize, &Story)> {
-    let width = matrix.columns.len().max(1);
     let cells = matrix
         .grids
         .iter()
-        .flat_map(|grid| grid.cells.iter().enumerate().map(move |(ix, cell)| (grid, ix, cell)));
-    cells
-        .filter_map(move |(grid, ix, cell)| match cell {
-            Cell::Known(story) => Some((grid, ix / width, ix % width, &matrix.stories[*story as usize])),
-            _ => None,
-        })
-        .flat_map(|(grid, row, column, stories)| stories.iter().map(move |story| (grid, row, column, story)))
+        .flat_map(|grid| matrix.cells(grid).map(move |(row, column, cell)| (grid, row, column, cell)));
+    cells.flat_map(|(grid, row, column, cell)| {
+        let stories = if let Cell::Known(ix) = cell { &matrix.stories[ix as usize][..] } else { &[] };
+        stories.iter().map(move |story| (grid, row, column, story))
+    })
 }
 
 /// The answer for machines: pairs name their fates by position.
 pub fn matrix_json(matrix: &Matrix) -> Value {
-    let width = matrix.columns.len().max(1);
     let mut pairs = Vec::new();
     for grid in &matrix.grids {
-        for (ix, cell) in grid.cells.iter().enumerate() {
+        for (row, column, cell) in matrix.cells(grid) {
             // Many pairs share a fate, which stands once.
             let (fate, verdict) = match cell {
                 Cell::Itself => continue,
                 Cell::NoAddress => (None, Value::Null),
-                Cell::Known(story) => (Some(*story), verdict_json(&matrix.stories[*story as usize])),
+                Cell::Known(story) => (Some(story), verdict_json(&matrix.stories[story as usize])),
             };
-            let (row, column) = (ix / width, ix % width);
             let pair = json!({
                 "from": matrix.rows[row].name(), "to": matrix.columns[column].name(),
                 "protocol": grid.protocol.to_string(), "flows": matrix.flows(row, column),
@@ -264,58 +252,19 @@ pub(crate) fn stories_json(stories: &Stories) -> Value {
 }
 
 fn story_json(story: &Story) -> Value {
-    let drop = match &story.verdict {
-        Verdict::Dropped { reason, at, object, on_return } => json!({
-            "reason": reason.code(), "at": at, "object": object,
-            "direction": if *on_return { "reply" } else { "forward" },
-        }),
-        _ => Value::Null,
+    let (verdict, drop) = match &story.verdict {
+        Verdict::Delivered => ("delivered", Value::Null),
+        Verdict::Dropped { reason, at, object, on_return } => {
+            let direction = if *on_return { "reply" } else { "forward" };
+            let drop = json!({ "reason": reason.code(), "at": at, "object": object, "direction": direction });
+            ("dropped", drop)
+        }
+        Verdict::Stuck => ("stuck", Value::Null),
     };
     json!({
-        "verdict": if story.is_delivered() { "delivered" } else { "dropped" }, "drop": drop,
+        "verdict": verdict, "drop": drop,
         "forward": story.forward, "reply": story.back, "symmetric": story.symmetric,
         "peeringsCrossed": story.peerings, "gatewaysPassed": story.gateways, "peeringBytes": story.billed_bytes,
         "durationNs": story.lasted.0, "dependsOnHash": story.hashed,
     })
-}
-
-impl Signs {
-    /// How many flows there are, and how they end, in a line.
-    fn summary(&self, matrix: &Matrix) -> String {
-        let (mut all, mut delivered, mut through, mut crooked, mut mixed) = (0, 0, 0, 0, 0);
-        let width = matrix.columns.len().max(1);
-        for grid in &matrix.grids {
-            for (ix, cell) in grid.cells.iter().enumerate() {
-                let flows = matrix.flows(ix / width, ix % width);
-                let sign = self.sign(*cell);
-                let counts = !matches!(sign, Sign::Itself | Sign::NoAddress);
-                all += if counts { flows } else { 0 };
-                match sign {
-                    Sign::Direct => delivered += flows,
-                    Sign::Path { asymmetric, .. } => {
-                        (delivered, through) = (delivered + flows, through + flows);
-                        crooked += if asymmetric { flows } else { 0 };
-                    }
-                    Sign::Mixed(_) => mixed += flows,
-                    _ => {}
-                }
-            }
-        }
-        let dropped = all - delivered - mixed;
-        let ends = match matrix.rows == matrix.columns {
-            true => format!("{} ends", matrix.rows.len()),
-            false => format!("{} senders, {} receivers", matrix.rows.len(), matrix.columns.len()),
-        };
-        let mut text = format!("{ends}, {}: {} delivered", counted(all, "flow"), count(delivered));
-        if through > 0 {
-            let crooked =
-                if crooked > 0 { format!(", {} of them asymmetric", count(crooked)) } else { String::new() };
-            text.push_str(&format!(" ({} through appliances or gateways{crooked})", count(through)));
-        }
-        text.push_str(&format!(", {} dropped", count(dropped)));
-        if mixed > 0 {
-            text.push_str(&format!(", {} depend on the source port", count(mixed)));
-        }
-        wrap("", &text, 2)
-    }
 }

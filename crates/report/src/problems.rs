@@ -3,7 +3,7 @@
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use vnetsim_types::{Problem, Severity, Span, limits::PROBLEMS_MAX};
 
-use crate::Sources;
+use crate::{Sources, units::counted};
 
 /// Longer lines are not shown: the place is given in words.
 const LINE_BYTES_MAX: usize = 400;
@@ -16,12 +16,15 @@ pub fn problems_text(problems: &[Problem], sources: &Sources) -> String {
         out.push_str("\n\n");
     }
     let errors = problems.iter().filter(|p| p.severity == Severity::Error).count();
-    let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
     if problems.len() > PROBLEMS_MAX {
-        out.push_str(&format!("{} more not shown\n", count(problems.len() - PROBLEMS_MAX, "problem")));
+        out.push_str(&format!(
+            "{} more not shown\n",
+            counted((problems.len() - PROBLEMS_MAX) as u64, "problem")
+        ));
     }
     if !problems.is_empty() {
-        out.push_str(&format!("{}, {}\n", count(errors, "error"), count(problems.len() - errors, "warning")));
+        let (errors, warnings) = (errors as u64, (problems.len() - errors) as u64);
+        out.push_str(&format!("{}, {}\n", counted(errors, "error"), counted(warnings, "warning")));
     }
     out
 }

@@ -7,7 +7,9 @@
 use std::net::IpAddr;
 
 use vnetsim_analysis::{Edit, Hop, NewRule, PeeringFlag, route_name};
-use vnetsim_types::IpNet;
+use vnetsim_types::{Direction, IpNet};
+
+use crate::json::{access, direction};
 
 /// The version of the resource provider whose property names are used.
 const API: &str = "2023-11-01";
@@ -346,8 +348,8 @@ fn associate(subnet: &str, table: Option<&str>) -> Remedy {
 
 fn add_rule(nsg: &str, rule: &NewRule) -> Remedy {
     let NewRule { name, priority, source, destination, .. } = rule;
-    let direction = if rule.outbound { "Outbound" } else { "Inbound" };
-    let access = if rule.allow { "Allow" } else { "Deny" };
+    let direction = direction(if rule.outbound { Direction::Outbound } else { Direction::Inbound });
+    let access = access(rule.allow);
     let protocol = rule.rule_protocol().text();
     let ported = rule.protocol.protocol.has_ports() && rule.protocol.port > 0;
     let port = if ported { rule.protocol.port.to_string() } else { "*".to_owned() };

@@ -55,10 +55,9 @@ impl Signs {
         let mut signs =
             Self { signs: Vec::new(), paths: Vec::new(), reasons: Vec::new(), mixtures: Vec::new() };
         let mut flows = vec![0; matrix.stories.len()];
-        let width = matrix.columns.len().max(1);
-        for (ix, cell) in matrix.grids.iter().flat_map(|grid| grid.cells.iter().enumerate()) {
+        for (row, column, cell) in matrix.grids.iter().flat_map(|grid| matrix.cells(grid)) {
             if let Cell::Known(story) = cell {
-                flows[*story as usize] += matrix.flows(ix / width, ix % width);
+                flows[story as usize] += matrix.flows(row, column);
             }
         }
         for (stories, flows) in matrix.stories.iter().zip(flows) {
@@ -105,6 +104,42 @@ impl Signs {
         self.reasons[at].flows += flows;
         *self.reasons[at].objects.entry(object).or_default() += flows;
         Sign::Dropped(at)
+    }
+
+    /// How many flows there are, and how they end, in a line.
+    pub(crate) fn summary(&self, matrix: &Matrix) -> String {
+        let (mut all, mut delivered, mut through, mut crooked, mut mixed) = (0, 0, 0, 0, 0);
+        for (row, column, cell) in matrix.grids.iter().flat_map(|grid| matrix.cells(grid)) {
+            let flows = matrix.flows(row, column);
+            let sign = self.sign(cell);
+            let counts = !matches!(sign, Sign::Itself | Sign::NoAddress);
+            all += if counts { flows } else { 0 };
+            match sign {
+                Sign::Direct => delivered += flows,
+                Sign::Path { asymmetric, .. } => {
+                    (delivered, through) = (delivered + flows, through + flows);
+                    crooked += if asymmetric { flows } else { 0 };
+                }
+                Sign::Mixed(_) => mixed += flows,
+                _ => {}
+            }
+        }
+        let dropped = all - delivered - mixed;
+        let ends = match matrix.rows == matrix.columns {
+            true => format!("{} ends", matrix.rows.len()),
+            false => format!("{} senders, {} receivers", matrix.rows.len(), matrix.columns.len()),
+        };
+        let mut text = format!("{ends}, {}: {} delivered", counted(all, "flow"), count(delivered));
+        if through > 0 {
+            let crooked =
+                if crooked > 0 { format!(", {} of them asymmetric", count(crooked)) } else { String::new() };
+            text.push_str(&format!(" ({} through appliances or gateways{crooked})", count(through)));
+        }
+        text.push_str(&format!(", {} dropped", count(dropped)));
+        if mixed > 0 {
+            text.push_str(&format!(", {} depend on the source port", count(mixed)));
+        }
+        wrap("", &text, 2)
     }
 
     pub(crate) fn sign(&self, cell: Cell) -> Sign {

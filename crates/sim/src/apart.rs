@@ -2,8 +2,9 @@
 //!
 //! Owns how they are kept apart: one shard plays one after the other and forgets everything in between (flow records,
 //! sessions, ports, the time), so that each starts as in a run of its own. The network is compiled once. Threads share the
-//! conversations out; results do not depend on how. Called by `analysis` for `matrix`, `diff` and `check`. Costs the
-//! conversation's own events, and a look at every machine.
+//! conversations out; results do not depend on how. Called by `analysis` for `matrix`, `diff`, `check`, `fix` and traces of
+//! sets. Must never let one conversation see what another left. Costs the conversation's own events, and a look at every
+//! machine.
 
 use std::{
     num::NonZeroUsize,
@@ -69,20 +70,34 @@ pub fn run_apart<O: Observer + Default, T: Send>(
         all_packets: false,
         frames: false,
     };
+    let answers = shared_out(&setting, workers, |alone| judge(&first, alone));
+    drop(first);
+    let (_, mut epochs) = control.end(SimTime::ZERO);
+    let epoch = epochs.pop().expect("the first epoch is always there");
+    (answers, epoch)
+}
+
+/// Every entry, on as many threads as are worth it; the answers in the order of the entries.
+fn shared_out<O: Observer + Default, T: Send>(
+    setting: &Setting<'_>,
+    workers: NonZeroUsize,
+    judge: impl Fn(Alone<O>) -> T + Sync,
+) -> Vec<T> {
+    let number = setting.traffic.len();
     let next = AtomicUsize::new(0);
     let work = || {
-        let mut player = Player::new(&setting);
+        let mut player = Player::new(setting);
         let mut done = Vec::new();
         loop {
             let from = next.fetch_add(TAKEN, Ordering::Relaxed);
-            if from >= traffic.len() {
+            if from >= number {
                 return done;
             }
-            let taken = from..(from + TAKEN).min(traffic.len());
-            done.extend(taken.map(|ix| (ix, judge(&first, player.play(TrafficId::new(ix))))));
+            let taken = from..(from + TAKEN).min(number);
+            done.extend(taken.map(|ix| (ix, judge(player.play(TrafficId::new(ix))))));
         }
     };
-    let threads = workers.get().min(traffic.len().div_ceil(TAKEN)).max(1);
+    let threads = workers.get().min(number.div_ceil(TAKEN)).max(1);
     let mut all: Vec<(usize, T)> = match threads {
         1 => work(),
         _ => std::thread::scope(|scope| {
@@ -92,10 +107,7 @@ pub fn run_apart<O: Observer + Default, T: Send>(
         }),
     };
     all.sort_unstable_by_key(|(ix, _)| *ix);
-    drop(first);
-    let (_, mut epochs) = control.end(SimTime::ZERO);
-    let epoch = epochs.pop().expect("the first epoch is always there");
-    (all.into_iter().map(|(_, answer)| answer).collect(), epoch)
+    all.into_iter().map(|(_, answer)| answer).collect()
 }
 
 /// A shard that plays one conversation after the other.

@@ -53,7 +53,7 @@ pub fn ip_flow(compiled: &Compiled, nic: NicId, direction: Direction, key: &Flow
 }
 
 /// NSG-31: `securityRules/...` or `defaultSecurityRules/...`.
-pub(super) fn rule_path(compiled: &Compiled, rule: RuleIx) -> String {
+pub fn rule_path(compiled: &Compiled, rule: RuleIx) -> String {
     let about = compiled.rule(rule);
     let group = if about.custom.is_some() { "securityRules" } else { "defaultSecurityRules" };
     format!("{group}/{}", about.name)

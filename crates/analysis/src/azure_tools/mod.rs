@@ -17,6 +17,6 @@ pub use connectivity::{
 };
 pub use effective_nsg::{AppliedNsg, AppliedRule, applied_nsgs};
 pub use ids::ResourceIds;
-pub use ip_flow::{AskedNsg, IpFlow, MissedRule, ip_flow, rule_of_diagnostics};
+pub use ip_flow::{AskedNsg, IpFlow, MissedRule, ip_flow, rule_of_diagnostics, rule_path};
 pub use next_hop::{NextHop, next_hop};
 pub use verdicts::{AzureVerdict, Bearing, Tool, azure_verdicts};

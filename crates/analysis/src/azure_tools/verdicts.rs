@@ -230,7 +230,7 @@ impl Case<'_> {
             Direction::Inbound => (to.place, "Inbound"),
         };
         let Place::Nic(nic) = end else { return None };
-        if !self.runs(nic) {
+        if !self.explainer.network.is_up(nic) {
             return Some(self.no_answer(Tool::IpFlowVerify, nic));
         }
         let key = FlowKey {
@@ -272,11 +272,6 @@ impl Case<'_> {
         }
     }
 
-    fn runs(&self, nic: NicId) -> bool {
-        let network = self.explainer.network;
-        network[nic].vm.is_some_and(|vm| network[vm].running)
-    }
-
     /// Azure's tools answer for running machines only.
     fn no_answer(&self, tool: Tool, nic: NicId) -> AzureVerdict {
         let stopped = self.death.is_some_and(|(_, reason)| reason == DropReason::SenderStopped);
@@ -290,7 +285,7 @@ impl Case<'_> {
 
     fn connection(&self) -> Option<AzureVerdict> {
         let Place::Nic(sender) = self.entry.from.place else { return None }; // only a VM can test
-        if !self.runs(sender) {
+        if !self.explainer.network.is_up(sender) {
             return Some(self.no_answer(Tool::ConnectionTroubleshoot, sender));
         }
         let protocol = self.entry.protocol.protocol;

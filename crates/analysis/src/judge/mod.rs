@@ -115,7 +115,5 @@ fn epoch_after<'a>(played: &'a Played, after: Option<&At<SimTime>>) -> &'a Epoch
 
 /// The subnet that `name` means: `vnet/subnet`, or that of a NIC or VM.
 fn subnet_named(network: &Network, name: &str) -> Option<SubnetId> {
-    let paths = (0..network.subnets().len()).map(SubnetId::new);
-    let by_path = paths.into_iter().find(|id| network.subnet_path(*id).eq_ignore_ascii_case(name));
-    by_path.or_else(|| network.nic_named(name).map(|nic| network[nic].subnet))
+    network.subnet_at(name).or_else(|| network.nic_named(name).map(|nic| network[nic].subnet))
 }

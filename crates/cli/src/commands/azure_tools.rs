@@ -3,28 +3,31 @@
 //!
 //! Called by `run`. Must never decide: `analysis` asks, `report` words.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, path::Path};
 
 use serde_json::Value;
 use vnetsim_analysis::{self as analysis, applied_nsgs, effective_rows, ip_flow, probe};
 use vnetsim_compile::{Epoch, compile};
-use vnetsim_model::{Network, SOURCE_PORT_DEFAULT, Traffic, did_you_mean};
+use vnetsim_model::{Network, PeeringLink, SOURCE_PORT_DEFAULT, Traffic, did_you_mean, suggestion};
 use vnetsim_report as report;
 use vnetsim_trace::Explainer;
 use vnetsim_types::{
-    Direction, FlowKey, IpProtocol, NicId, PeeringId, Place, ProtoPort, SimTime, SubnetId, TrafficId, VnetId,
+    Direction, FlowKey, IpProtocol, NicId, PeeringId, Place, SimTime, SubnetId, TrafficId, VnetId,
 };
 
-use super::{Asked, pretty};
+use super::{Asked, pretty, with};
 use crate::{
     Answer, End,
-    args::{Compat, FlowDirection, FlowProtocol, Output},
+    args::{
+        AzArgs, Compat, ConnectivityArgs, FlowDirection, FlowProtocol, IpFlowVerifyArgs, NextHopArgs,
+        NsgArgs, Output, PeeringsArgs, RoutesArgs,
+    },
     input::Input,
 };
 
 /// Whose words, in which form.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Style {
+enum Style {
     /// vnetsim's own.
     Own(Output),
     /// The Azure CLI's, which prints JSON unless told otherwise.
@@ -32,7 +35,7 @@ pub(super) enum Style {
 }
 
 impl Style {
-    pub(super) fn new(output: Option<Output>, compat: Option<Compat>) -> Self {
+    fn new(output: Option<Output>, compat: Option<Compat>) -> Self {
         match compat {
             Some(Compat::Az) => Self::Az(output.unwrap_or(Output::Json)),
             None => Self::Own(output.unwrap_or(Output::Table)),
@@ -44,7 +47,21 @@ impl Style {
     }
 }
 
-fn asked(out: String) -> Asked {
+/// Reads the file and asks its network. The file's problems are told in vnetsim's own words: the Azure CLI has none for them.
+fn styled(
+    file: &Path,
+    az: &AzArgs,
+    output: Option<Output>,
+    command: &str,
+    ask: impl FnOnce(&Input, &Network, Style) -> Asked,
+) -> Answer {
+    let style = Style::new(output, az.compat);
+    with(file, output.unwrap_or(Output::Table), command, |input, scenario| {
+        ask(input, &scenario.network, style)
+    })
+}
+
+fn as_expected(out: String) -> Asked {
     Ok(Answer::text(out, End::AsExpected))
 }
 
@@ -56,35 +73,42 @@ fn az_json(mut value: Value) -> String {
 
 /// The subnet that `name` means: `vnet/subnet`, or that of a NIC or VM; and the NIC, if it is one.
 fn subnet_named(network: &Network, name: &str) -> Result<(SubnetId, Option<NicId>), String> {
-    let paths: Vec<String> =
-        (0..network.subnets().len()).map(|ix| network.subnet_path(SubnetId::new(ix))).collect();
-    if let Some(ix) = paths.iter().position(|path| path.eq_ignore_ascii_case(name)) {
-        return Ok((SubnetId::new(ix), None));
+    if let Some(subnet) = network.subnet_at(name) {
+        return Ok((subnet, None));
     }
     if let Some(nic) = network.nic_named(name) {
         return Ok((network[nic].subnet, Some(nic)));
     }
-    let nics = network.nics().iter().map(|n| n.name.value.as_str());
-    let vms = network.vms().iter().map(|v| v.name.value.as_str());
-    Err(match did_you_mean(name, paths.iter().map(String::as_str).chain(nics).chain(vms)) {
+    let paths: Vec<String> =
+        (0..network.subnets().len()).map(|ix| network.subnet_path(SubnetId::new(ix))).collect();
+    Err(match did_you_mean(name, paths.iter().map(String::as_str).chain(machines(network))) {
         Some(near) => format!("no subnet, NIC or VM `{name}`; did you mean `{near}`?"),
         None => format!("no subnet, NIC or VM `{name}`; subnets are named vnet/subnet: {}", paths.join(", ")),
     })
 }
 
 fn nic_named(network: &Network, name: &str) -> Result<NicId, String> {
-    network.nic_named(name).ok_or_else(|| {
-        let nics = network.nics().iter().map(|n| n.name.value.as_str());
-        let vms = network.vms().iter().map(|v| v.name.value.as_str());
-        let near = did_you_mean(name, nics.chain(vms)).map(|n| format!("; did you mean `{n}`?"));
-        format!("no NIC or VM `{name}`{}", near.unwrap_or_default())
+    network
+        .nic_named(name)
+        .ok_or_else(|| format!("no NIC or VM `{name}`{}", suggestion(name, machines(network))))
+}
+
+/// Names of NICs and VMs.
+fn machines(network: &Network) -> impl Iterator<Item = &str> {
+    let nics = network.nics().iter().map(|nic| nic.name.value.as_str());
+    nics.chain(network.vms().iter().map(|vm| vm.name.value.as_str()))
+}
+
+fn vnet_named(network: &Network, name: &str) -> Result<VnetId, String> {
+    network.vnet_named(name).ok_or_else(|| {
+        let names = network.existing_vnets().map(|(_, vnet)| vnet.name.value.as_str());
+        format!("no virtual network `{name}`{}", suggestion(name, names))
     })
 }
 
 /// Azure has effective data only for NICs of running VMs.
 fn running(network: &Network, style: Style, nic: NicId) -> Result<(), String> {
-    let runs = network[nic].vm.is_some_and(|vm| network[vm].running);
-    if runs || !style.is_az() {
+    if network.is_up(nic) || !style.is_az() {
         return Ok(());
     }
     let name = &network[nic].name.value;
@@ -92,11 +116,17 @@ fn running(network: &Network, style: Style, nic: NicId) -> Result<(), String> {
 }
 
 /// `vnetsim routes`.
-pub(super) fn routes(network: &Network, style: Style, target: &str) -> Asked {
+pub(super) fn routes(asked: &RoutesArgs, output: Option<Output>) -> Answer {
+    styled(&asked.file, &asked.az, output, "routes", |_, network, style| {
+        routes_of(network, style, asked.target())
+    })
+}
+
+fn routes_of(network: &Network, style: Style, target: &str) -> Asked {
     let (subnet, nic) = subnet_named(network, target)?;
     nic.map_or(Ok(()), |nic| running(network, style, nic))?;
     let rows = effective_rows(&compile(network, 0), subnet);
-    asked(match style {
+    as_expected(match style {
         Style::Own(Output::Table) => report::routes_text(&rows),
         Style::Own(Output::Json) => pretty(&report::routes_json(&rows)),
         Style::Az(Output::Table) => report::az_routes_table(&rows),
@@ -105,15 +135,21 @@ pub(super) fn routes(network: &Network, style: Style, target: &str) -> Asked {
 }
 
 /// `vnetsim next-hop`.
-pub(super) fn next_hop(network: &Network, style: Style, nic: &str, ip: &str) -> Asked {
+pub(super) fn next_hop(asked: &NextHopArgs, output: Option<Output>) -> Answer {
+    styled(&asked.file, &asked.az, output, "next-hop", |_, network, style| {
+        next_hop_of(network, style, asked.nic(), asked.destination())
+    })
+}
+
+fn next_hop_of(network: &Network, style: Style, nic: &str, ip: &str) -> Asked {
     let (subnet, nic) = subnet_named(network, nic)?;
     nic.map_or(Ok(()), |nic| running(network, style, nic))?;
     let dst = network.endpoint(ip, None)?.address;
     let epochs = [Epoch::new(0, SimTime::ZERO, network.clone())];
     let hop = analysis::next_hop(epochs[0].compiled(), subnet, dst);
     let az = || report::az_next_hop(network, network[subnet].vnet, &hop);
-    let own = || next_hop_answer(&Explainer::new(&epochs), subnet, dst, &hop);
-    asked(match style {
+    let own = || report::next_hop_answer(&Explainer::new(&epochs), subnet, dst, &hop);
+    as_expected(match style {
         Style::Own(Output::Table) => report::next_hop_text(&own()),
         Style::Own(Output::Json) => pretty(&report::next_hop_json(&own())),
         Style::Az(Output::Table) => report::az_table(&az()),
@@ -121,40 +157,18 @@ pub(super) fn next_hop(network: &Network, style: Style, nic: &str, ip: &str) -> 
     })
 }
 
-fn next_hop_answer(
-    explainer: &Explainer<'_>,
-    subnet: SubnetId,
-    dst: IpAddr,
-    found: &analysis::NextHop,
-) -> report::NextHopAnswer {
-    let hop = explainer.route_contest(SimTime::ZERO, subnet, dst, found.route);
-    let mut contest = vec![format!("{}  wins  {}", hop.decision, hop.by)];
-    contest.extend(
-        hop.losers
-            .iter()
-            .map(|l| format!("{}  {}: {}", l.route, if l.listed { "loses" } else { "gone" }, l.why)),
-    );
-    let network = explainer.network;
-    report::NextHopAnswer {
-        subnet: network.subnet_path(subnet),
-        dst,
-        ip: found.ip,
-        kind: found.kind.to_string(),
-        route_table: found
-            .table
-            .map_or_else(|| "System Route".to_owned(), |table| network[table].name.value.clone()),
-        contest,
-    }
+/// `vnetsim nsg`.
+pub(super) fn nsg(asked: &NsgArgs, output: Option<Output>) -> Answer {
+    styled(&asked.file, &asked.az, output, "nsg", |_, network, style| nsg_of(network, style, asked.nic()))
 }
 
-/// `vnetsim nsg`.
-pub(super) fn nsg(network: &Network, style: Style, name: &str) -> Asked {
+fn nsg_of(network: &Network, style: Style, name: &str) -> Asked {
     let nic = nic_named(network, name)?;
     running(network, style, nic)?;
     let compiled = compile(network, 0);
     let own = || report::nsg_listings(network, &compiled, nic);
     let az = || applied_nsgs(network, &compiled, nic);
-    asked(match style {
+    as_expected(match style {
         Style::Own(Output::Table) => report::nsg_text(&network[nic].name.value, &own()),
         Style::Own(Output::Json) => pretty(&report::nsg_json(&own())),
         Style::Az(Output::Table) => report::az_nsgs_table(&az()),
@@ -163,16 +177,18 @@ pub(super) fn nsg(network: &Network, style: Style, name: &str) -> Asked {
 }
 
 /// `vnetsim peerings`.
-pub(super) fn peerings(input: &Input, network: &Network, style: Style, vnet: Option<&str>) -> Asked {
-    let names = || network.existing_vnets().map(|(_, vnet)| vnet.name.value.as_str());
-    if let Some(name) = vnet.filter(|name| !names().any(|other| other.eq_ignore_ascii_case(name))) {
-        let near = did_you_mean(name, names()).map(|n| format!("; did you mean `{n}`?"));
-        return Err(format!("no virtual network `{name}`{}", near.unwrap_or_default()));
-    }
-    let wanted = |own: VnetId| vnet.is_none_or(|name| network[own].name.value.eq_ignore_ascii_case(name));
+pub(super) fn peerings(asked: &PeeringsArgs, output: Option<Output>) -> Answer {
+    styled(&asked.file, &asked.az, output, "peerings", |input, network, style| {
+        peerings_of(input, network, style, asked.vnet())
+    })
+}
+
+fn peerings_of(input: &Input, network: &Network, style: Style, vnet: Option<&str>) -> Asked {
+    let vnet = vnet.map(|name| vnet_named(network, name)).transpose()?;
+    let wanted = |link: &PeeringLink| vnet.is_none_or(|vnet| link.vnet == vnet);
     let links: Vec<PeeringId> =
-        network.existing_links().filter(|(_, link)| wanted(link.vnet)).map(|(id, _)| id).collect();
-    asked(match style {
+        network.existing_links().filter(|(_, link)| wanted(link)).map(|(id, _)| id).collect();
+    as_expected(match style {
         Style::Own(Output::Table) => report::peerings_text(network, &links, &input.sources),
         Style::Own(Output::Json) => pretty(&report::peerings_json(network, &links, &input.sources)),
         Style::Az(Output::Table) => report::az_table(&report::az_peerings(network, &links)),
@@ -180,19 +196,15 @@ pub(super) fn peerings(input: &Input, network: &Network, style: Style, vnet: Opt
     })
 }
 
-/// What `ip-flow-verify` was asked.
-pub(super) struct Flow {
-    pub(super) target: String,
-    pub(super) direction: FlowDirection,
-    pub(super) protocol: FlowProtocol,
-    pub(super) local: String,
-    pub(super) remote: String,
-    pub(super) diagnostics: bool,
+/// `vnetsim ip-flow-verify`.
+pub(super) fn ip_flow_verify(asked: &IpFlowVerifyArgs, output: Option<Output>) -> Answer {
+    styled(&asked.file, &asked.az, output, "ip-flow-verify", |input, network, style| {
+        ip_flow_of(input, network, style, asked)
+    })
 }
 
-/// `vnetsim ip-flow-verify`.
-pub(super) fn ip_flow_verify(input: &Input, network: &Network, style: Style, flow: &Flow) -> Asked {
-    let nic = nic_named(network, &flow.target)?;
+fn ip_flow_of(input: &Input, network: &Network, style: Style, flow: &IpFlowVerifyArgs) -> Asked {
+    let nic = nic_named(network, flow.target())?;
     running(network, style, nic)?;
     let local = end(network, "--local", &flow.local)?;
     let remote = end(network, "--remote", &flow.remote)?;
@@ -242,25 +254,21 @@ fn end(network: &Network, option: &str, text: &str) -> Result<(IpAddr, u16), Str
 }
 
 /// `vnetsim connectivity`.
-pub(super) fn connectivity(
-    input: &Input,
-    network: &Network,
-    style: Style,
-    src: &str,
-    dst: &str,
-    protocol: ProtoPort,
-) -> Asked {
-    let from = network.endpoint(src, dst.parse().ok())?;
-    let to = network.endpoint(dst, Some(from.address))?;
-    if from.address.is_ipv4() != to.address.is_ipv4() {
-        return Err(format!("{} and {} are of different address families", from.address, to.address));
-    }
+pub(super) fn connectivity(asked: &ConnectivityArgs, output: Option<Output>) -> Answer {
+    styled(&asked.file, &asked.az, output, "connectivity", |input, network, style| {
+        connectivity_of(input, network, style, asked)
+    })
+}
+
+fn connectivity_of(input: &Input, network: &Network, style: Style, asked: &ConnectivityArgs) -> Asked {
+    let (src, dst) = (asked.source(), asked.destination());
+    let (from, to) = network.endpoints(src, dst)?;
     match from.place {
         Place::Nic(nic) => running(network, style, nic)?,
         _ if style.is_az() => return Err(format!("{src} is no VM, and only a VM can test its connections")),
         _ => {}
     }
-    let played = probe(network, &Traffic::probe("connectivity", from, to, protocol), None);
+    let played = probe(network, &Traffic::probe("connectivity", from, to, asked.protocol()), None);
     let Some(answer) = analysis::connectivity(&played, TrafficId(0)) else {
         return Err(format!("{src} sent nothing to {dst}"));
     };

@@ -1,4 +1,7 @@
 //! `vnetsim check`: every problem of a file, and every mistake of its network that can be seen without its traffic.
+//!
+//! Owns which formats say it and how the command ends. Must never judge a finding: its severity comes from `analysis`, the limit
+//! from whoever typed the command.
 
 use std::path::Path;
 
@@ -15,7 +18,7 @@ use crate::{
 };
 
 /// Checks `file`. Problems of the input end with 2, findings as bad as `fail_on` with 1.
-pub(crate) fn check(file: &Path, fail_on: FailOn, format: Format) -> Answer {
+pub(super) fn check(file: &Path, fail_on: FailOn, format: Format) -> Answer {
     let input = read(file);
     let of_captures = input.loaded.scenario.as_ref().map(|scenario| captures::recorded(file, scenario));
     let ok = of_captures.as_ref().is_some_and(Result::is_ok);

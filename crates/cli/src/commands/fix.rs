@@ -1,4 +1,7 @@
 //! `vnetsim fix`: the smallest change that makes a scenario's expectations hold.
+//!
+//! Owns the flow that was typed as a wish, and progress. Must never call something a remedy: `analysis` plays each. Costs up to the
+//! search's limits, so a terminal sees how far it is.
 
 use std::{ops::ControlFlow, path::Path};
 
@@ -13,14 +16,14 @@ use super::{Asked, pretty};
 use crate::{Answer, End, args::Output, captures, input::Input};
 
 /// A flow that should arrive, beside what the scenario expects.
-pub(crate) struct Flow {
-    pub(crate) src: String,
-    pub(crate) dst: String,
-    pub(crate) protocol: ProtoPort,
+pub(super) struct Flow {
+    pub(super) src: String,
+    pub(super) dst: String,
+    pub(super) protocol: ProtoPort,
 }
 
 /// Ends with 0 when a change works, or nothing has to be changed.
-pub(crate) fn fix(
+pub(super) fn fix(
     file: &Path,
     input: &Input,
     scenario: &Scenario,
@@ -54,12 +57,7 @@ pub(crate) fn fix(
 }
 
 fn with_flow(scenario: &Scenario, flow: &Flow) -> Result<Scenario, String> {
-    let network = &scenario.network;
-    let from = network.endpoint(&flow.src, flow.dst.parse().ok())?;
-    let to = network.endpoint(&flow.dst, Some(from.address))?;
-    if from.address.is_ipv4() != to.address.is_ipv4() {
-        return Err(format!("{} and {} are of different address families", from.address, to.address));
-    }
+    let (from, to) = scenario.network.endpoints(&flow.src, &flow.dst)?;
     let name = format!("{} -> {} {}", flow.src, flow.dst, flow.protocol);
     Ok(wishing(scenario, Traffic::probe(&name, from, to, flow.protocol)))
 }

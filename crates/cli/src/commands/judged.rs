@@ -1,4 +1,6 @@
 //! A scenario that was played and held against its expectations: what `run` and `test` have in common.
+//!
+//! Owns how a verdict becomes an exit code. Must never judge itself. Costs the run.
 
 use std::ops::ControlFlow;
 

@@ -18,9 +18,14 @@ use vnetsim_types::Problem;
 
 use super::{
     judged::{Judged, judged},
-    pretty, scenario_files,
+    pretty,
 };
-use crate::{Answer, End, args::Format, captures, input::read};
+use crate::{
+    Answer, End,
+    args::Format,
+    captures,
+    input::{read, scenario_files},
+};
 
 pub(super) fn test(paths: &[PathBuf], filter: Option<&str>, workers: usize, format: Format) -> Answer {
     let files = match files(paths, filter) {

@@ -39,12 +39,7 @@ pub(super) fn trace(
 fn one(file: &Path, input: &Input, scenario: &Scenario, output: Output, question: &TraceArgs) -> Asked {
     let network = &scenario.network;
     let TraceArgs { src, dst, protocol, source_port, .. } = question;
-    let like = dst.parse().ok();
-    let from = network.endpoint(src, like)?;
-    let to = network.endpoint(dst, Some(from.address))?;
-    if from.address.is_ipv4() != to.address.is_ipv4() {
-        return Err(format!("{} and {} are of different address families", from.address, to.address));
-    }
+    let (from, to) = network.endpoints(src, dst)?;
     let traffic = Traffic { source_port: *source_port, ..Traffic::probe("trace", from, to, *protocol) };
     let (taps, capture) = captures::asked_for(&question.taps, network, [file.to_path_buf()])?.unzip();
     let played = probe(network, &traffic, taps);

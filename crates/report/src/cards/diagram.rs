@@ -1,4 +1,6 @@
 //! The way of a packet as a Mermaid flowchart: who had it, forward and back, and where it died.
+//!
+//! Called by `markdown`. Must never draw what no packet met. At most 24 nodes.
 
 use vnetsim_trace::HopKind;
 

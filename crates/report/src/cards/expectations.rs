@@ -1,4 +1,6 @@
 //! A judged run as a suite: what failed, why the traffic died, and the way of the packet that shows it.
+//!
+//! Owns which packets tell the way. Called by `cli` for `vnetsim test`. Must never decide whether an expectation holds.
 
 use vnetsim_analysis::{Judgement, Played};
 use vnetsim_sim::{Outcome, OutcomeGroup};

@@ -1,7 +1,9 @@
 //! Findings and problems of a file as cards.
+//!
+//! Called by `cli` for `vnetsim check`, and by `test` for files that cannot be read. Must never judge a finding.
 
 use vnetsim_analysis::Finding;
-use vnetsim_types::{Problem, Severity, Span};
+use vnetsim_types::{Problem, Span};
 
 use super::{Card, Case, Standing, Suite};
 use crate::{Mark, Sources, problems::problem_text, wrap::wrap};
@@ -53,7 +55,7 @@ fn of_finding(finding: &Finding, sources: &Sources) -> Case {
 /// The same lines as those of a diagnosis.
 fn finding_text(finding: &Finding, sources: &Sources) -> String {
     let code = finding.code;
-    let mut out = wrap("", &format!("{code}  {}  {}", code.severity().text(), finding.object), 2);
+    let mut out = wrap("", &format!("{code}  {}  {}", finding.severity.text(), finding.object), 2);
     out.push_str(&wrap("  why    ", &format!("{} ({})", code.sentence(), code.rule()), 9));
     out.push_str(&wrap("  what   ", &finding.what, 9));
     if let Some(place) = sources.place(finding.span) {
@@ -67,26 +69,4 @@ fn finding_text(finding: &Finding, sources: &Sources) -> String {
 
 fn related(places: &[(Span, String)], sources: &Sources) -> Vec<(Mark, String)> {
     places.iter().filter_map(|(span, text)| Some((sources.mark(*span)?, text.clone()))).collect()
-}
-
-impl Card {
-    /// One that says `message` and nothing else.
-    pub fn new(level: Severity, code: &'static str, message: impl Into<String>) -> Self {
-        let message = message.into();
-        Self {
-            level,
-            code,
-            what: vec![message.clone()],
-            message,
-            because: None,
-            object: String::new(),
-            place: None,
-            related: Vec::new(),
-            evidence: Vec::new(),
-            help: Vec::new(),
-            steps: Vec::new(),
-            text: String::new(),
-            trace: String::new(),
-        }
-    }
 }

@@ -1,4 +1,6 @@
 //! A comment for a pull request: verdicts in a table, failures with their traces folded away, one picture.
+//!
+//! Owns what fits into a comment, and that no text becomes markup. Called by `cli`. Must never decide what fails.
 
 use super::{Card, Cards, Case, Suite, diagram::mermaid, slashed};
 use crate::Mark;

@@ -136,6 +136,28 @@ pub struct Step {
     pub place: Option<Mark>,
 }
 
+impl Card {
+    /// One that says `message` and nothing else.
+    pub fn new(level: Severity, code: &'static str, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self {
+            level,
+            code,
+            what: vec![message.clone()],
+            message,
+            because: None,
+            object: String::new(),
+            place: None,
+            related: Vec::new(),
+            evidence: Vec::new(),
+            help: Vec::new(),
+            steps: Vec::new(),
+            text: String::new(),
+            trace: String::new(),
+        }
+    }
+}
+
 impl Standing {
     /// One word for machines.
     pub(crate) fn code(self) -> &'static str {

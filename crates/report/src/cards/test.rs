@@ -1,4 +1,6 @@
 //! `vnetsim test` for people, and as JSON.
+//!
+//! Owns which lines of a card a terminal shows. Called by `cli`. Must never decide what fails.
 
 use serde_json::{Value, json};
 use vnetsim_types::Severity;

@@ -1,4 +1,8 @@
 //! What can be typed.
+//!
+//! Owns names, defaults and help of commands and options. Read by `commands`. Must never open a file or look at a network.
+
+mod azure;
 
 use std::{net::IpAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 
@@ -6,6 +10,11 @@ use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use vnetsim_trace::TAPPED_PACKETS_DEFAULT;
 use vnetsim_types::ProtoPort;
+
+pub(crate) use azure::{
+    AzArgs, Compat, ConnectivityArgs, FlowDirection, FlowProtocol, IpFlowVerifyArgs, NextHopArgs, NsgArgs,
+    PeeringsArgs, RoutesArgs,
+};
 
 /// Offline, packet-level simulator of Azure virtual networks.
 #[derive(Parser, Debug)]
@@ -110,46 +119,6 @@ pub(crate) struct TraceArgs {
     pub(crate) taps: CaptureArgs,
 }
 
-/// Whose answer to print.
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Compat {
-    /// The Azure CLI's: its JSON, or with `-o table` its table.
-    Az,
-}
-
-/// What the commands of Azure's tools share.
-#[derive(clap::Args, Debug)]
-pub(crate) struct AzArgs {
-    /// Print what another tool prints for the same question.
-    #[arg(long, value_name = "TOOL")]
-    pub(crate) compat: Option<Compat>,
-    /// Taken as `az` takes it, and not needed: names are unique in a scenario.
-    #[arg(short = 'g', long, value_name = "GROUP", hide = true)]
-    pub(crate) resource_group: Option<String>,
-}
-
-/// Direction of an IP flow, seen from the VM.
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum FlowDirection {
-    /// Towards the VM: `--local` is the destination.
-    #[value(alias = "Inbound")]
-    Inbound,
-    /// From the VM: `--local` is the source.
-    #[value(alias = "Outbound")]
-    Outbound,
-}
-
-/// Protocols of IP flow verify (DIAG-05).
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum FlowProtocol {
-    /// TCP.
-    #[value(alias = "TCP")]
-    Tcp,
-    /// UDP.
-    #[value(alias = "UDP")]
-    Udp,
-}
-
 /// Frames for Wireshark.
 #[derive(clap::Args, Debug)]
 pub(crate) struct CaptureArgs {
@@ -164,15 +133,56 @@ pub(crate) struct CaptureArgs {
     pub(crate) capture_limit: usize,
 }
 
-/// How many probes are sent.
+/// How many threads play.
+#[derive(clap::Args, Clone, Copy, Debug)]
+pub(crate) struct WorkersArgs {
+    /// Threads that play; as many as there are cores when absent. The answer is the same with any number.
+    #[arg(long, value_name = "N")]
+    workers: Option<NonZeroUsize>,
+}
+
+impl WorkersArgs {
+    /// The number that was typed, else that of the cores.
+    pub(crate) fn number(self) -> NonZeroUsize {
+        self.workers.unwrap_or_else(cores)
+    }
+}
+
+/// Threads that this machine runs at the same time.
+pub(crate) fn cores() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}
+
+/// What is asked of every pair of ends.
 #[derive(clap::Args, Debug)]
 pub(crate) struct ProbingArgs {
+    /// Protocols and ports: tcp/443, udp/53, icmp; several with commas.
+    #[arg(short, long = "protocol", default_value = "tcp/443", value_delimiter = ',', value_name = "LIST")]
+    pub(crate) protocols: Vec<ProtoPort>,
     /// The address that stands for the internet.
     #[arg(long, value_name = "ADDRESS", default_value = "8.8.8.8")]
     pub(crate) internet: IpAddr,
-    /// Threads that play; as many as there are cores when absent. The answer is the same with any number.
-    #[arg(long, value_name = "N")]
-    pub(crate) workers: Option<NonZeroUsize>,
+    #[command(flatten)]
+    pub(crate) workers: WorkersArgs,
+}
+
+/// What `matrix` is asked.
+#[derive(clap::Args, Debug)]
+pub(crate) struct MatrixArgs {
+    #[command(flatten)]
+    pub(crate) probing: ProbingArgs,
+    /// Every VM for itself, not one for all that the network cannot tell apart.
+    #[arg(long)]
+    pub(crate) vms: bool,
+    /// One VM of each subnet.
+    #[arg(long, conflicts_with = "vms")]
+    pub(crate) subnets: bool,
+    /// Only from this VM, subnet (vnet/subnet), virtual network or site; several with commas.
+    #[arg(long, value_delimiter = ',', value_name = "NAME")]
+    pub(crate) from: Vec<String>,
+    /// Only to this one, likewise.
+    #[arg(long, value_delimiter = ',', value_name = "NAME")]
+    pub(crate) to: Vec<String>,
 }
 
 #[derive(Subcommand, Debug)]
@@ -181,9 +191,8 @@ pub(crate) enum Command {
     Run {
         /// Scenario file (YAML or JSON).
         file: PathBuf,
-        /// Threads that play; as many as there are cores when absent. The answer is the same with any number.
-        #[arg(long, value_name = "N")]
-        workers: Option<NonZeroUsize>,
+        #[command(flatten)]
+        workers: WorkersArgs,
         #[command(flatten)]
         taps: CaptureArgs,
     },
@@ -198,9 +207,8 @@ pub(crate) enum Command {
         /// Only files whose path has this text in it; case does not count.
         #[arg(long, value_name = "TEXT")]
         filter: Option<String>,
-        /// Threads; as many as there are cores when absent. The answer is the same with any number.
-        #[arg(long, value_name = "N")]
-        workers: Option<NonZeroUsize>,
+        #[command(flatten)]
+        workers: WorkersArgs,
     },
     /// Follow one flow, both ways: every hop, who decided, and why it died.
     Trace {
@@ -213,29 +221,8 @@ pub(crate) enum Command {
     Matrix {
         /// Scenario file (YAML or JSON).
         file: PathBuf,
-        /// Protocols and ports: tcp/443, udp/53, icmp; several with commas.
-        #[arg(
-            short,
-            long = "protocol",
-            default_value = "tcp/443",
-            value_delimiter = ',',
-            value_name = "LIST"
-        )]
-        protocols: Vec<ProtoPort>,
-        /// Every VM for itself, not one for all that the network cannot tell apart.
-        #[arg(long)]
-        vms: bool,
-        /// One VM of each subnet.
-        #[arg(long, conflicts_with = "vms")]
-        subnets: bool,
-        /// Only from this VM, subnet (vnet/subnet), virtual network or site; several with commas.
-        #[arg(long, value_delimiter = ',', value_name = "NAME")]
-        from: Vec<String>,
-        /// Only to this one, likewise.
-        #[arg(long, value_delimiter = ',', value_name = "NAME")]
-        to: Vec<String>,
         #[command(flatten)]
-        probing: ProbingArgs,
+        asked: MatrixArgs,
     },
     /// Which flows change fate, path or cost between two scenario files, and what decides it. Ends with 1 when any does.
     Diff {
@@ -245,140 +232,21 @@ pub(crate) enum Command {
         /// Scenario file as it is now.
         #[arg(value_name = "B")]
         now: PathBuf,
-        /// Protocols and ports: tcp/443, udp/53, icmp; several with commas.
-        #[arg(
-            short,
-            long = "protocol",
-            default_value = "tcp/443",
-            value_delimiter = ',',
-            value_name = "LIST"
-        )]
-        protocols: Vec<ProtoPort>,
         #[command(flatten)]
         probing: ProbingArgs,
     },
     /// Effective routes, as the Azure CLI prints them.
-    Routes {
-        /// Scenario file (YAML or JSON).
-        file: PathBuf,
-        /// NIC, VM, or subnet as vnet/subnet.
-        #[arg(required_unless_present = "name")]
-        target: Option<String>,
-        /// The same, as `az network nic show-effective-route-table` takes it.
-        #[arg(short, long, conflicts_with = "target")]
-        name: Option<String>,
-        #[command(flatten)]
-        az: AzArgs,
-    },
+    Routes(RoutesArgs),
     /// Where a packet from a NIC to an address goes next, and which routes lost.
-    NextHop {
-        /// Scenario file (YAML or JSON).
-        file: PathBuf,
-        /// NIC, VM, or subnet as vnet/subnet.
-        #[arg(required_unless_present = "vm")]
-        nic: Option<String>,
-        /// Destination: an address, VM or NIC.
-        #[arg(required_unless_present = "dest_ip")]
-        ip: Option<String>,
-        /// The VM, as `az network watcher show-next-hop` takes it.
-        #[arg(long, conflicts_with = "nic")]
-        vm: Option<String>,
-        /// The NIC of the VM, as `az` takes it.
-        #[arg(long = "nic", value_name = "NIC", requires = "vm")]
-        nic_of_vm: Option<String>,
-        /// Source address, as `az` takes it; routes do not depend on it.
-        #[arg(long, value_name = "ADDRESS")]
-        source_ip: Option<std::net::IpAddr>,
-        /// Destination, as `az` takes it.
-        #[arg(long, value_name = "ADDRESS", conflicts_with = "ip")]
-        dest_ip: Option<String>,
-        #[command(flatten)]
-        az: AzArgs,
-    },
+    NextHop(NextHopArgs),
     /// Effective security rules of a NIC, tags expanded.
-    Nsg {
-        /// Scenario file (YAML or JSON).
-        file: PathBuf,
-        /// NIC or VM.
-        #[arg(required_unless_present = "name")]
-        nic: Option<String>,
-        /// The same, as `az network nic list-effective-nsg` takes it.
-        #[arg(short, long, conflicts_with = "nic")]
-        name: Option<String>,
-        #[command(flatten)]
-        az: AzArgs,
-    },
+    Nsg(NsgArgs),
     /// What the NSGs of one NIC say about a five-tuple, with every rule that was tried.
-    IpFlowVerify {
-        /// Scenario file (YAML or JSON).
-        file: PathBuf,
-        /// VM or NIC whose NSGs are asked.
-        #[arg(required_unless_present = "vm")]
-        target: Option<String>,
-        /// The VM, as `az network watcher test-ip-flow` takes it.
-        #[arg(long, conflicts_with = "target")]
-        vm: Option<String>,
-        /// The NIC of the VM, as `az` takes it.
-        #[arg(long)]
-        nic: Option<String>,
-        /// Seen from the VM.
-        #[arg(long, ignore_case = true)]
-        direction: FlowDirection,
-        /// TCP or UDP.
-        #[arg(long, ignore_case = true)]
-        protocol: FlowProtocol,
-        /// Address and port of the VM, 10.20.0.4:50000; `*` stands for any dynamic port.
-        #[arg(long, value_name = "IP:PORT")]
-        local: String,
-        /// Address and port of the other end.
-        #[arg(long, value_name = "IP:PORT")]
-        remote: String,
-        /// With `--compat az`: what `az network watcher run-configuration-diagnostic` prints, every rule tried.
-        #[arg(long, requires = "compat")]
-        diagnostics: bool,
-        #[command(flatten)]
-        az: AzArgs,
-    },
+    IpFlowVerify(IpFlowVerifyArgs),
     /// Whether a connection works, hop by hop, and what Azure's connection troubleshoot would say.
-    Connectivity {
-        /// Scenario file (YAML or JSON).
-        file: PathBuf,
-        /// VM or NIC that connects.
-        #[arg(required_unless_present = "source_resource")]
-        src: Option<String>,
-        /// VM, NIC or address that is connected to.
-        #[arg(required_unless_present_any = ["dest_resource", "dest_address"])]
-        dst: Option<String>,
-        /// Protocol and port: tcp/443, udp/53, icmp.
-        #[arg(short, long, default_value = "tcp/443")]
-        protocol: ProtoPort,
-        /// The source, as `az network watcher test-connectivity` takes it.
-        #[arg(long, value_name = "VM", conflicts_with = "src")]
-        source_resource: Option<String>,
-        /// The destination, as `az` takes it.
-        #[arg(long, value_name = "VM", conflicts_with = "dst")]
-        dest_resource: Option<String>,
-        /// The destination's address, as `az` takes it.
-        #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["dst", "dest_resource"])]
-        dest_address: Option<String>,
-        /// TCP port, as `az` takes it.
-        #[arg(long, value_name = "PORT", conflicts_with = "protocol", value_parser = clap::value_parser!(u16).range(1..))]
-        dest_port: Option<u16>,
-        #[command(flatten)]
-        az: AzArgs,
-    },
+    Connectivity(ConnectivityArgs),
     /// Peering links with state and flags.
-    Peerings {
-        /// Scenario file (YAML or JSON).
-        file: PathBuf,
-        /// Only the links of this virtual network.
-        vnet: Option<String>,
-        /// The same, as `az network vnet peering list` takes it.
-        #[arg(long, conflicts_with = "vnet")]
-        vnet_name: Option<String>,
-        #[command(flatten)]
-        az: AzArgs,
-    },
+    Peerings(PeeringsArgs),
     /// Every problem of a file, and every mistake of its network that can be seen without its traffic.
     Check {
         /// Scenario file (YAML or JSON).
