@@ -119,6 +119,27 @@ impl Network {
         Ok(Endpoint { place: Place::Nic(nic), address: config.address })
     }
 
+    /// The same for who sends: an address inside a subnet that nobody has is a mistake of the question.
+    pub fn sender(&self, text: &str, family_like: Option<IpAddr>) -> Result<Endpoint, String> {
+        let found = self.endpoint(text, family_like)?;
+        let holds = |subnet: &&crate::Subnet| subnet.prefixes.iter().any(|p| p.contains(&found.address));
+        let home = self.subnets.iter().position(|subnet| holds(&subnet)).map(vnetsim_types::SubnetId::new);
+        let Some(home) = home.filter(|_| found.place == Place::Internet) else { return Ok(found) };
+        let near: Vec<String> = self
+            .nics
+            .iter()
+            .filter(|nic| nic.subnet == home)
+            .filter_map(|nic| Some((nic, nic.ip_configurations.first()?)))
+            .map(|(nic, config)| {
+                let name = nic.vm.map_or(&nic.name.value, |vm| &self[vm].name.value);
+                format!("{name} {}", config.address)
+            })
+            .take(4)
+            .collect();
+        let near = if near.is_empty() { "nobody".to_owned() } else { near.join(", ") };
+        Err(format!("{text} is in {}, and no NIC has it; there: {near}", self.subnet_path(home)))
+    }
+
     /// The NIC that `name` means: a NIC, or a VM's primary NIC.
     pub fn nic_named(&self, name: &str) -> Option<NicId> {
         let same = |other: &str| other.eq_ignore_ascii_case(name);

@@ -1,14 +1,20 @@
 //! From a dead packet to its cause: the object, its place in the input, and what to change.
 
+use std::net::IpAddr;
+
 use vnetsim_model::{Network, UserNextHop};
 use vnetsim_types::{
     ApplianceAction, DropReason, FlowKey, NicId, Part, PeeringId, Place, RouteIx, SimTime, Span, Step,
     SubnetId, VnetId,
 };
 
-use vnetsim_compile::{NextHopType, RouteOrigin};
+use vnetsim_compile::{NextHopType, RibRoute, RouteOrigin, RouteState, Withheld};
 
-use crate::{ConversationTrace, Explainer, PacketTrace, explain::next_hop_words, route_none};
+use crate::{
+    ConversationTrace, Explainer, PacketTrace,
+    explain::{next_hop_words, withheld_words},
+    route_none,
+};
 
 /// Why a conversation died, in words.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -81,6 +87,12 @@ pub(crate) fn diagnose(
     let mut finding = case.finding(reason);
     if finding.fix.is_empty() {
         finding.fix.push(reason.hint().to_owned());
+    }
+    // Nothing stands before the first line that it could be the alternative of.
+    if let Some(first) = finding.fix.first_mut()
+        && let Some(alone) = first.strip_prefix("or ")
+    {
+        *first = alone.to_owned();
     }
     Some(Diagnosis {
         reason,
@@ -324,6 +336,7 @@ impl Case<'_> {
         } else if self.network.nics().iter().all(|nic| !nic.owns(address)) {
             finding.because.push(format!("no NIC has {address}"));
         }
+        self.longer_but_unused(&mut finding);
         finding
     }
 
@@ -393,17 +406,105 @@ impl Case<'_> {
             let way: Vec<String> = packet.via().map(|via| self.explainer.place(via)).collect();
             let way = if way.is_empty() { "directly".to_owned() } else { format!("by {}", way.join(", ")) };
             finding.because.push(format!("{place} never saw the {}: it went {way}", part_word(packet)));
-            if let Some(subnet) = first_subnet(packet) {
-                finding.fix.push(format!(
-                    "{}: add {} -> VirtualAppliance {}",
-                    self.table_of(subnet),
-                    self.prefix_of(packet),
-                    self.appliance_address()
-                ));
-            }
+            let line = first_subnet(packet).and_then(|subnet| {
+                self.route_line(subnet, &self.prefix_of(packet), self.appliance_address()?)
+            });
+            finding.fix.extend(line.or_else(|| self.past_appliance()));
         }
         finding.fix.push(format!("or let {place} translate the source to its own address"));
         finding
+    }
+
+    /// The dead packet's own way led to the appliance, and its other direction cannot: how it goes past it as well.
+    fn past_appliance(&self) -> Option<String> {
+        let (subnet, dst) = (first_subnet(self.packet)?, self.key.dst);
+        let inside = self.network.vnets().iter().any(|v| v.address_space.iter().any(|b| b.contains(&dst)));
+        if !inside && self.network.site_of(dst).is_none() && !self.packet.part.is_forward() {
+            let length = if dst.is_ipv6() { 128 } else { 32 };
+            return Some(format!("{}: add {dst}/{length} -> Internet", self.table_of(subnet)));
+        }
+        let (now, ix) = self.packet.steps.iter().find_map(|(now, step)| match step {
+            Step::Route { route: Some(ix), .. } => Some((*now, *ix)),
+            _ => None,
+        })?;
+        let RouteOrigin::User { table, name, .. } = &self.explainer.at(now).route(ix).origin else {
+            return None;
+        };
+        let table = &self.network[*table].name.value;
+        Some(format!("{table}/{name}: remove or narrow it, so that {dst} is reached without the appliance"))
+    }
+
+    /// The line that sends `prefix` of `subnet` to the appliance at `address`, or to the balancer in front of it: in the
+    /// route that the table has for that prefix, else in a new one. `None` where no line helps: Azure takes no table for
+    /// AzureBastionSubnet, or the route is there.
+    pub(crate) fn route_line(&self, subnet: SubnetId, prefix: &str, address: IpAddr) -> Option<String> {
+        let home = &self.network[subnet];
+        if home.name.value.eq_ignore_ascii_case("AzureBastionSubnet") {
+            return None;
+        }
+        let address = self.front_of(address);
+        let table = home.route_table.as_ref().map(|table| &self.network[table.value]);
+        let same = table.and_then(|table| {
+            let has = |r: &&vnetsim_model::UserRoute| r.prefixes.iter().any(|p| p.to_string() == prefix);
+            Some((&table.name.value, table.routes.iter().find(has)?))
+        });
+        match same {
+            Some((_, route)) if route.next_hop == UserNextHop::VirtualAppliance(address) => None,
+            Some((table, route)) => {
+                let name = &route.name.value;
+                Some(format!("{table}/{name}: change its next hop to VirtualAppliance {address}"))
+            }
+            None => Some(format!("{}: add {prefix} -> VirtualAppliance {address}", self.table_of(subnet))),
+        }
+    }
+
+    /// The internal frontend of the balancer whose pool has `address`; else `address` itself.
+    fn front_of(&self, address: IpAddr) -> IpAddr {
+        let member = |(nic, config): &(NicId, usize)| {
+            self.network[*nic].ip_configurations.get(*config).is_some_and(|c| c.address == address)
+        };
+        let mut balancers = self.network.load_balancers().iter();
+        let front = balancers.find_map(|lb| {
+            let ours = lb.pools.iter().flatten().any(member);
+            let inside =
+                |f: &&vnetsim_model::Frontend| f.vnet.is_some() && f.address.is_ipv4() == address.is_ipv4();
+            lb.frontends.iter().find(inside).filter(|_| ours)
+        });
+        front.map_or(address, |front| front.address)
+    }
+
+    /// RT-12, RT-14: a longer route that would have led elsewhere is not in the table.
+    pub(crate) fn longer_but_unused(&self, finding: &mut Finding) {
+        let Some((subnet, winner)) = self.last_route() else { return };
+        let (compiled, dst) = (self.explainer.at(self.now), self.key.dst);
+        let longer = |route: &RibRoute| {
+            winner.is_none_or(|ix| compiled.route(ix).prefix.prefix_len() < route.prefix.prefix_len())
+        };
+        let unused = compiled.all_routes(subnet).filter_map(|(_, route)| match route.state {
+            RouteState::Withheld(why @ (Withheld::InsideVnetOrPeer | Withheld::PropagationDisabled))
+                if route.prefix.contains(&dst) && longer(route) =>
+            {
+                Some((route, why))
+            }
+            _ => None,
+        });
+        let Some((route, why)) = unused.max_by_key(|(route, _)| route.prefix.prefix_len()) else { return };
+        let (origin, why_words) = (self.explainer.origin_words(route), withheld_words(why));
+        let hop = next_hop_words(route);
+        finding.because.insert(
+            0,
+            format!("the longer route {} -> {hop} ({origin}) is not used: {why_words}", route.prefix),
+        );
+        if why == Withheld::PropagationDisabled {
+            finding.fix.push(format!("{}: set disableBgpRoutePropagation: false", self.table_of(subnet)));
+            return;
+        }
+        let mut vnets = self.network.vnets().iter();
+        let around = vnets.find(|v| v.address_space.iter().any(|b| b.contains(&dst)));
+        if let Some(vnet) = around {
+            let (prefix, name) = (route.prefix, &vnet.name.value);
+            finding.fix.push(format!("renumber one of the two: {prefix} lies inside the space of {name}"));
+        }
     }
 
     /// The appliance passed both directions on before: since then it was stopped, or waited for too long.
@@ -434,13 +535,13 @@ impl Case<'_> {
     }
 
     /// The address that routes use for the appliance here: the next hop that led to it, if one did.
-    fn appliance_address(&self) -> String {
+    fn appliance_address(&self) -> Option<IpAddr> {
         let routes = self.packet.steps.iter().filter_map(|(now, step)| match step {
             Step::Route { route: Some(ix), .. } => Some(self.explainer.at(*now).route(*ix)),
             _ => None,
         });
         let mut hops = routes.filter(|r| r.next_hop_type == NextHopType::VirtualAppliance);
-        hops.next().and_then(|r| r.next_hop_ip).map_or_else(String::new, |ip| ip.to_string())
+        hops.next().and_then(|r| r.next_hop_ip)
     }
 
     /// OUT-01: each way out, and why the packet cannot take it.
@@ -506,9 +607,8 @@ impl Case<'_> {
             .push(format!("the request came by {name}, but {path} has no route back to it (FAIL-02)"));
         let address =
             if let Place::Nic(nic) = appliance { self.network[nic].address_like(self.key.dst) } else { None };
-        let address = address.map_or_else(String::new, |ip| ip.to_string());
         let block = self.prefix_of(self.packet);
-        finding.fix.push(format!("{}: add {block} -> VirtualAppliance {address}", self.table_of(subnet)));
+        finding.fix.extend(address.and_then(|address| self.route_line(subnet, &block, address)));
         true
     }
 

@@ -250,7 +250,7 @@ pub(super) fn connectivity(
     dst: &str,
     protocol: ProtoPort,
 ) -> Asked {
-    let from = network.endpoint(src, dst.parse().ok())?;
+    let from = network.sender(src, dst.parse().ok())?;
     let to = network.endpoint(dst, Some(from.address))?;
     if from.address.is_ipv4() != to.address.is_ipv4() {
         return Err(format!("{} and {} are of different address families", from.address, to.address));

@@ -53,7 +53,7 @@ pub(crate) fn fix(
 
 fn with_flow(scenario: &Scenario, flow: &Flow) -> Result<Scenario, String> {
     let network = &scenario.network;
-    let from = network.endpoint(&flow.src, flow.dst.parse().ok())?;
+    let from = network.sender(&flow.src, flow.dst.parse().ok())?;
     let to = network.endpoint(&flow.dst, Some(from.address))?;
     if from.address.is_ipv4() != to.address.is_ipv4() {
         return Err(format!("{} and {} are of different address families", from.address, to.address));

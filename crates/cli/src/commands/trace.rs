@@ -40,7 +40,7 @@ fn one(file: &Path, input: &Input, scenario: &Scenario, output: Output, question
     let network = &scenario.network;
     let TraceArgs { src, dst, protocol, source_port, .. } = question;
     let like = dst.parse().ok();
-    let from = network.endpoint(src, like)?;
+    let from = network.sender(src, like)?;
     let to = network.endpoint(dst, Some(from.address))?;
     if from.address.is_ipv4() != to.address.is_ipv4() {
         return Err(format!("{} and {} are of different address families", from.address, to.address));
@@ -122,6 +122,7 @@ fn sets(
         pairs: &pairs.names,
         left_out: pairs.left_out,
         played: &played,
+        all: question.all_groups,
         groups: &groups,
     };
     let out = match output {

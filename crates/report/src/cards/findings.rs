@@ -53,7 +53,7 @@ fn of_finding(finding: &Finding, sources: &Sources) -> Case {
 /// The same lines as those of a diagnosis.
 fn finding_text(finding: &Finding, sources: &Sources) -> String {
     let code = finding.code;
-    let mut out = wrap("", &format!("{code}  {}  {}", code.severity().text(), finding.object), 2);
+    let mut out = wrap("", &format!("{code}  {}  {}", finding.severity.text(), finding.object), 2);
     out.push_str(&wrap("  why    ", &format!("{} ({})", code.sentence(), code.rule()), 9));
     out.push_str(&wrap("  what   ", &finding.what, 9));
     if let Some(place) = sources.place(finding.span) {
