@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use vnetsim_compile::RouteOrigin;
 use vnetsim_model::Traffic;
 use vnetsim_sim::Outcome;
 use vnetsim_trace::{ConversationTrace, Explainer, PacketTrace};
@@ -100,11 +101,15 @@ fn decided_by(explainer: &Explainer<'_>, packet: &PacketTrace, reason: DropReaso
             | R::RoutingLoop,
             Step::Route { subnet, route, .. },
         ) => Some(match route {
-            Some(ix) => format!(
-                "route {} in {}",
-                explainer.route_words(explainer.at(*now).route(ix)),
-                network.subnet_path(subnet)
-            ),
+            Some(ix) => {
+                let row = explainer.at(*now).route(ix);
+                let words = format!("route {}", explainer.route_words(row));
+                // A user's route is one object, however many subnets have its table.
+                match row.origin {
+                    RouteOrigin::User { .. } => words,
+                    _ => format!("{words} in {}", network.subnet_path(subnet)),
+                }
+            }
             None => format!("no route in {}", network.subnet_path(subnet)),
         }),
         _ => None,

@@ -182,6 +182,14 @@ impl Network {
     }
 
     fn no_such_endpoint(&self, text: &str) -> String {
+        if text.parse::<vnetsim_types::IpNet>().is_ok() {
+            return format!(
+                "`{text}` is a block, and no end of a flow: name a machine, an address or vnet/subnet"
+            );
+        }
+        if text.contains('.') && text.chars().all(|c| c.is_ascii_digit() || c == '.') {
+            return format!("`{text}` is no IP address");
+        }
         let vms = self.vms.iter().map(|vm| vm.name.value.as_str());
         let nics = self.nics.iter().map(|nic| nic.name.value.as_str());
         let endpoints = self.private_endpoints.iter().map(|e| e.name.value.as_str());

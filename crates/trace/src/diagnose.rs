@@ -8,13 +8,9 @@ use vnetsim_types::{
     SubnetId, VnetId,
 };
 
-use vnetsim_compile::{NextHopType, RibRoute, RouteOrigin, RouteState, Withheld};
+use vnetsim_compile::{NextHopType, RouteOrigin};
 
-use crate::{
-    ConversationTrace, Explainer, PacketTrace,
-    explain::{next_hop_words, withheld_words},
-    route_none,
-};
+use crate::{ConversationTrace, Explainer, PacketTrace, explain::next_hop_words, route_none};
 
 /// Why a conversation died, in words.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -409,102 +405,10 @@ impl Case<'_> {
             let line = first_subnet(packet).and_then(|subnet| {
                 self.route_line(subnet, &self.prefix_of(packet), self.appliance_address()?)
             });
-            finding.fix.extend(line.or_else(|| self.past_appliance()));
+            finding.fix.extend(line.or_else(|| self.past_appliance(packet)));
         }
         finding.fix.push(format!("or let {place} translate the source to its own address"));
         finding
-    }
-
-    /// The dead packet's own way led to the appliance, and its other direction cannot: how it goes past it as well.
-    fn past_appliance(&self) -> Option<String> {
-        let (subnet, dst) = (first_subnet(self.packet)?, self.key.dst);
-        let inside = self.network.vnets().iter().any(|v| v.address_space.iter().any(|b| b.contains(&dst)));
-        if !inside && self.network.site_of(dst).is_none() && !self.packet.part.is_forward() {
-            let length = if dst.is_ipv6() { 128 } else { 32 };
-            return Some(format!("{}: add {dst}/{length} -> Internet", self.table_of(subnet)));
-        }
-        let (now, ix) = self.packet.steps.iter().find_map(|(now, step)| match step {
-            Step::Route { route: Some(ix), .. } => Some((*now, *ix)),
-            _ => None,
-        })?;
-        let RouteOrigin::User { table, name, .. } = &self.explainer.at(now).route(ix).origin else {
-            return None;
-        };
-        let table = &self.network[*table].name.value;
-        Some(format!("{table}/{name}: remove or narrow it, so that {dst} is reached without the appliance"))
-    }
-
-    /// The line that sends `prefix` of `subnet` to the appliance at `address`, or to the balancer in front of it: in the
-    /// route that the table has for that prefix, else in a new one. `None` where no line helps: Azure takes no table for
-    /// AzureBastionSubnet, or the route is there.
-    pub(crate) fn route_line(&self, subnet: SubnetId, prefix: &str, address: IpAddr) -> Option<String> {
-        let home = &self.network[subnet];
-        if home.name.value.eq_ignore_ascii_case("AzureBastionSubnet") {
-            return None;
-        }
-        let address = self.front_of(address);
-        let table = home.route_table.as_ref().map(|table| &self.network[table.value]);
-        let same = table.and_then(|table| {
-            let has = |r: &&vnetsim_model::UserRoute| r.prefixes.iter().any(|p| p.to_string() == prefix);
-            Some((&table.name.value, table.routes.iter().find(has)?))
-        });
-        match same {
-            Some((_, route)) if route.next_hop == UserNextHop::VirtualAppliance(address) => None,
-            Some((table, route)) => {
-                let name = &route.name.value;
-                Some(format!("{table}/{name}: change its next hop to VirtualAppliance {address}"))
-            }
-            None => Some(format!("{}: add {prefix} -> VirtualAppliance {address}", self.table_of(subnet))),
-        }
-    }
-
-    /// The internal frontend of the balancer whose pool has `address`; else `address` itself.
-    fn front_of(&self, address: IpAddr) -> IpAddr {
-        let member = |(nic, config): &(NicId, usize)| {
-            self.network[*nic].ip_configurations.get(*config).is_some_and(|c| c.address == address)
-        };
-        let mut balancers = self.network.load_balancers().iter();
-        let front = balancers.find_map(|lb| {
-            let ours = lb.pools.iter().flatten().any(member);
-            let inside =
-                |f: &&vnetsim_model::Frontend| f.vnet.is_some() && f.address.is_ipv4() == address.is_ipv4();
-            lb.frontends.iter().find(inside).filter(|_| ours)
-        });
-        front.map_or(address, |front| front.address)
-    }
-
-    /// RT-12, RT-14: a longer route that would have led elsewhere is not in the table.
-    pub(crate) fn longer_but_unused(&self, finding: &mut Finding) {
-        let Some((subnet, winner)) = self.last_route() else { return };
-        let (compiled, dst) = (self.explainer.at(self.now), self.key.dst);
-        let longer = |route: &RibRoute| {
-            winner.is_none_or(|ix| compiled.route(ix).prefix.prefix_len() < route.prefix.prefix_len())
-        };
-        let unused = compiled.all_routes(subnet).filter_map(|(_, route)| match route.state {
-            RouteState::Withheld(why @ (Withheld::InsideVnetOrPeer | Withheld::PropagationDisabled))
-                if route.prefix.contains(&dst) && longer(route) =>
-            {
-                Some((route, why))
-            }
-            _ => None,
-        });
-        let Some((route, why)) = unused.max_by_key(|(route, _)| route.prefix.prefix_len()) else { return };
-        let (origin, why_words) = (self.explainer.origin_words(route), withheld_words(why));
-        let hop = next_hop_words(route);
-        finding.because.insert(
-            0,
-            format!("the longer route {} -> {hop} ({origin}) is not used: {why_words}", route.prefix),
-        );
-        if why == Withheld::PropagationDisabled {
-            finding.fix.push(format!("{}: set disableBgpRoutePropagation: false", self.table_of(subnet)));
-            return;
-        }
-        let mut vnets = self.network.vnets().iter();
-        let around = vnets.find(|v| v.address_space.iter().any(|b| b.contains(&dst)));
-        if let Some(vnet) = around {
-            let (prefix, name) = (route.prefix, &vnet.name.value);
-            finding.fix.push(format!("renumber one of the two: {prefix} lies inside the space of {name}"));
-        }
     }
 
     /// The appliance passed both directions on before: since then it was stopped, or waited for too long.
@@ -531,7 +435,15 @@ impl Case<'_> {
         let dst = packet.key().map(|k| k.dst);
         let blocks = self.network.vnets().iter().flat_map(|v| &v.address_space);
         let block = blocks.into_iter().find(|b| dst.is_some_and(|d| b.contains(&d)));
-        block.map_or_else(|| dst.map_or(String::new(), |d| d.to_string()), |b| b.value.to_string())
+        let of_site = || {
+            let (dst, site) = (dst?, self.network.site_of(dst?)?);
+            let site = &self.network[site];
+            let holds =
+                site.prefixes.iter().chain(&site.advertised).find(|p| p.prefix_len() > 0 && p.contains(&dst));
+            Some(holds?.to_string())
+        };
+        let alone = || dst.map_or(String::new(), |d| format!("{d}/{}", if d.is_ipv6() { 128 } else { 32 }));
+        block.map(|b| b.value.to_string()).or_else(of_site).unwrap_or_else(alone)
     }
 
     /// The address that routes use for the appliance here: the next hop that led to it, if one did.
@@ -624,7 +536,7 @@ impl Case<'_> {
 }
 
 /// The subnet that first routed a packet.
-fn first_subnet(packet: &PacketTrace) -> Option<SubnetId> {
+pub(crate) fn first_subnet(packet: &PacketTrace) -> Option<SubnetId> {
     packet.steps.iter().find_map(|(_, step)| match step {
         Step::Route { subnet, .. } => Some(*subnet),
         _ => None,

@@ -12,6 +12,7 @@ mod explain;
 mod filters;
 mod history;
 mod record;
+mod route_lines;
 mod route_none;
 mod services;
 mod tags;
