@@ -168,7 +168,9 @@ impl Case<'_> {
             bearing: Bearing::Neutral,
         }];
         let Traffic { from, to, .. } = *self.entry;
-        let (near, far) = if let Place::Nic(nic) = from.place {
+        let (near, far) = if let Some(nic) = self.sender_nic() {
+            (Some(nic), self.packet.key().map_or(to.address, |key| key.dst))
+        } else if let Place::Nic(nic) = from.place {
             (Some(nic), to.address)
         } else if let Place::Nic(nic) = to.place {
             (Some(nic), from.address)
@@ -227,7 +229,10 @@ impl Case<'_> {
             self.packet.via().filter_map(|place| if let Place::Nic(nic) = place { Some(nic) } else { None });
         let ends = [self.entry.from.place, self.entry.to.place].into_iter();
         let ends = ends.filter_map(|place| if let Place::Nic(nic) = place { Some(nic) } else { None });
-        let mut all = via.chain(ends).filter(|nic| self.explainer.network[*nic].subnet == subnet);
+        let mut all = via
+            .chain(ends)
+            .chain(self.sender_nic())
+            .filter(|nic| self.explainer.network[*nic].subnet == subnet);
         all.next().map(|nic| self.explainer.nic(nic))
     }
 
@@ -288,9 +293,17 @@ impl Case<'_> {
         })
     }
 
+    /// The NIC that sent the packet asked about.
+    fn sender_nic(&self) -> Option<NicId> {
+        self.packet.steps.iter().find_map(|(_, step)| match *step {
+            vnetsim_types::Step::Sent { from: Place::Nic(nic), .. } => Some(nic),
+            _ => None,
+        })
+    }
+
     /// The NIC that a request for a public address came to, with its own address.
     fn receiver(&self) -> Option<(NicId, std::net::IpAddr)> {
-        let nic = self.packet.part.is_forward().then(|| {
+        let of_request = || {
             self.packet.steps.iter().find_map(|(_, step)| match *step {
                 vnetsim_types::Step::LoadBalancer { backend, .. } => Some(backend),
                 vnetsim_types::Step::Nsg { at: Place::Nic(nic), direction: Direction::Inbound, .. } => {
@@ -298,7 +311,8 @@ impl Case<'_> {
                 }
                 _ => None,
             })
-        })??;
+        };
+        let nic = if self.packet.part.is_forward() { of_request() } else { self.sender_nic() }?;
         Some((nic, self.explainer.network[nic].address_like(self.entry.to.address)?))
     }
 
