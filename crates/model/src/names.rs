@@ -56,12 +56,28 @@ impl Network {
 
     /// Both ends of a flow, each as [`endpoint`](Self::endpoint) finds it, with addresses of one family.
     pub fn endpoints(&self, from: &str, to: &str) -> Result<(Endpoint, Endpoint), String> {
-        let sender = self.endpoint(from, to.parse().ok())?;
+        let sender = self.sender(from, to.parse().ok())?;
         let receiver = self.endpoint(to, Some(sender.address))?;
         if sender.address.is_ipv4() == receiver.address.is_ipv4() {
             return Ok((sender, receiver));
         }
         Err(format!("{} and {} are of different address families", sender.address, receiver.address))
+    }
+
+    /// Who sends: as [`endpoint`](Self::endpoint), but an address inside a subnet that nobody has is a mistake of the question.
+    pub fn sender(&self, text: &str, family_like: Option<IpAddr>) -> Result<Endpoint, String> {
+        let found = self.endpoint(text, family_like)?;
+        let holds = |subnet: &&crate::Subnet| subnet.prefixes.iter().any(|p| p.contains(&found.address));
+        let home = self.subnets.iter().position(|subnet| holds(&subnet)).map(SubnetId::new);
+        let Some(home) = home.filter(|_| found.place == Place::Internet) else { return Ok(found) };
+        let nics = self.nics.iter().filter(|nic| nic.subnet == home);
+        let named = nics.filter_map(|nic| {
+            let name = nic.vm.map_or(&nic.name.value, |vm| &self[vm].name.value);
+            Some(format!("{name} {}", nic.ip_configurations.first()?.address))
+        });
+        let near: Vec<String> = named.take(4).collect();
+        let near = if near.is_empty() { "nobody".to_owned() } else { near.join(", ") };
+        Err(format!("{text} is in {}, and no NIC has it; there: {near}", self.subnet_path(home)))
     }
 
     /// The NIC that `name` means: a NIC, or a VM's primary NIC.
@@ -153,6 +169,14 @@ impl Network {
     }
 
     fn no_such_endpoint(&self, text: &str) -> String {
+        if text.parse::<vnetsim_types::IpNet>().is_ok() {
+            return format!(
+                "`{text}` is a block, and no end of a flow: name a machine, an address or vnet/subnet"
+            );
+        }
+        if text.contains('.') && text.chars().all(|c| c.is_ascii_digit() || c == '.') {
+            return format!("`{text}` is no IP address");
+        }
         let vms = self.vms.iter().map(|vm| vm.name.value.as_str());
         let nics = self.nics.iter().map(|nic| nic.name.value.as_str());
         let endpoints = self.private_endpoints.iter().map(|e| e.name.value.as_str());

@@ -9,7 +9,7 @@ use vnetsim_analysis::{
 };
 use vnetsim_compile::{Compiled, RuleField};
 use vnetsim_model::{Network, PortRange};
-use vnetsim_trace::{Hop, HopKind};
+use vnetsim_trace::{Hop, HopKind, PacketExplanation, tag_without, tag_words};
 use vnetsim_types::{Direction, FlowKey, NicId, NsgId, NsgLevel, Part, RuleIx, TrafficId};
 
 use crate::{
@@ -80,12 +80,28 @@ fn asked_text(question: &IpFlowQuestion<'_>, asked: &AskedNsg, sources: &Sources
         access = access(asked.answer.allowed)
     );
     let mut out = wrap("  NSG ", &by, 6);
+    let mut sides = vec![rule.source.as_str()];
+    if rule.destination != rule.source {
+        sides.push(&rule.destination);
+    }
+    for tag in sides {
+        if let Some(words) = tag_words(network, compiled, info.subnet, tag) {
+            out.push_str(&wrap("      ", &format!("{tag} = {words}"), 10));
+        }
+    }
     for missed in &asked.missed {
         let about = compiled.rule(missed.rule);
         let fields: Vec<String> =
             missed.fields.iter().map(|field| field_words(question, info.nsg, missed.rule, *field)).collect();
         let what = format!("{} ({}): {}", about.name, about.priority, fields.join("; "));
         out.push_str(&wrap("      not ", &what, 10));
+        for (field, tag, ip) in [
+            (RuleField::Source, &about.source, question.key.src),
+            (RuleField::Destination, &about.destination, question.key.dst),
+        ] {
+            let why = tag_without(network, info.subnet, tag, ip).filter(|_| missed.fields.contains(&field));
+            out.extend(why.map(|why| wrap("          ", &why, 12)));
+        }
     }
     out
 }
@@ -154,6 +170,10 @@ pub fn connectivity_text(
 ) -> String {
     let mut out = verdict_text(played, TrafficId(0), (from, to), &[], sources);
     out.push_str(&packets_table(played));
+    if answer.hops.first().is_some_and(|source| source.resource == "Unknown") {
+        out.push_str("\naz network watcher test-connectivity cannot be asked: the source is no VM\n");
+        return out;
+    }
     out.push_str("\naz network watcher test-connectivity would print\n");
     let latency = answer.round_trip.map_or_else(String::new, |time| format!(", {time}"));
     let status = if answer.reachable { "Reachable" } else { "Unreachable" };
@@ -169,7 +189,12 @@ fn packets_table(played: &Played) -> String {
     let trace = recorded(played, TrafficId(0)).map(|(_, trace)| trace);
     let all = trace.map(|trace| played.explainer().conversation(trace)).unwrap_or_default();
     let mut out = String::new();
-    for packet in all.iter().filter(|packet| matches!(packet.part, Part::Request | Part::Reply)) {
+    // A packet that dies has its table too, whatever its part.
+    let dies = |hop: &Hop| hop.kind == HopKind::Dropped;
+    let told = |packet: &&PacketExplanation| {
+        matches!(packet.part, Part::Request | Part::Reply) || packet.hops.last().is_some_and(dies)
+    };
+    for packet in all.iter().filter(told) {
         let hops = packet.hops.iter().filter(|hop| !matches!(hop.kind, HopKind::FlowRecord));
         let cells = |hop: &Hop| {
             let way = hop.direction.map_or("", direction).to_owned();
@@ -209,10 +234,15 @@ pub fn connectivity_json(played: &Played, answer: &Connectivity, sources: &Sourc
 pub(crate) fn azure_verdicts_text(verdicts: &[AzureVerdict]) -> String {
     let Some(widest) = verdicts.iter().map(|v| v.tool.text().len()).max() else { return String::new() };
     let mut out = "\nwhat the Azure tools would have told you (DIAG-09)\n".to_owned();
+    let dead = verdicts.iter().any(|verdict| verdict.bearing != Bearing::Neutral);
     let mut before = None;
     for verdict in verdicts {
         let head = format!("  {:<widest$}  ", verdict.tool.text());
-        let shows = if verdict.bearing == Bearing::Shows { "  <- shows the cause" } else { "" };
+        let shows = match verdict.bearing {
+            Bearing::Shows => "  <- shows the cause",
+            Bearing::Neutral if dead => "  (says nothing of the cause)",
+            _ => "",
+        };
         out.push_str(&wrap(&head, &format!("{}: {}{shows}", verdict.at, verdict.says), widest + 6));
         if let Bearing::Misleading(why) = &verdict.bearing {
             let why = if before == Some(why) { "for the same reason" } else { why };

@@ -7,7 +7,8 @@ use crate::table::table;
 
 /// A line per link, and the sum; empty when nothing crossed a peering.
 pub(crate) fn bill_text(lines: &[BillLine]) -> String {
-    if lines.is_empty() {
+    // Prices come rounded: a bill of nothing is left out.
+    if lines.iter().all(|line| line.usd().is_some_and(|usd| usd < 0.000_000_5)) {
         return String::new();
     }
     let mut rows: Vec<Vec<String>> = lines.iter().map(row).collect();

@@ -14,7 +14,7 @@ pub(crate) fn disputed_text(readings: &[Reading], traffic: TrafficId, explainer:
     for reading in readings.iter().filter(|r| r.traffic == traffic) {
         let Reading { switch, point, ours, other, .. } = reading;
         let text = format!(
-            "this verdict depends on {point}: {switch} is {ours} here; with {other}: {}",
+            "by the other reading of {point} ({switch}: {other}, not {ours}) it would end otherwise: {}",
             endings(reading, explainer)
         );
         out.push_str(&wrap("  but    ", &text, 9));

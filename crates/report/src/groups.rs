@@ -33,6 +33,8 @@ pub struct GroupsAnswer<'a> {
     pub left_out: usize,
     /// The run.
     pub played: &'a Played,
+    /// Every group in full, not only the first.
+    pub all: bool,
     /// The groups, and what Azure's tools would have told of the first pair, where that was asked.
     pub groups: &'a [(PathGroup, Vec<AzureVerdict>)],
 }
@@ -76,8 +78,8 @@ pub fn groups_text(answer: &GroupsAnswer<'_>, sources: &Sources) -> String {
         out.push_str(&wrap("  note  ", &left_out, 8));
     }
     for (number, (group, _)) in answer.groups.iter().enumerate() {
-        let head = format!("{:>4}  {}  {}: ", number + 1, heading(group), pairs(group));
-        out.push_str(&wrap(&head, &answer.names(group), 6));
+        let line = format!("{}  {}: {}", heading(group), pairs(group), answer.names(group));
+        out.push_str(&wrap(&format!("{:>4}  ", number + 1), &line, 6));
     }
     for (number, (group, tools)) in answer.groups.iter().enumerate() {
         let Some(first) = group.entries.first().copied() else { continue };
@@ -85,10 +87,16 @@ pub fn groups_text(answer: &GroupsAnswer<'_>, sources: &Sources) -> String {
         let of = pairs(group);
         out.push_str(&format!("\n--- group {}, {of}, shown by {}\n", number + 1, answer.name(first.ix())));
         out.push_str(&verdict_text(answer.played, first, (from, to), &[], sources));
+        if number > 0 && !answer.all {
+            continue; // the first is the largest that dies, or the largest
+        }
         if let Some((_, trace)) = recorded(answer.played, first) {
             out.push_str(&packets_text(&answer.played.explainer().conversation(trace), sources));
         }
         out.push_str(&azure_verdicts_text(tools));
+    }
+    if answer.groups.len() > 1 && !answer.all {
+        out.push_str("\nevery hop is shown for group 1; --all-groups shows it for each\n");
     }
     out
 }
@@ -97,10 +105,14 @@ fn pairs(group: &PathGroup) -> String {
     counted(group.entries.len() as u64, "pair")
 }
 
-/// `DROP NSG_DENY at the receiver`, `PASS`.
+/// `DROP NSG_DENY at the receiver: rule nsg-db/deny`, `PASS`.
 fn heading(group: &PathGroup) -> String {
     match (group.reason, &group.at) {
-        (Some(reason), Some(at)) => format!("DROP {reason} at {at}"),
+        (Some(reason), Some(at)) => {
+            let back = if group.on_return { " on the way back," } else { "" };
+            let object = group.object.as_ref().map(|object| format!(", {object}")).unwrap_or_default();
+            format!("DROP {reason}{back} at {at}{object}")
+        }
         _ if group.outcome == Outcome::Completed => "PASS".to_owned(),
         _ => format!("FAIL {}", group.outcome.words().unwrap_or_default()),
     }
@@ -121,6 +133,7 @@ pub fn groups_json(answer: &GroupsAnswer<'_>, sources: &Sources) -> Value {
         let shown = ended.map(|(id, end)| outcome(&explainer, answer.played, id, end, sources));
         json!({
             "verdict": verdict_word(group.outcome), "reason": group.reason.map(|r| r.code()), "at": group.at,
+            "object": group.object, "onReturn": group.on_return,
             "count": pairs.len(), "pairs": pairs, "representative": shown,
             "azureTools": azure_verdicts_json(tools),
         })

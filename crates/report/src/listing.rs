@@ -290,7 +290,9 @@ fn legend(listings: &[NsgListing]) -> String {
         out.push_str(&wrap(&format!("{what} = "), prefixes, 4));
     }
     for (tag, expanded) in tags {
-        out.push_str(&wrap(&format!("{tag} = "), &expanded.join(" "), 4));
+        let empty = tag == "Internet" && expanded.iter().all(|prefix| prefix.contains(':'));
+        let why = if empty { "; no IPv4 address is left: VirtualNetwork has them all (NSG-16)" } else { "" };
+        out.push_str(&wrap(&format!("{tag} = "), &format!("{}{why}", expanded.join(" ")), 4));
     }
     let mut unknown: Vec<&String> = listings.iter().flat_map(|l| &l.rules).flat_map(|r| &r.unknown).collect();
     unknown.sort_unstable();

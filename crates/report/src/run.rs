@@ -40,7 +40,7 @@ pub struct RunAnswer<'a> {
 pub fn run_text(answer: &RunAnswer<'_>, sources: &Sources) -> String {
     let RunAnswer { name, played, judgements, readings, bill } = *answer;
     let report = &played.report;
-    let mut out = format!("{name}\n{}\n", sums_text(report));
+    let mut out = format!("{name}\n{}{}\n", verdict_of_all(report, judgements), sums_text(report));
     out.push_str(&changes_text(played, sources));
     let (rows, reasons) = flows(played, readings, sources);
     if !rows.is_empty() {
@@ -61,6 +61,20 @@ pub fn run_text(answer: &RunAnswer<'_>, sources: &Sources) -> String {
         out.push_str(&judgements_text(judgements, sources));
     }
     out
+}
+
+/// How many expectations hold, and which do not: the answer in one line, before everything else.
+fn verdict_of_all(report: &Report, judgements: &[Judgement]) -> String {
+    if report.stopped || judgements.is_empty() {
+        return String::new();
+    }
+    let failed: Vec<&str> =
+        judgements.iter().filter(|j| !j.failures.is_empty()).map(|j| j.title.as_str()).collect();
+    let holds = format!("{} of {} expectations hold", judgements.len() - failed.len(), judgements.len());
+    match failed.as_slice() {
+        [] => format!("{holds}\n"),
+        failed => wrap("", &format!("{holds}, {} FAILED: {}", failed.len(), failed.join(", ")), 2),
+    }
 }
 
 /// What became of all packets: the first number is the sum of the others of its line.

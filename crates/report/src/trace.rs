@@ -97,7 +97,15 @@ fn verdict_line(
     let way = |part| {
         let packet = trace.part(part)?;
         let names: Vec<String> = packet.via().map(|place| explainer.place(place)).collect();
-        Some(if names.is_empty() { "direct".to_owned() } else { format!("via {}", shorten(&names)) })
+        let way = if names.is_empty() { "direct".to_owned() } else { format!("via {}", shorten(&names)) };
+        // An answer that died went nowhere "direct": where it came to is what one wants to know.
+        let Some((at, _)) = packet.drop().filter(|_| part == Part::Reply) else { return Some(way) };
+        let at = explainer.place(at);
+        Some(match (names.last(), names.is_empty()) {
+            (Some(last), _) if *last == at => format!("{way}, dies there"),
+            (_, false) => format!("{way} to {at}, dies there"),
+            (_, true) => format!("to {at}, dies there"),
+        })
     };
     let mut ways = way(Part::Request).unwrap_or_default();
     match way(Part::Reply) {

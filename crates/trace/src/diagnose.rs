@@ -1,5 +1,7 @@
 //! From a dead packet to its cause: the object, its place in the input, and what to change.
 
+use std::net::IpAddr;
+
 use vnetsim_model::{Network, UserNextHop};
 use vnetsim_types::{
     ApplianceAction, DropReason, FlowKey, NicId, Part, PeeringId, Place, RouteIx, SimTime, Span, Step,
@@ -81,6 +83,12 @@ pub(crate) fn diagnose(
     let mut finding = case.finding(reason);
     if finding.fix.is_empty() {
         finding.fix.push(reason.hint().to_owned());
+    }
+    // Nothing stands before the first line that it could be the alternative of.
+    if let Some(first) = finding.fix.first_mut()
+        && let Some(alone) = first.strip_prefix("or ")
+    {
+        *first = alone.to_owned();
     }
     Some(Diagnosis {
         reason,
@@ -324,6 +332,7 @@ impl Case<'_> {
         } else if self.network.nics().iter().all(|nic| !nic.owns(address)) {
             finding.because.push(format!("no NIC has {address}"));
         }
+        self.longer_but_unused(&mut finding);
         finding
     }
 
@@ -393,14 +402,10 @@ impl Case<'_> {
             let way: Vec<String> = packet.via().map(|via| self.explainer.place(via)).collect();
             let way = if way.is_empty() { "directly".to_owned() } else { format!("by {}", way.join(", ")) };
             finding.because.push(format!("{place} never saw the {}: it went {way}", part_word(packet)));
-            if let Some(subnet) = first_subnet(packet) {
-                finding.fix.push(format!(
-                    "{}: add {} -> VirtualAppliance {}",
-                    self.table_of(subnet),
-                    self.prefix_of(packet),
-                    self.appliance_address()
-                ));
-            }
+            let line = first_subnet(packet).and_then(|subnet| {
+                self.route_line(subnet, &self.prefix_of(packet), self.appliance_address()?)
+            });
+            finding.fix.extend(line.or_else(|| self.past_appliance(packet)));
         }
         finding.fix.push(format!("or let {place} translate the source to its own address"));
         finding
@@ -430,17 +435,25 @@ impl Case<'_> {
         let dst = packet.key().map(|k| k.dst);
         let blocks = self.network.vnets().iter().flat_map(|v| &v.address_space);
         let block = blocks.into_iter().find(|b| dst.is_some_and(|d| b.contains(&d)));
-        block.map_or_else(|| dst.map_or(String::new(), |d| d.to_string()), |b| b.value.to_string())
+        let of_site = || {
+            let (dst, site) = (dst?, self.network.site_of(dst?)?);
+            let site = &self.network[site];
+            let holds =
+                site.prefixes.iter().chain(&site.advertised).find(|p| p.prefix_len() > 0 && p.contains(&dst));
+            Some(holds?.to_string())
+        };
+        let alone = || dst.map_or(String::new(), |d| format!("{d}/{}", if d.is_ipv6() { 128 } else { 32 }));
+        block.map(|b| b.value.to_string()).or_else(of_site).unwrap_or_else(alone)
     }
 
     /// The address that routes use for the appliance here: the next hop that led to it, if one did.
-    fn appliance_address(&self) -> String {
+    fn appliance_address(&self) -> Option<IpAddr> {
         let routes = self.packet.steps.iter().filter_map(|(now, step)| match step {
             Step::Route { route: Some(ix), .. } => Some(self.explainer.at(*now).route(*ix)),
             _ => None,
         });
         let mut hops = routes.filter(|r| r.next_hop_type == NextHopType::VirtualAppliance);
-        hops.next().and_then(|r| r.next_hop_ip).map_or_else(String::new, |ip| ip.to_string())
+        hops.next().and_then(|r| r.next_hop_ip)
     }
 
     /// OUT-01: each way out, and why the packet cannot take it.
@@ -506,9 +519,8 @@ impl Case<'_> {
             .push(format!("the request came by {name}, but {path} has no route back to it (FAIL-02)"));
         let address =
             if let Place::Nic(nic) = appliance { self.network[nic].address_like(self.key.dst) } else { None };
-        let address = address.map_or_else(String::new, |ip| ip.to_string());
         let block = self.prefix_of(self.packet);
-        finding.fix.push(format!("{}: add {block} -> VirtualAppliance {address}", self.table_of(subnet)));
+        finding.fix.extend(address.and_then(|address| self.route_line(subnet, &block, address)));
         true
     }
 
@@ -524,7 +536,7 @@ impl Case<'_> {
 }
 
 /// The subnet that first routed a packet.
-fn first_subnet(packet: &PacketTrace) -> Option<SubnetId> {
+pub(crate) fn first_subnet(packet: &PacketTrace) -> Option<SubnetId> {
     packet.steps.iter().find_map(|(_, step)| match step {
         Step::Route { subnet, .. } => Some(*subnet),
         _ => None,

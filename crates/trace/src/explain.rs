@@ -11,7 +11,7 @@ use vnetsim_types::{
     RuleIx, SimTime, Span, Step, SubnetId,
 };
 
-use crate::{ConversationTrace, Diagnosis, PacketTrace, diagnose};
+use crate::{ConversationTrace, Diagnosis, PacketTrace, diagnose, tags::tag_words};
 
 /// What kind of decision a hop is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -219,7 +219,7 @@ impl<'a> Explainer<'a> {
                 hop.kind = HopKind::Nsg;
                 (hop.place, hop.direction) = (self.filter_point(at), Some(direction));
                 hop.decision = "allow".to_owned();
-                hop.by = format!("no NSG on the {}", level_word(level));
+                hop.by = self.unasked(at).unwrap_or_else(|| format!("no NSG on the {}", level_word(level)));
             }
             Step::Nsg { at, direction, level, acl, rule, allowed } => {
                 hop.kind = HopKind::Nsg;
@@ -284,6 +284,17 @@ impl<'a> Explainer<'a> {
         hop
     }
 
+    /// NSG-25: the NSG of a private endpoint's subnet that `privateEndpointNetworkPolicies` keeps out.
+    fn unasked(&self, at: Place) -> Option<String> {
+        let Place::PrivateEndpoint(id) = at else { return None };
+        let subnet = &self.network[self.network[id].subnet];
+        let (nsg, policies) = (subnet.nsg.as_ref()?, subnet.private_endpoint_policies);
+        let name = &self.network[nsg.value].name.value;
+        (!policies.filters()).then(|| {
+            format!("{name} is not asked: privateEndpointNetworkPolicies {} (NSG-25)", policies.text())
+        })
+    }
+
     fn nsg_hop(&self, hop: &mut Hop, now: SimTime, level: NsgLevel, acl: AclIx, rule: RuleIx, allowed: bool) {
         let compiled = self.at(now);
         let (info, acl) = (compiled.rule(rule), compiled.acl(acl));
@@ -291,19 +302,12 @@ impl<'a> Explainer<'a> {
         hop.decision = if allowed { "allow" } else { "DENY" }.to_owned();
         hop.by = format!("{} ({}) {} ({})", nsg.name.value, level_word(level), info.name, info.priority);
         hop.span = if info.custom.is_some() { info.span } else { nsg.name.span };
-        let tags = &compiled.tags[acl.subnet.ix()];
-        let expand = |written: &str| match written {
-            "VirtualNetwork" => Some(list(&tags.virtual_network)),
-            "AzureLoadBalancer" => Some(list(&tags.azure_load_balancer)),
-            "Internet" => Some("public space outside VirtualNetwork".to_owned()),
-            tag => self.network.service_tag(tag).map(list),
-        };
         let mut sides = vec![info.source.as_str()];
         if info.destination != info.source {
             sides.push(&info.destination);
         }
         for tag in sides {
-            if let Some(expanded) = expand(tag) {
+            if let Some(expanded) = tag_words(&self.epoch(now).network, compiled, acl.subnet, tag) {
                 hop.notes.push(format!("{tag} = {expanded}"));
             }
         }
@@ -320,13 +324,15 @@ impl<'a> Explainer<'a> {
             }
             None => hop.decision = format!("no route for {dst}"),
         }
-        let winner_len = winner.map(|ix| compiled.route(ix).prefix.prefix_len());
+        let won = winner.map(|ix| compiled.route(ix));
+        // Two equal rows of the platform are one to a reader, as `routes` shows them.
+        let itself = |r: &RibRoute| won.is_some_and(|won| self.route_words(won) == self.route_words(r));
         let candidates =
             compiled.all_routes(subnet).filter(|(ix, r)| Some(*ix) != winner && r.prefix.contains(&dst));
         let mut losers: Vec<_> = candidates.map(|(_, r)| r).collect();
         losers.sort_by_key(|r| (std::cmp::Reverse(r.prefix.prefix_len()), std::cmp::Reverse(r.source)));
-        for route in losers.into_iter().filter(|r| !uninteresting(r)) {
-            let why = loser_words(route, winner_len);
+        for route in losers.into_iter().filter(|r| !uninteresting(r) && !itself(r)) {
+            let why = loser_words(route, won);
             let listed = !matches!(route.state, RouteState::Withheld(_));
             hop.losers.push(Loser { listed, route: self.route_words(route), why });
         }
@@ -437,11 +443,16 @@ fn uninteresting(route: &RibRoute) -> bool {
     matches!(route.state, RouteState::Withheld(Withheld::NoneRouteReplaced))
 }
 
-fn loser_words(route: &RibRoute, winner_len: Option<u8>) -> String {
+fn loser_words(route: &RibRoute, won: Option<&RibRoute>) -> String {
     match route.state {
         RouteState::Withheld(why) | RouteState::Unused(why) => withheld_words(why).to_owned(),
-        RouteState::Invalid { .. } => "Invalid: same prefix, lower source".to_owned(),
-        RouteState::Active if Some(route.prefix.prefix_len()) == winner_len => {
+        RouteState::Invalid { .. } => match won.filter(|won| won.prefix == route.prefix) {
+            Some(won) if won.source != route.source => {
+                format!("Invalid: same prefix; {} beats {}", won.source, route.source)
+            }
+            _ => "Invalid: same prefix, lower source".to_owned(),
+        },
+        RouteState::Active if won.is_some_and(|won| won.prefix.prefix_len() == route.prefix.prefix_len()) => {
             "equal; shares the traffic by the flow's hash (FE-04)".to_owned()
         }
         RouteState::Active => "shorter prefix".to_owned(),

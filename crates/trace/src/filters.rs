@@ -7,6 +7,7 @@ use vnetsim_compile::RuleField;
 use crate::{
     diagnose::{Case, Finding},
     explain::list,
+    tags::{tag_without, tag_words},
 };
 
 /// Rules that nearly allowed a packet, shown of many.
@@ -51,6 +52,26 @@ impl Case<'_> {
         {
             let near = compiled.rule(near);
             let why = self.missed_by(field);
+            let side = match field {
+                RuleField::Source => Some(("sourceAddressPrefix", &near.source, self.key.src)),
+                RuleField::Destination => Some(("destinationAddressPrefix", &near.destination, self.key.dst)),
+                _ => None,
+            };
+            let tag = side.and_then(|(property, tag, ip)| {
+                Some((property, ip, tag_without(self.network, acl.subnet, tag, ip)?))
+            });
+            if let Some((property, ip, emptied)) = tag {
+                finding.because.push(format!(
+                    "rule {} ({}) would allow it, but for its tag. {emptied}; {property} \"*\" or a prefix with {ip} \
+                     would match",
+                    near.name, near.priority
+                ));
+                finding.fix.push(format!(
+                    "{}/{}: {property} \"*\", or a prefix with {ip}, in place of Internet",
+                    nsg.name.value, near.name
+                ));
+                continue;
+            }
             finding
                 .because
                 .push(format!("rule {} ({}) would allow it, but not {why}", near.name, near.priority));
@@ -58,13 +79,22 @@ impl Case<'_> {
         if info.custom.is_none() && info.name.starts_with("DenyAll") {
             finding.because.extend(self.why_default_deny(acl.subnet));
         }
+        let sides = [(&info.source, self.key.src), (&info.destination, self.key.dst)];
+        let wide = sides.iter().find(|(tag, _)| *tag == "VirtualNetwork" && info.custom.is_some());
+        if let Some((tag, ip)) = wide
+            && let Some(words) =
+                tag_words(self.network, compiled, acl.subnet, tag).filter(|w| w.contains("every address"))
+        {
+            finding.because.push(format!("{ip} is VirtualNetwork here: {words}"));
+        }
         let ports = if self.key.protocol.has_ports() {
             format!(" port {}", self.key.dst_port)
         } else {
             String::new()
         };
+        let or = if finding.fix.is_empty() { "" } else { "or " };
         finding.fix.push(format!(
-            "{}: add an {way} Allow rule, priority below {}: {} from {} to {}{ports}",
+            "{or}{}: add an {way} Allow rule, priority below {}: {} from {} to {}{ports}",
             nsg.name.value, info.priority, self.key.protocol, self.key.src, self.key.dst
         ));
         finding

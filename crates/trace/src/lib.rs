@@ -12,12 +12,15 @@ mod explain;
 mod filters;
 mod history;
 mod record;
+mod route_lines;
 mod route_none;
 mod services;
+mod tags;
 mod taps;
 
 pub use diagnose::Diagnosis;
 pub use explain::{Explainer, Hop, HopKind, Loser, PacketExplanation};
 pub use history::ProbeChange;
 pub use record::{ConversationTrace, PacketTrace, TraceObserver};
+pub use tags::{tag_without, tag_words};
 pub use taps::{TAPPED_PACKETS_DEFAULT, TapFilter, TapRecorder, TappedFrame, TappedPacket};

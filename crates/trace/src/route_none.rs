@@ -5,10 +5,7 @@ use std::net::IpAddr;
 use vnetsim_model::{DeploymentModel, Era, Network, PeeringState};
 use vnetsim_types::{SubnetId, VnetId};
 
-use crate::{
-    Explainer,
-    diagnose::{Case, Finding},
-};
+use crate::diagnose::{Case, Finding};
 
 pub(crate) fn finding(case: &Case<'_>) -> Finding {
     let Some((subnet, winner)) = case.last_route() else { return Finding::default() };
@@ -28,6 +25,7 @@ pub(crate) fn finding(case: &Case<'_>) -> Finding {
             }
         }
     }
+    case.longer_but_unused(&mut finding);
     let home = network[subnet].vnet;
     if case.way_back(&mut finding, subnet) {
         return finding;
@@ -95,12 +93,14 @@ fn towards_vnet(case: &Case<'_>, finding: &mut Finding, subnet: SubnetId, home: 
             finding.because.push(format!(
                 "NO_TRANSIT: {here} and {there} both peer with {hub_name}, but peering is not transitive (PEER-11)"
             ));
-            let appliance = appliance_in(network, *hub, case.explainer);
+            let appliance = appliance_in(network, *hub);
             let classic = |vnet: VnetId| network[vnet].deployment_model == DeploymentModel::Classic;
             if !classic(home) && !classic(target) {
-                finding
-                    .fix
-                    .push(format!("{}: add {block} -> VirtualAppliance {appliance}", case.table_of(subnet)));
+                let line = appliance.and_then(|address| case.route_line(subnet, &block, address));
+                let anyone = format!("<address of an appliance in {hub_name}>");
+                finding.fix.push(line.unwrap_or_else(|| {
+                    format!("{}: add {block} -> VirtualAppliance {anyone}", case.table_of(subnet))
+                }));
                 finding.fix.push(format!(
                     "  the same in {there} for the way back, and allowForwardedTraffic on both spokes' links"
                 ));
@@ -144,16 +144,11 @@ fn block_of(network: &Network, vnet: VnetId, ip: IpAddr) -> String {
     block.map_or_else(|| ip.to_string(), |p| p.value.to_string())
 }
 
-/// The first forwarding NIC of `hub`, as the fix would name it.
-fn appliance_in(network: &Network, hub: VnetId, explainer: &Explainer<'_>) -> String {
-    let nics = network.nics().iter().enumerate();
-    let mut forwarding = nics.filter(|(_, nic)| nic.vnet == hub && nic.enable_ip_forwarding.value);
-    match forwarding.next().and_then(|(ix, nic)| Some((ix, nic.ip_configurations.first()?))) {
-        Some((ix, config)) => {
-            format!("{} ({})", config.address, explainer.nic(vnetsim_types::NicId::new(ix)))
-        }
-        None => format!("<address of an appliance in {}>", network[hub].name.value),
-    }
+/// The address of the first forwarding NIC of `hub`.
+fn appliance_in(network: &Network, hub: VnetId) -> Option<IpAddr> {
+    let mut forwarding =
+        network.nics().iter().filter(|nic| nic.vnet == hub && nic.enable_ip_forwarding.value);
+    forwarding.next()?.ip_configurations.first().map(|config| config.address)
 }
 
 /// PEER-09: the flags that gateway transit needs.

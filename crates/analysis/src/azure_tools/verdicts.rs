@@ -156,21 +156,55 @@ impl Case<'_> {
 
     /// The routes of the subnet that routed the packet last, else of the sender's.
     fn routes(&self) -> Vec<AzureVerdict> {
-        let now = self.packet.steps.last().map_or(SimTime::ZERO, |(now, _)| *now);
-        let compiled = self.explainer.at(now);
         let of_death = last_route(self.packet).filter(|_| self.death.is_some()).map(|(subnet, _)| subnet);
+        let Some(gateway) = of_death.filter(|subnet| self.is_gateway_subnet(*subnet)) else {
+            return self.routes_of(of_death);
+        };
+        // No NIC of the user's stands there: the machine whose packet it is has one.
+        let mut all = vec![AzureVerdict {
+            tool: Tool::EffectiveRoutes,
+            at: self.explainer.network.subnet_path(gateway),
+            says: "cannot be asked: no NIC of yours stands there".to_owned(),
+            bearing: Bearing::Neutral,
+        }];
+        let Traffic { from, to, .. } = *self.entry;
+        let (near, far) = if let Some(nic) = self.sender_nic() {
+            (Some(nic), self.packet.key().map_or(to.address, |key| key.dst))
+        } else if let Place::Nic(nic) = from.place {
+            (Some(nic), to.address)
+        } else if let Place::Nic(nic) = to.place {
+            (Some(nic), from.address)
+        } else {
+            (None, to.address)
+        };
+        let own = near.map(|nic| self.routes_at(self.explainer.network[nic].subnet, far, &Bearing::Neutral));
+        all.extend(own.into_iter().flatten());
+        all
+    }
+
+    fn is_gateway_subnet(&self, subnet: SubnetId) -> bool {
+        self.explainer.network[subnet].name.value.eq_ignore_ascii_case("GatewaySubnet")
+    }
+
+    fn routes_of(&self, of_death: Option<SubnetId>) -> Vec<AzureVerdict> {
         let (subnet, dst) = match (of_death, self.entry.from.place) {
             (Some(subnet), _) => (subnet, self.packet.key().map_or(self.entry.to.address, |key| key.dst)),
             (None, Place::Nic(nic)) => (self.explainer.network[nic].subnet, self.entry.to.address),
             _ => return Vec::new(),
         };
+        self.routes_at(subnet, dst, &self.bearing_of_routes())
+    }
+
+    /// What the table and the next hop of `subnet` say about `dst`, and what that is worth.
+    fn routes_at(&self, subnet: SubnetId, dst: std::net::IpAddr, bearing: &Bearing) -> Vec<AzureVerdict> {
+        let now = self.packet.steps.last().map_or(SimTime::ZERO, |(now, _)| *now);
+        let compiled = self.explainer.at(now);
         let hop = next_hop(compiled, subnet, dst);
         let row = hop.route.map(|ix| compiled.route(ix));
         let ip = hop.ip.map_or_else(String::new, |ip| format!(" {ip}"));
         let table = hop.table.map(|id| self.explainer.network[id].name.value.as_str());
         let unlisted = row.filter(|row| !row.listed).map(row_words);
         let unlisted = unlisted.map(|row| format!("{row} works, and Azure does not list it (RT-32)"));
-        let bearing = self.bearing_of_routes();
         let at = self.explainer.network.subnet_path(subnet);
         let shown = row.filter(|row| row.listed);
         vec![
@@ -184,7 +218,7 @@ impl Case<'_> {
                 tool: Tool::NextHop,
                 at: format!("{} to {dst}", self.asker(subnet).unwrap_or(at)),
                 says: format!("{}{ip}, {}", hop.kind, table.unwrap_or("System Route")),
-                bearing,
+                bearing: bearing.clone(),
             },
         ]
     }
@@ -195,7 +229,10 @@ impl Case<'_> {
             self.packet.via().filter_map(|place| if let Place::Nic(nic) = place { Some(nic) } else { None });
         let ends = [self.entry.from.place, self.entry.to.place].into_iter();
         let ends = ends.filter_map(|place| if let Place::Nic(nic) = place { Some(nic) } else { None });
-        let mut all = via.chain(ends).filter(|nic| self.explainer.network[*nic].subnet == subnet);
+        let mut all = via
+            .chain(ends)
+            .chain(self.sender_nic())
+            .filter(|nic| self.explainer.network[*nic].subnet == subnet);
         all.next().map(|nic| self.explainer.nic(nic))
     }
 
@@ -229,14 +266,19 @@ impl Case<'_> {
             Direction::Outbound => (from.place, "Outbound"),
             Direction::Inbound => (to.place, "Inbound"),
         };
-        let Place::Nic(nic) = end else { return None };
+        let found = match (end, direction) {
+            (Place::Nic(nic), _) => Some((nic, to.address)),
+            (_, Direction::Inbound) => self.receiver(),
+            _ => None,
+        };
+        let (nic, inside) = found?;
         if !self.explainer.network.is_up(nic) {
             return Some(self.no_answer(Tool::IpFlowVerify, nic));
         }
         let key = FlowKey {
             protocol: protocol.protocol,
             src: from.address,
-            dst: to.address,
+            dst: inside,
             src_port: source_port,
             dst_port: protocol.port,
         };
@@ -249,6 +291,29 @@ impl Case<'_> {
             says: format!("{access}, {rule}"),
             bearing: self.bearing_of_ip_flow(nic, direction, flow.allowed),
         })
+    }
+
+    /// The NIC that sent the packet asked about.
+    fn sender_nic(&self) -> Option<NicId> {
+        self.packet.steps.iter().find_map(|(_, step)| match *step {
+            vnetsim_types::Step::Sent { from: Place::Nic(nic), .. } => Some(nic),
+            _ => None,
+        })
+    }
+
+    /// The NIC that a request for a public address came to, with its own address.
+    fn receiver(&self) -> Option<(NicId, std::net::IpAddr)> {
+        let of_request = || {
+            self.packet.steps.iter().find_map(|(_, step)| match *step {
+                vnetsim_types::Step::LoadBalancer { backend, .. } => Some(backend),
+                vnetsim_types::Step::Nsg { at: Place::Nic(nic), direction: Direction::Inbound, .. } => {
+                    Some(nic)
+                }
+                _ => None,
+            })
+        };
+        let nic = if self.packet.part.is_forward() { of_request() } else { self.sender_nic() }?;
+        Some((nic, self.explainer.network[nic].address_like(self.entry.to.address)?))
     }
 
     fn bearing_of_ip_flow(&self, nic: NicId, direction: Direction, allowed: bool) -> Bearing {

@@ -109,6 +109,9 @@ pub(crate) struct TraceArgs {
     /// Evaluate every reading of the disputed points that the flow touches.
     #[arg(long)]
     pub(crate) all_readings: bool,
+    /// Of many flows, show every hop of each group, not only of the largest that dies.
+    #[arg(long)]
+    pub(crate) all_groups: bool,
     /// Say what Azure's tools would tell even when the flow works; of a dead one it is always said.
     #[arg(long)]
     pub(crate) azure_tools: bool,

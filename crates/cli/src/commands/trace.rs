@@ -117,6 +117,7 @@ fn sets(
         pairs: &pairs.names,
         left_out: pairs.left_out,
         played: &played,
+        all: question.all_groups,
         groups: &groups,
     };
     let out = match output {
