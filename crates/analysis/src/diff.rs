@@ -102,22 +102,7 @@ pub struct Changed {
 impl Changed {
     /// How it changed.
     pub fn kind(&self) -> Kind {
-        let ends = |side: &Option<Stories>| match side {
-            None => Ending::Dies,
-            Some(all) if all.iter().all(Story::is_delivered) => Ending::Arrives,
-            Some(all) if all.iter().any(Story::is_delivered) => Ending::Depends,
-            Some(_) => Ending::Dies,
-        };
-        match (ends(&self.was), ends(&self.now)) {
-            (Ending::Arrives, Ending::Dies | Ending::Depends) | (Ending::Depends, Ending::Dies) => Kind::Dies,
-            (Ending::Dies | Ending::Depends, Ending::Arrives) | (Ending::Dies, Ending::Depends) => {
-                Kind::Recovers
-            }
-            (Ending::Dies, Ending::Dies) => Kind::DiesOtherwise,
-            (Ending::Depends, Ending::Depends) => Kind::DependsOtherwise,
-            (Ending::Arrives, Ending::Arrives) if paths(&self.was) != paths(&self.now) => Kind::OtherPath,
-            (Ending::Arrives, Ending::Arrives) => Kind::OtherCost,
-        }
+        Kind::of(self.was.as_ref(), self.now.as_ref())
     }
 
     /// Appliances and gateways that forwarded it before, and now.
@@ -135,14 +120,36 @@ impl Changed {
     }
 }
 
+impl Kind {
+    /// How a flow changed that ended so before and so now.
+    pub(crate) fn of(was: Option<&Stories>, now: Option<&Stories>) -> Self {
+        let ends = |side: Option<&Stories>| match side {
+            None => Ending::Dies,
+            Some(all) if all.iter().all(Story::is_delivered) => Ending::Arrives,
+            Some(all) if all.iter().any(Story::is_delivered) => Ending::Depends,
+            Some(_) => Ending::Dies,
+        };
+        match (ends(was), ends(now)) {
+            (Ending::Arrives, Ending::Dies | Ending::Depends) | (Ending::Depends, Ending::Dies) => Self::Dies,
+            (Ending::Dies | Ending::Depends, Ending::Arrives) | (Ending::Dies, Ending::Depends) => {
+                Self::Recovers
+            }
+            (Ending::Dies, Ending::Dies) => Self::DiesOtherwise,
+            (Ending::Depends, Ending::Depends) => Self::DependsOtherwise,
+            (Ending::Arrives, Ending::Arrives) if paths(was) != paths(now) => Self::OtherPath,
+            (Ending::Arrives, Ending::Arrives) => Self::OtherCost,
+        }
+    }
+}
+
 enum Ending {
     Arrives,
     Dies,
     Depends,
 }
 
-fn paths(side: &Option<Stories>) -> BTreeSet<(&[String], &[String], bool)> {
-    let all = side.iter().flatten();
+fn paths(side: Option<&Stories>) -> BTreeSet<(&[String], &[String], bool)> {
+    let all = side.into_iter().flatten();
     all.map(|story| (story.forward.as_slice(), story.back.as_slice(), story.symmetric)).collect()
 }
 
@@ -203,7 +210,10 @@ pub fn diff(before: &Network, now: &Network, question: &DiffQuestion) -> Diff {
         let flows = flows(&from, &to);
         let (was, now_told) = (was[ix].clone(), is[ix].clone());
         let changed = Changed { from, to, protocol: *protocol, flows, was, now: now_told };
-        let (place, cause) = cause(before.as_ref(), now.as_ref(), &changed);
+        let (place, cause) = {
+            let stories = [changed.was.as_ref(), changed.now.as_ref()];
+            cause(before.as_ref(), now.as_ref(), &changed.to.name(), stories)
+        };
         let empty = || Group { cause: cause.clone(), places: Vec::new(), changed: Vec::new() };
         let group = causes.entry(cause.clone()).or_insert_with(empty);
         if !place.is_empty() && !group.places.contains(&place) {

@@ -22,7 +22,7 @@ pub(super) fn run(files: [&Path; 2], output: Output, question: &DiffQuestion) ->
     let [before, now] = scenarios.as_slice() else { return Answer::usage("two files are needed".to_owned()) };
     let changes = diff(&before.network, &now.network, question);
     let traffic = traffic_diff(before, now);
-    let same = changes.is_empty() && traffic.is_empty();
+    let same = changes.is_empty() && traffic.changes.is_empty();
     let end = if same { End::AsExpected } else { End::ExpectationFailed };
     let out = match output {
         Output::Table => report::diff_text(&changes, &traffic),
