@@ -17,7 +17,7 @@ use vnetsim_types::ProtoPort;
 
 use crate::{
     Probe,
-    classes::{End, Grouping, Member, Who, addresses, ends},
+    classes::{End, Grouping, Member, Who, addresses, ends, frontends},
     decisions::{Cause, Decisions, cause, decisions},
     matrix::flows,
     story::{PORTS_TRIED, Stories, Story, stories, told},
@@ -181,14 +181,21 @@ struct Both {
 
 /// Compares what `before` and `now` do with every flow between ends that both have.
 pub fn diff(before: &Network, now: &Network, question: &DiffQuestion) -> Diff {
-    let of = |network| ends(network, question.internet, Grouping::Classes);
+    let of = |network| {
+        let mut all = ends(network, question.internet, Grouping::Classes);
+        all.extend(frontends(network));
+        all
+    };
     let (classes_before, classes_now) = (of(before), of(now));
     let both = common(&classes_before, &classes_now);
     let mut asked = Vec::new();
-    for protocol in &question.protocols {
+    for (number, protocol) in question.protocols.iter().enumerate() {
         for (from, to) in both.iter().flat_map(|from| both.iter().map(move |to| (from, to))) {
-            if flows(&from.end, &to.end) > 0 {
-                asked.push(Asked { from, to, protocol: *protocol });
+            // Whose port is known is asked once. The lesser of two, so that a swap changes nothing.
+            let fixed = to.who.iter().map(|(a, b)| a.asked(*protocol).min(b.asked(*protocol))).min();
+            let is_frontend = matches!(to.who[0].0, Who::Frontend { .. });
+            if flows(&from.end, &to.end) > 0 && (number == 0 || !is_frontend) {
+                asked.push(Asked { from, to, protocol: fixed.unwrap_or(*protocol) });
             }
         }
     }
@@ -237,8 +244,9 @@ impl Asked<'_> {
     fn probe(&self, network: &Network, side: impl Fn(&(Who, Who)) -> Who) -> Option<Probe> {
         let all = self.from.who.iter().flat_map(|a| self.to.who.iter().map(move |b| (a, b)));
         let (from, to) = all.into_iter().find(|(a, b)| a != b)?;
+        let protocol = side(to).asked(self.protocol);
         let (from, to) = addresses(network, side(from), side(to))?;
-        Some(Probe { from, to, protocol: self.protocol })
+        Some(Probe { from, to, protocol })
     }
 }
 
@@ -272,6 +280,7 @@ fn name(member: &Member) -> Name {
         Who::PrivateEndpoint(_) => 1,
         Who::Site(..) => 2,
         Who::Internet(_) => 3,
+        Who::Frontend { .. } => 4,
     };
     (kind, member.name.to_ascii_lowercase())
 }

@@ -181,7 +181,7 @@ impl Told<'_> {
     fn death(&self, part: Part, at: Place, reason: DropReason) -> Verdict {
         let at_name = self.explainer.place(at);
         let object = self.diagnosis(at, reason).map(|d| d.object).filter(|object| !object.is_empty());
-        let object = object.unwrap_or_else(|| at_name.clone());
+        let object = object.map(|object| of_rule(&object)).unwrap_or_else(|| at_name.clone());
         Verdict::Dropped { reason, at: at_name, object, on_return: !part.is_forward() }
     }
 
@@ -237,6 +237,17 @@ impl Told<'_> {
         }
         all
     }
+}
+
+/// The object without the interface at which it was met: one rule of one NSG is one cause.
+fn of_rule(object: &str) -> String {
+    let Some(subnet_level) =
+        object.strip_prefix("NSG ").and_then(|rest| rest.split_once(" on the subnet of "))
+    else {
+        return object.to_owned();
+    };
+    let (nsg, rest) = subnet_level;
+    rest.split_once(": ").map_or(object.to_owned(), |(_, rule)| format!("NSG {nsg}: {rule}"))
 }
 
 fn is_choice(step: &Step) -> bool {

@@ -6,6 +6,7 @@
 use std::ops::ControlFlow;
 
 use vnetsim_scenario::Scenario;
+use vnetsim_sim::Outcome;
 use vnetsim_types::{SimTime, TrafficId};
 
 use crate::{
@@ -31,9 +32,9 @@ pub struct TrafficChange {
     /// The entry.
     pub name: String,
     /// Conversations of the first scenario by what became of them.
-    pub was: Vec<(u64, Story)>,
+    pub was: Vec<Ended>,
     /// The same in the second one.
-    pub now: Vec<(u64, Story)>,
+    pub now: Vec<Ended>,
     /// What decided; `None` when no recorded decision differs.
     pub cause: Option<Cause>,
     /// Where: a subnet or a NIC; empty where the object says it.
@@ -48,8 +49,8 @@ impl TrafficChange {
     }
 }
 
-fn stories(side: &[(u64, Story)]) -> Option<Stories> {
-    (!side.is_empty()).then(|| side.iter().map(|(_, story)| story.clone()).collect())
+fn stories(side: &[Ended]) -> Option<Stories> {
+    (!side.is_empty()).then(|| side.iter().map(|ended| ended.story.clone()).collect())
 }
 
 /// Compares the entries of both scenarios. Captures are not sent.
@@ -69,31 +70,52 @@ pub fn traffic_diff(before: &Scenario, now: &Scenario) -> TrafficDiff {
     TrafficDiff { entries: both.len(), changes: changes.collect() }
 }
 
-/// Conversations that ended alike, and what decided about one of them.
-struct Ended {
-    count: u64,
-    /// What is compared.
-    story: Story,
-    /// The first one's, with what explains it.
+/// Conversations of an entry that ended alike.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Ended {
+    /// In words: `delivered`, `NSG_DENY at vm2`.
+    pub ending: String,
+    /// Their ways and what they crossed; no times and bytes.
+    pub story: Story,
+    /// How many.
+    pub count: u64,
+}
+
+/// The same, with what explains one of them.
+struct Explained {
+    ended: Ended,
     full: Story,
     decisions: Decisions,
 }
 
 /// What became of an entry's conversations, in an order that does not depend on when they were sent.
-fn endings(played: &Played, id: TrafficId) -> Vec<Ended> {
-    let mut all: Vec<Ended> = Vec::new();
+fn endings(played: &Played, id: TrafficId) -> Vec<Explained> {
+    let mut all: Vec<Explained> = Vec::new();
     for group in played.report.traffic.get(id.ix()).into_iter().flat_map(|report| &report.outcomes) {
         let trace = played.shown(id, group).map(|shown| shown.trace);
         let told = Told { explainer: played.explainer(), trace, group: Some(group), billed_bytes: 0 };
         let full = told.story();
-        let story = compared(full.clone());
-        match all.iter_mut().find(|known| known.story == story) {
-            Some(known) => known.count += group.count,
-            None => all.push(Ended { count: group.count, story, full, decisions: decisions(&told) }),
+        let ending = match group.outcome {
+            Outcome::Dropped { at, reason, part } => {
+                let back = if part.is_forward() { "" } else { " on the way back" };
+                format!("{reason} at {}{back}", told.explainer.place(at))
+            }
+            other => other.words().unwrap_or_default().to_owned(),
+        };
+        let ended = Ended { ending, story: compared(full.clone()), count: group.count };
+        match all.iter_mut().find(|known| known.ended.is_like(&ended)) {
+            Some(known) => known.ended.count += group.count,
+            None => all.push(Explained { ended, full, decisions: decisions(&told) }),
         }
     }
-    all.sort_by(|a, b| a.story.cmp(&b.story));
+    all.sort_by(|a, b| a.ended.cmp(&b.ended));
     all
+}
+
+impl Ended {
+    fn is_like(&self, other: &Self) -> bool {
+        (&self.ending, &self.story) == (&other.ending, &other.story)
+    }
 }
 
 /// Times and bytes of an entry depend on what else is sent, and what the dead crossed on how often they tried.
@@ -105,18 +127,17 @@ fn compared(full: Story) -> Story {
     story
 }
 
-fn change(name: &str, was: &[Ended], now: &[Ended]) -> Option<TrafficChange> {
-    let told = |side: &[Ended]| -> Vec<(u64, Story)> {
-        side.iter().map(|ended| (ended.count, ended.story.clone())).collect()
-    };
+fn change(name: &str, was: &[Explained], now: &[Explained]) -> Option<TrafficChange> {
+    let told = |side: &[Explained]| -> Vec<Ended> { side.iter().map(|one| one.ended.clone()).collect() };
     let (told_was, told_now) = (told(was), told(now));
     if told_was == told_now {
         return None;
     }
     // The first ending that only one side has shows what decided.
     let (a, b) = (own(was, now), own(now, was));
-    let (stories_was, stories_now) = (a.map(|e| vec![e.full.clone()]), b.map(|e| vec![e.full.clone()]));
-    let [before, after] = [a, b].map(|ended| ended.map(|ended| &ended.decisions));
+    let (stories_was, stories_now) =
+        (a.map(|one| vec![one.full.clone()]), b.map(|one| vec![one.full.clone()]));
+    let [before, after] = [a, b].map(|one| one.map(|one| &one.decisions));
     let known = before.is_some_and(|before| after.is_some_and(|after| before.differs(after)));
     let decided = known.then(|| cause(before, after, name, [stories_was.as_ref(), stories_now.as_ref()]));
     let (place, cause) = decided.map_or((String::new(), None), |(place, cause)| (place, Some(cause)));
@@ -124,7 +145,7 @@ fn change(name: &str, was: &[Ended], now: &[Ended]) -> Option<TrafficChange> {
 }
 
 /// What only `these` have, else their first.
-fn own<'a>(these: &'a [Ended], those: &[Ended]) -> Option<&'a Ended> {
-    let only = |ended: &&Ended| those.iter().all(|other| other.story != ended.story);
+fn own<'a>(these: &'a [Explained], those: &[Explained]) -> Option<&'a Explained> {
+    let only = |one: &&Explained| those.iter().all(|other| !other.ended.is_like(&one.ended));
     these.iter().find(only).or_else(|| these.first())
 }

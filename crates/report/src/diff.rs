@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
-use vnetsim_analysis::{Changed, Diff, End, Group, Kind, Story, TrafficChange, TrafficDiff, Verdict};
+use vnetsim_analysis::{Changed, Diff, End, Ended, Group, Kind, Story, TrafficChange, TrafficDiff, Verdict};
 
 use crate::{
     json::envelope,
     matrix::{stories_json, ways},
+    signs::places,
     units::{count, counted},
     wrap::wrap,
 };
@@ -21,14 +22,24 @@ const CAUSES_MAX: usize = 24;
 pub fn diff_text(diff: &Diff, traffic: &TrafficDiff) -> String {
     let mut out = summary(diff, traffic);
     out.push_str(&crossings(diff));
-    for group in diff.causes.iter().take(CAUSES_MAX) {
-        out.push('\n');
-        out.push_str(&group_text(group));
+    let mut objects: Vec<(String, Vec<&Group>)> = Vec::new();
+    for group in &diff.causes {
+        let title = title(group);
+        match objects.iter_mut().find(|(known, _)| *known == title) {
+            Some((_, groups)) => groups.push(group),
+            None => objects.push((title, vec![group])),
+        }
     }
-    let more = diff.causes.get(CAUSES_MAX..).unwrap_or_default();
+    for (title, groups) in objects.iter().take(CAUSES_MAX) {
+        out.push('\n');
+        out.push_str(&wrap("", title, 4));
+        groups.iter().for_each(|group| out.push_str(&group_text(group)));
+    }
+    let more = objects.get(CAUSES_MAX..).unwrap_or_default();
     if !more.is_empty() {
-        let flows = counted(more.iter().map(Group::flows).sum(), "flow");
-        out.push_str(&format!("\nand {} more causes with {flows}; -o json has them all\n", more.len()));
+        let flows = more.iter().flat_map(|(_, groups)| groups).map(|group| group.flows()).sum();
+        let flows = counted(flows, "flow");
+        out.push_str(&format!("\nand {} more objects with {flows}; -o json has them all\n", more.len()));
     }
     out.push_str(&ends_text("Only in the first file", &diff.gone));
     out.push_str(&ends_text("Only in the second file", &diff.new));
@@ -58,19 +69,14 @@ fn entry_text(change: &TrafficChange) -> String {
 
 /// `18 delivered, 2 NSG_DENY at vm2`, before and now; with ways, and with costs, where nothing else differs.
 fn entry_words(change: &TrafficChange) -> (String, String) {
-    let ending = |story: &Story| match &story.verdict {
-        Verdict::Dropped { reason, at, on_return, .. } => {
-            format!("{reason} at {at}{}", if *on_return { " on the way back" } else { "" })
-        }
-        _ => story.verdict_word().to_owned(),
-    };
-    let with_way = |story: &Story| format!("{}, {}", ending(story), ways(story));
-    let with_cost = |story: &Story| {
-        let (peerings, gateways) = (u64::from(story.peerings), u64::from(story.gateways));
+    let ending = |ended: &Ended| ended.ending.clone();
+    let with_way = |ended: &Ended| format!("{}, {}", ended.ending, ways(&ended.story));
+    let with_cost = |ended: &Ended| {
+        let (peerings, gateways) = (u64::from(ended.story.peerings), u64::from(ended.story.gateways));
         let crossed = format!("{}, {}", counted(peerings, "peering"), counted(gateways, "gateway leg"));
-        format!("{}, {crossed}", with_way(story))
+        format!("{}, {crossed}", with_way(ended))
     };
-    let levels: [&dyn Fn(&Story) -> String; 3] = [&ending, &with_way, &with_cost];
+    let levels: [&dyn Fn(&Ended) -> String; 3] = [&ending, &with_way, &with_cost];
     let mut words = (String::new(), String::new());
     for level in levels {
         words = (groups(&change.was, level), groups(&change.now, level));
@@ -81,9 +87,9 @@ fn entry_words(change: &TrafficChange) -> (String, String) {
     words
 }
 
-fn groups(side: &[(u64, Story)], words: &dyn Fn(&Story) -> String) -> String {
+fn groups(side: &[Ended], words: &dyn Fn(&Ended) -> String) -> String {
     let mut groups: BTreeMap<String, u64> = BTreeMap::new();
-    side.iter().for_each(|(count, story)| *groups.entry(words(story)).or_default() += count);
+    side.iter().for_each(|ended| *groups.entry(words(ended)).or_default() += ended.count);
     let words: Vec<String> = groups.into_iter().map(|(words, count)| format!("{count} {words}")).collect();
     if words.is_empty() { "nothing sent".to_owned() } else { words.join(", ") }
 }
@@ -164,15 +170,19 @@ fn crossings(diff: &Diff) -> String {
     if words.is_empty() { String::new() } else { wrap("", &words.join(", "), 2) }
 }
 
-fn group_text(Group { cause, places, changed }: &Group) -> String {
+/// The object, and where.
+fn title(Group { cause, places, .. }: &Group) -> String {
     let named: Vec<&str> = places.iter().take(NAMED_MAX).map(String::as_str).collect();
-    let title = match places.as_slice() {
+    match places.as_slice() {
         [] => cause.object.clone(),
         [one] => format!("{one}: {}", cause.object),
         all if all.len() <= NAMED_MAX => format!("{} in {}", cause.object, named.join(", ")),
         all => format!("{} in {} and {} more", cause.object, named.join(", "), all.len() - NAMED_MAX),
-    };
-    let mut out = wrap("", &title, 4);
+    }
+}
+
+fn group_text(Group { cause, changed, .. }: &Group) -> String {
+    let mut out = String::new();
     out.push_str(&wrap("    was ", &cause.was, 8));
     out.push_str(&wrap("    now ", &cause.now, 8));
     let mut groups: Vec<(String, u64, Vec<&Changed>)> = Vec::new();
@@ -189,18 +199,14 @@ fn group_text(Group { cause, places, changed }: &Group) -> String {
     groups.sort_by_key(|(_, flows, _)| std::cmp::Reverse(*flows));
     for (what, flows, all) in groups {
         out.push_str(&wrap("  ", &format!("{}: {what}", counted(flows, "flow")), 6));
-        for (pair, protocols) in pairs(&all).iter().take(NAMED_MAX) {
+        for (pair, protocols) in pairs(&all) {
             out.push_str(&wrap("      ", &format!("{pair} {}", protocols.join(", ")), 8));
-        }
-        let more = pairs(&all).len().saturating_sub(NAMED_MAX);
-        if more > 0 {
-            out.push_str(&format!("      and {more} more pairs\n"));
         }
     }
     out
 }
 
-/// Pairs, each with its protocols.
+/// Pairs, each with its protocols; many of them by subnet.
 fn pairs(all: &[&Changed]) -> Vec<(String, Vec<String>)> {
     let mut pairs: Vec<(String, Vec<String>)> = Vec::new();
     for one in all {
@@ -211,8 +217,37 @@ fn pairs(all: &[&Changed]) -> Vec<(String, Vec<String>)> {
             None => pairs.push((pair, vec![protocol])),
         }
     }
-    pairs
+    if pairs.len() <= NAMED_MAX {
+        return pairs;
+    }
+    let mut protocols: Vec<String> = Vec::new();
+    for protocol in pairs.iter().flat_map(|(_, protocols)| protocols) {
+        if !protocols.contains(protocol) {
+            protocols.push(protocol.clone());
+        }
+    }
+    by_subnet(all).into_iter().map(|pair| (pair, protocols.clone())).collect()
 }
+
+/// `46 subnets of 23 networks -> s9/app`: a line for each sender or each receiver, whichever is shorter.
+fn by_subnet(all: &[&Changed]) -> Vec<String> {
+    let (mut senders, mut receivers): (Places, Places) = Default::default();
+    for one in all {
+        let (from, to) = (one.from.group(), one.to.group());
+        receivers.entry(from.clone()).or_default().insert(to.clone());
+        senders.entry(to).or_default().insert(from);
+    }
+    if senders.len().min(receivers.len()) > NAMED_MAX {
+        let (from, to) = (receivers.into_keys().collect(), senders.into_keys().collect());
+        return vec![format!("between {} and {}", places(&from), places(&to))];
+    }
+    match senders.len() <= receivers.len() {
+        true => senders.iter().map(|(to, from)| format!("{} -> {to}", places(from))).collect(),
+        false => receivers.iter().map(|(from, to)| format!("{from} -> {}", places(to))).collect(),
+    }
+}
+
+type Places = BTreeMap<String, BTreeSet<String>>;
 
 /// What happened to a flow, in words.
 fn what(changed: &Changed) -> String {
