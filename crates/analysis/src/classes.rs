@@ -11,11 +11,12 @@ use std::{
 };
 
 use vnetsim_model::{
-    AddressSpec, Endpoint, GuestState, LbTarget, LinkEnd, Network, Nic, Role, SiteKind, UserNextHop, Vm,
-    suggestion,
+    AddressSpec, Endpoint, GuestState, LbProtocol, LbTarget, LinkEnd, Network, Nic, Role, SiteKind,
+    UserNextHop, Vm, suggestion,
 };
 use vnetsim_types::{
-    AsgId, IpNet, LbId, NicId, NsgId, Place, PrivateEndpointId, ProtoPort, SimTime, SiteId, SubnetId,
+    AsgId, IpNet, IpProtocol, LbId, NicId, NsgId, Place, PrivateEndpointId, ProtoPort, SimTime, SiteId,
+    SubnetId,
 };
 
 /// Who stands for a class.
@@ -29,6 +30,30 @@ pub enum Who {
     Site(SiteId, IpAddr),
     /// The internet, by one address.
     Internet(IpAddr),
+    /// A frontend of a load balancer; it only answers.
+    Frontend {
+        /// Its address.
+        address: IpAddr,
+        /// It has no virtual network.
+        public: bool,
+        /// The port and protocol of its first rule, with which it is asked.
+        asked: ProtoPort,
+    },
+}
+
+impl Who {
+    /// With what it is asked when `protocol` is asked for: frontends answer at the ports of their rules only.
+    pub fn asked(self, protocol: ProtoPort) -> ProtoPort {
+        match self {
+            Self::Frontend { asked, .. } => asked,
+            _ => protocol,
+        }
+    }
+
+    /// True when it never asks itself.
+    pub(crate) fn only_answers(self) -> bool {
+        matches!(self, Self::PrivateEndpoint(_) | Self::Frontend { .. })
+    }
 }
 
 /// One of those that a class consists of.
@@ -143,6 +168,26 @@ fn outer_ends(network: &Network, internet: IpAddr) -> Vec<End> {
     ends
 }
 
+/// Frontends of balancers by `balancer:frontend`. Those with rules for all ports only are ways to appliances and no ends.
+pub(crate) fn frontends(network: &Network) -> Vec<End> {
+    let mut ends = Vec::new();
+    for lb in network.load_balancers() {
+        for (ix, frontend) in lb.frontends.iter().enumerate() {
+            let rule = lb.rules.iter().find(|rule| rule.frontend == ix && rule.frontend_port > 0);
+            let Some(rule) = rule else { continue };
+            let protocol = match rule.protocol {
+                LbProtocol::Udp => IpProtocol::UDP,
+                LbProtocol::Tcp | LbProtocol::All => IpProtocol::TCP,
+            };
+            let asked = ProtoPort { protocol, port: rule.frontend_port };
+            let who = Who::Frontend { address: frontend.address, public: frontend.vnet.is_none(), asked };
+            let name = format!("{}:{}", lb.name.value, frontend.name.value);
+            ends.push(End { members: vec![Member { name, who }], subnet: None });
+        }
+    }
+    ends
+}
+
 /// An address that lies in this site and no other.
 fn address_of(network: &Network, id: SiteId) -> Option<IpAddr> {
     let site = &network[id];
@@ -191,9 +236,9 @@ fn shares(ends: &[End], a: &End, b: &End) -> bool {
 /// only answers, when neither lies in Azure's networks, and when the internet has no address for `to`.
 pub fn addresses(network: &Network, from: Who, to: Who) -> Option<(Endpoint, Endpoint)> {
     match (from, to) {
-        (Who::PrivateEndpoint(_), _)
+        (Who::PrivateEndpoint(_) | Who::Frontend { .. }, _)
         | (Who::Internet(_), Who::PrivateEndpoint(_) | Who::Site(..) | Who::Internet(_))
-        | (Who::Site(..), Who::Internet(_)) => return None,
+        | (Who::Site(..), Who::Internet(_) | Who::Frontend { public: true, .. }) => return None,
         _ if from == to => return None,
         _ => {}
     }
@@ -204,16 +249,18 @@ pub fn addresses(network: &Network, from: Who, to: Who) -> Option<(Endpoint, End
         Some((of(&ours)?, of(&theirs)?))
     };
     let (ours, theirs) = first(true).or_else(|| first(false))?;
-    Some((Endpoint { place: place(from), address: ours }, Endpoint { place: place(to), address: theirs }))
+    let end = |who, address| Some(Endpoint { place: place(network, who)?, address });
+    Some((end(from, ours)?, end(to, theirs)?))
 }
 
-fn place(who: Who) -> Place {
-    match who {
+fn place(network: &Network, who: Who) -> Option<Place> {
+    Some(match who {
         Who::Nic(nic) => Place::Nic(nic),
         Who::PrivateEndpoint(id) => Place::PrivateEndpoint(id),
         Who::Site(site, _) => Place::Site(site),
         Who::Internet(_) => Place::Internet,
-    }
+        Who::Frontend { address, .. } => network.endpoint(&address.to_string(), None).ok()?.place,
+    })
 }
 
 fn addresses_of(network: &Network, who: Who, public: bool) -> Vec<IpAddr> {
@@ -224,6 +271,8 @@ fn addresses_of(network: &Network, who: Who, public: bool) -> Vec<IpAddr> {
         }
         Who::PrivateEndpoint(id) => vec![network[id].address],
         Who::Site(_, address) | Who::Internet(address) => vec![address],
+        Who::Frontend { public: false, .. } if public => Vec::new(),
+        Who::Frontend { address, .. } => vec![address],
     }
 }
 

@@ -5,10 +5,7 @@
 
 use vnetsim_types::{Direction, DropReason, NsgLevel, Part, Place, SimTime, Step};
 
-use crate::{
-    diff::Changed,
-    story::{Story, Told, Verdict},
-};
+use crate::story::{Stories, Story, Told, Verdict};
 
 /// What decided that a flow goes another way: an object, and what it did before and does now.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -48,11 +45,11 @@ pub(crate) struct Decisions {
 /// What was recorded, as decisions.
 pub(crate) fn decisions(told: &Told<'_>) -> Decisions {
     let mut found = Decisions::default();
-    let trace = told.trace();
+    let trace = told.trace;
     let packets = trace.into_iter().flat_map(|trace| &trace.packets);
     for packet in packets.filter(|packet| packet.part != Part::IcmpError) {
         let words = told.explainer.hops_apart(&packet.steps);
-        for ((_, step), (place, decision, by)) in packet.steps.iter().zip(words) {
+        for ((now, step), (place, decision, by)) in packet.steps.iter().zip(words) {
             match step {
                 Step::Nsg { at, allowed: true, level, direction, .. } => {
                     found
@@ -62,7 +59,7 @@ pub(crate) fn decisions(told: &Told<'_>) -> Decisions {
                 Step::NoNsg { at, level, direction } => {
                     found.passed.push((filter(told, *at, *level, *direction, &place), "no NSG".to_owned()));
                 }
-                _ => found.all.extend(one(told, step, place, decision, by)),
+                _ => found.all.extend(one(told, *now, step, place, decision, by)),
             }
         }
     }
@@ -81,12 +78,19 @@ fn filter(told: &Told<'_>, at: Place, level: NsgLevel, direction: Direction, nic
     }
 }
 
-fn one(told: &Told<'_>, step: &Step, place: String, decision: String, by: String) -> Option<Decision> {
+fn one(
+    told: &Told<'_>,
+    now: SimTime,
+    step: &Step,
+    place: String,
+    decision: String,
+    by: String,
+) -> Option<Decision> {
     let name = |at| told.explainer.place(at);
     let nowhere = String::new;
     let (meaning, place, object, words) = match *step {
         Step::Route { route: Some(route), .. } => {
-            let row = told.explainer.at(SimTime::ZERO).route(route);
+            let row = told.explainer.at(now).route(route);
             let hop = decision.split_once(" -> ").map_or(decision.as_str(), |(_, hop)| hop).to_owned();
             // Which network a peering leads to, the next decision says.
             (format!("{place} {hop}"), place, row.prefix.to_string(), format!("-> {hop}  {by}"))
@@ -128,11 +132,17 @@ fn one(told: &Told<'_>, step: &Step, place: String, decision: String, by: String
     Some(Decision { meaning, place, object, words })
 }
 
-/// The first decision that differs. A swap of the networks swaps `was` and `now` and changes nothing else.
-pub(crate) fn cause(was: Option<&Decisions>, now: Option<&Decisions>, changed: &Changed) -> Located {
+/// The first decision that differs about a flow to `to`, of which `stories` tell before and now. A swap of the networks
+/// swaps `was` and `now` and changes nothing else.
+pub(crate) fn cause(
+    was: Option<&Decisions>,
+    now: Option<&Decisions>,
+    to: &str,
+    stories: [Option<&Stories>; 2],
+) -> Located {
     let (Some(was), Some(now)) = (was, now) else {
         let words = |there: bool| if there { "has an address" } else { "no address to send to" }.to_owned();
-        let cause = Cause { object: changed.to.name(), was: words(was.is_some()), now: words(now.is_some()) };
+        let cause = Cause { object: to.to_owned(), was: words(was.is_some()), now: words(now.is_some()) };
         return (String::new(), cause);
     };
     let at = was.all.iter().zip(&now.all).position(|(a, b)| a.meaning != b.meaning);
@@ -148,14 +158,14 @@ pub(crate) fn cause(was: Option<&Decisions>, now: Option<&Decisions>, changed: &
         let words = |d: &Decision| format!("{} {}", d.object, d.words);
         return (a.place.clone(), Cause { object: "route".to_owned(), was: words(a), now: words(b) });
     }
-    let (one, other) = (Side::of(a, changed.was.as_ref()), Side::of(b, changed.now.as_ref()));
+    let (one, other) = (Side::of(a, stories[0]), Side::of(b, stories[1]));
     // What kills tells more than what lets pass.
     let heaviest = one.weight.max(other.weight);
     let sides = [&one, &other].into_iter().filter(|side| side.weight == heaviest);
     let mut objects: Vec<&(String, String)> = sides.filter_map(|side| side.object.as_ref()).collect();
     objects.sort_unstable();
     objects.dedup();
-    let several = [&changed.was, &changed.now].into_iter().flatten().any(|told| told.len() > 1);
+    let several = stories.into_iter().flatten().any(|told| told.len() > 1);
     let (place, object) = match objects.as_slice() {
         [] if several => (String::new(), "what the flow's hash chooses from".to_owned()),
         [] => (String::new(), "time or cost on the same way".to_owned()),
@@ -167,7 +177,8 @@ pub(crate) fn cause(was: Option<&Decisions>, now: Option<&Decisions>, changed: &
         let passed = objects.first().filter(|_| lighter).and_then(|object| there.passed_by(object));
         let words = passed.or_else(|| match (&side.own, &side.words) {
             (Some(own), Some(words)) if lighter && !objects.contains(&own) => {
-                Some(format!("{}: {words}", full(own)))
+                let colon = if words.starts_with("-> ") { "" } else { ":" };
+                Some(format!("{}{colon} {words}", full(own)))
             }
             (_, words) => words.clone(),
         });
@@ -207,6 +218,11 @@ impl Decision {
 }
 
 impl Decisions {
+    /// True when some decision means something else.
+    pub(crate) fn differs(&self, other: &Self) -> bool {
+        !self.all.iter().map(|d| &d.meaning).eq(other.all.iter().map(|d| &d.meaning))
+    }
+
     /// How the NSG called so let the packets pass.
     fn passed_by(&self, object: &(String, String)) -> Option<String> {
         self.passed.iter().find(|(known, _)| known == object).map(|(_, words)| words.clone())

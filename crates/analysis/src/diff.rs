@@ -17,7 +17,7 @@ use vnetsim_types::ProtoPort;
 
 use crate::{
     Probe,
-    classes::{End, Grouping, Member, Who, addresses, ends},
+    classes::{End, Grouping, Member, Who, addresses, ends, frontends},
     decisions::{Cause, Decisions, cause, decisions},
     matrix::flows,
     story::{PORTS_TRIED, Stories, Story, stories, told},
@@ -102,22 +102,7 @@ pub struct Changed {
 impl Changed {
     /// How it changed.
     pub fn kind(&self) -> Kind {
-        let ends = |side: &Option<Stories>| match side {
-            None => Ending::Dies,
-            Some(all) if all.iter().all(Story::is_delivered) => Ending::Arrives,
-            Some(all) if all.iter().any(Story::is_delivered) => Ending::Depends,
-            Some(_) => Ending::Dies,
-        };
-        match (ends(&self.was), ends(&self.now)) {
-            (Ending::Arrives, Ending::Dies | Ending::Depends) | (Ending::Depends, Ending::Dies) => Kind::Dies,
-            (Ending::Dies | Ending::Depends, Ending::Arrives) | (Ending::Dies, Ending::Depends) => {
-                Kind::Recovers
-            }
-            (Ending::Dies, Ending::Dies) => Kind::DiesOtherwise,
-            (Ending::Depends, Ending::Depends) => Kind::DependsOtherwise,
-            (Ending::Arrives, Ending::Arrives) if paths(&self.was) != paths(&self.now) => Kind::OtherPath,
-            (Ending::Arrives, Ending::Arrives) => Kind::OtherCost,
-        }
+        Kind::of(self.was.as_ref(), self.now.as_ref())
     }
 
     /// Appliances and gateways that forwarded it before, and now.
@@ -135,14 +120,36 @@ impl Changed {
     }
 }
 
+impl Kind {
+    /// How a flow changed that ended so before and so now.
+    pub(crate) fn of(was: Option<&Stories>, now: Option<&Stories>) -> Self {
+        let ends = |side: Option<&Stories>| match side {
+            None => Ending::Dies,
+            Some(all) if all.iter().all(Story::is_delivered) => Ending::Arrives,
+            Some(all) if all.iter().any(Story::is_delivered) => Ending::Depends,
+            Some(_) => Ending::Dies,
+        };
+        match (ends(was), ends(now)) {
+            (Ending::Arrives, Ending::Dies | Ending::Depends) | (Ending::Depends, Ending::Dies) => Self::Dies,
+            (Ending::Dies | Ending::Depends, Ending::Arrives) | (Ending::Dies, Ending::Depends) => {
+                Self::Recovers
+            }
+            (Ending::Dies, Ending::Dies) => Self::DiesOtherwise,
+            (Ending::Depends, Ending::Depends) => Self::DependsOtherwise,
+            (Ending::Arrives, Ending::Arrives) if paths(was) != paths(now) => Self::OtherPath,
+            (Ending::Arrives, Ending::Arrives) => Self::OtherCost,
+        }
+    }
+}
+
 enum Ending {
     Arrives,
     Dies,
     Depends,
 }
 
-fn paths(side: &Option<Stories>) -> BTreeSet<(&[String], &[String], bool)> {
-    let all = side.iter().flatten();
+fn paths(side: Option<&Stories>) -> BTreeSet<(&[String], &[String], bool)> {
+    let all = side.into_iter().flatten();
     all.map(|story| (story.forward.as_slice(), story.back.as_slice(), story.symmetric)).collect()
 }
 
@@ -174,14 +181,21 @@ struct Both {
 
 /// Compares what `before` and `now` do with every flow between ends that both have.
 pub fn diff(before: &Network, now: &Network, question: &DiffQuestion) -> Diff {
-    let of = |network| ends(network, question.internet, Grouping::Classes);
+    let of = |network| {
+        let mut all = ends(network, question.internet, Grouping::Classes);
+        all.extend(frontends(network));
+        all
+    };
     let (classes_before, classes_now) = (of(before), of(now));
     let both = common(&classes_before, &classes_now);
     let mut asked = Vec::new();
-    for protocol in &question.protocols {
+    for (number, protocol) in question.protocols.iter().enumerate() {
         for (from, to) in both.iter().flat_map(|from| both.iter().map(move |to| (from, to))) {
-            if flows(&from.end, &to.end) > 0 {
-                asked.push(Asked { from, to, protocol: *protocol });
+            // Whose port is known is asked once. The lesser of two, so that a swap changes nothing.
+            let fixed = to.who.iter().map(|(a, b)| a.asked(*protocol).min(b.asked(*protocol))).min();
+            let is_frontend = matches!(to.who[0].0, Who::Frontend { .. });
+            if flows(&from.end, &to.end) > 0 && (number == 0 || !is_frontend) {
+                asked.push(Asked { from, to, protocol: fixed.unwrap_or(*protocol) });
             }
         }
     }
@@ -212,7 +226,8 @@ type Decided = (Option<Decisions>, Option<Decisions>);
 fn by_cause(all: impl Iterator<Item = (Changed, Decided)>) -> Vec<Group> {
     let mut causes: BTreeMap<Cause, Group> = BTreeMap::new();
     for (changed, (before, now)) in all {
-        let (place, cause) = cause(before.as_ref(), now.as_ref(), &changed);
+        let stories = [changed.was.as_ref(), changed.now.as_ref()];
+        let (place, cause) = cause(before.as_ref(), now.as_ref(), &changed.to.name(), stories);
         let empty = || Group { cause: cause.clone(), places: Vec::new(), changed: Vec::new() };
         let group = causes.entry(cause.clone()).or_insert_with(empty);
         if !place.is_empty() && !group.places.contains(&place) {
@@ -231,8 +246,9 @@ impl Asked<'_> {
     fn probe(&self, network: &Network, side: impl Fn(&(Who, Who)) -> Who) -> Option<Probe> {
         let all = self.from.who.iter().flat_map(|a| self.to.who.iter().map(move |b| (a, b)));
         let (from, to) = all.into_iter().find(|(a, b)| a != b)?;
+        let protocol = side(to).asked(self.protocol);
         let (from, to) = addresses(network, side(from), side(to))?;
-        Some(Probe { from, to, protocol: self.protocol })
+        Some(Probe { from, to, protocol })
     }
 
     /// The flow, with what became of it.
@@ -273,6 +289,7 @@ fn name(member: &Member) -> Name {
         Who::PrivateEndpoint(_) => 1,
         Who::Site(..) => 2,
         Who::Internet(_) => 3,
+        Who::Frontend { .. } => 4,
     };
     (kind, member.name.to_ascii_lowercase())
 }

@@ -54,4 +54,4 @@ pub use sets::{EndSet, PAIRS_MAX, Pairs, end_set, pairs};
 pub use story::{Stories, Story, Verdict};
 pub use sweep::{Fate, Probe, sweep};
 pub use traceroute::{TracedHop, Traceroute, traceroute};
-pub use traffic_diff::{TrafficChange, traffic_diff};
+pub use traffic_diff::{Ended, TrafficChange, TrafficDiff, traffic_diff};

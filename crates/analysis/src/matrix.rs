@@ -11,7 +11,7 @@ use vnetsim_types::ProtoPort;
 
 use crate::{
     Probe,
-    classes::{End, Grouping, Who, addresses, chosen, ends},
+    classes::{End, Grouping, Who, addresses, chosen, ends, frontends},
     story::{PORTS_TRIED, Stories, stories},
 };
 
@@ -92,10 +92,11 @@ pub(crate) fn pair(from: &End, to: &End) -> Option<(Who, Who)> {
 
 /// Asks every pair. The error is a sentence about a name.
 pub fn matrix(network: &Network, question: &MatrixQuestion) -> Result<Matrix, String> {
-    let all = ends(network, question.internet, question.grouping);
+    let mut all = ends(network, question.internet, question.grouping);
+    all.extend(frontends(network));
     let senders = chosen(&all, &question.from)?;
     let (rows, columns): (Vec<End>, Vec<End>) = (
-        senders.into_iter().filter(|end| !matches!(end.members[0].who, Who::PrivateEndpoint(_))).collect(),
+        senders.into_iter().filter(|end| !end.members[0].who.only_answers()).collect(),
         chosen(&all, &question.to)?,
     );
     let mut asked = Vec::new();
@@ -107,9 +108,10 @@ pub fn matrix(network: &Network, question: &MatrixQuestion) -> Result<Matrix, St
                 cells.push(Cell::Itself);
                 continue;
             };
+            let protocol = to.asked(*protocol);
             cells.push(match addresses(network, from, to) {
                 Some((from, to)) => {
-                    asked.push(Probe { from, to, protocol: *protocol });
+                    asked.push(Probe { from, to, protocol });
                     Cell::Known(asked.len() as u32 - 1)
                 }
                 None => Cell::NoAddress,

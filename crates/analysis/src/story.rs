@@ -10,7 +10,7 @@ use std::{
 
 use vnetsim_compile::Epoch;
 use vnetsim_model::{Network, SOURCE_PORT_DEFAULT, Traffic};
-use vnetsim_sim::{Alone, Outcome, run_apart};
+use vnetsim_sim::{Alone, Outcome, OutcomeGroup, run_apart};
 use vnetsim_trace::{ConversationTrace, Diagnosis, Explainer, PacketTrace, TraceObserver};
 use vnetsim_types::{DropReason, NicId, Part, Place, SimTime, Step};
 
@@ -129,32 +129,37 @@ pub(crate) fn told<T: Send>(
 ) -> Vec<T> {
     let judge = |epoch: &Epoch, alone: Alone<TraceObserver>| {
         let epochs = std::slice::from_ref(epoch);
-        tell(&Told { explainer: Explainer::new(epochs), alone: &alone })
+        tell(&Told {
+            explainer: Explainer::new(epochs),
+            trace: alone.observer.conversation(alone.id, 0),
+            group: alone.report.outcomes.first(),
+            billed_bytes: alone.meter.total(),
+        })
     };
     run_apart(network.clone(), traffic, workers, judge).0
 }
 
-/// A conversation that was played alone.
+/// A conversation that was played: alone, or as one of many.
 pub(crate) struct Told<'a> {
     pub(crate) explainer: Explainer<'a>,
-    pub(crate) alone: &'a Alone<TraceObserver>,
+    /// What was recorded; nothing, when it never ended.
+    pub(crate) trace: Option<&'a ConversationTrace>,
+    /// How it ended.
+    pub(crate) group: Option<&'a OutcomeGroup>,
+    /// IP bytes that peerings bill.
+    pub(crate) billed_bytes: u64,
 }
 
 impl Told<'_> {
-    /// What was recorded; nothing, when it never ended.
-    pub(crate) fn trace(&self) -> Option<&ConversationTrace> {
-        self.alone.observer.conversation(self.alone.id, 0)
-    }
-
     pub(crate) fn story(&self) -> Story {
-        let packets = || self.trace().into_iter().flat_map(|trace| &trace.packets);
-        let way = |part| self.trace().and_then(|trace| trace.way(part));
+        let packets = || self.trace.into_iter().flat_map(|trace| &trace.packets);
+        let way = |part| self.trace.and_then(|trace| trace.way(part));
         let steps = || packets().flat_map(|p| &p.steps).map(|(_, step)| step);
         let count = |is: fn(&Step) -> bool| steps().filter(|step| is(step)).count() as u32;
         let (machines, machines_back) = (self.machines(way(Part::Request)), self.machines(way(Part::Reply)));
         let chosen = self.chosen();
         let came_back = way(Part::Reply).is_some_and(|packet| packet.delivery().is_some());
-        let group = self.alone.report.outcomes.first();
+        let group = self.group;
         let verdict = match group.map(|group| group.outcome) {
             Some(Outcome::Completed) => Verdict::Delivered,
             Some(Outcome::Dropped { part, at, reason }) => self.death(part, at, reason),
@@ -167,7 +172,7 @@ impl Told<'_> {
             back: self.via(way(Part::Reply), &chosen),
             peerings: count(|step| matches!(step, Step::Peering { .. })),
             gateways: count(|step| matches!(step, Step::Gateway { .. })),
-            billed_bytes: self.alone.meter.total(),
+            billed_bytes: self.billed_bytes,
             lasted: SimTime(group.map_or(0, |group| group.total_ns)),
             hashed: steps().any(is_choice),
         }
@@ -176,12 +181,12 @@ impl Told<'_> {
     fn death(&self, part: Part, at: Place, reason: DropReason) -> Verdict {
         let at_name = self.explainer.place(at);
         let object = self.diagnosis(at, reason).map(|d| d.object).filter(|object| !object.is_empty());
-        let object = object.unwrap_or_else(|| at_name.clone());
+        let object = object.map(|object| of_rule(&object)).unwrap_or_else(|| at_name.clone());
         Verdict::Dropped { reason, at: at_name, object, on_return: !part.is_forward() }
     }
 
     fn diagnosis(&self, at: Place, reason: DropReason) -> Option<Diagnosis> {
-        let trace = self.trace()?;
+        let trace = self.trace?;
         let dead = trace.all_dead().find(|packet| packet.drop() == Some((at, reason)));
         let dead = dead.or_else(|| trace.way(Part::Request))?;
         self.explainer.diagnosis_of(trace, dead, at, reason)
@@ -209,7 +214,7 @@ impl Told<'_> {
     /// Appliances that a hash chose, and what offered the choice. The answer may come back to one without being asked.
     fn chosen(&self) -> BTreeMap<NicId, String> {
         let mut all = BTreeMap::new();
-        for packet in self.trace().into_iter().flat_map(|trace| &trace.packets) {
+        for packet in self.trace.into_iter().flat_map(|trace| &trace.packets) {
             let mut offered: Option<String> = None;
             for (now, step) in &packet.steps {
                 match *step {
@@ -232,6 +237,17 @@ impl Told<'_> {
         }
         all
     }
+}
+
+/// The object without the interface at which it was met: one rule of one NSG is one cause.
+fn of_rule(object: &str) -> String {
+    let Some(subnet_level) =
+        object.strip_prefix("NSG ").and_then(|rest| rest.split_once(" on the subnet of "))
+    else {
+        return object.to_owned();
+    };
+    let (nsg, rest) = subnet_level;
+    rest.split_once(": ").map_or(object.to_owned(), |(_, rule)| format!("NSG {nsg}: {rule}"))
 }
 
 fn is_choice(step: &Step) -> bool {

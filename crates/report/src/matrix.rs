@@ -3,12 +3,12 @@
 //! Owns when a grid is too large to read and groups of ends take its place; the signs are in `signs`. Called by `cli`.
 
 use serde_json::{Value, json};
-use vnetsim_analysis::{Cell, End, Grid, Matrix, Stories, Story, Verdict};
+use vnetsim_analysis::{Cell, End, Grid, Matrix, Stories, Story, Verdict, Who};
 use vnetsim_types::DropReason;
 
 use crate::{
     json::envelope,
-    signs::Signs,
+    signs::{Sign, Signs},
     units::counted,
     wrap::{COLUMNS, wrap},
 };
@@ -57,8 +57,14 @@ impl Axis {
 
 /// The answer for people.
 pub fn matrix_text(matrix: &Matrix) -> String {
-    let signs = Signs::of(matrix);
+    let mut signs = Signs::of(matrix);
     let (rows, columns) = (Axis::of(&matrix.rows), Axis::of(&matrix.columns));
+    let blocks = matrix.grids.iter().flat_map(|grid| {
+        let parts = rows.parts.iter().flat_map(|row| columns.parts.iter().map(move |column| (row, column)));
+        parts.map(move |(row, column)| cells_of(matrix, grid, row, column))
+    });
+    let shown: Vec<Sign> = blocks.filter_map(|cells| signs.common(&cells)).collect();
+    signs.arrange(&shown);
     let mut out = signs.summary(matrix);
     out.push('\n');
     out.push_str(&legend_of_ends(matrix, &rows, &columns));
@@ -86,7 +92,10 @@ fn legend_of_ends(matrix: &Matrix, rows: &Axis, columns: &Axis) -> String {
         for (number, (name, part)) in axis.names.iter().zip(&axis.parts).enumerate() {
             let members: usize = part.iter().map(|ix| ends[*ix].members.len()).sum();
             let more = match part.as_slice() {
-                [one] => ends[*one].subnet.clone().filter(|subnet| !name.contains(subnet.as_str())),
+                [one] => match ends[*one].members[0].who {
+                    Who::Frontend { asked, .. } => Some(format!("frontend, asked at {asked}")),
+                    _ => ends[*one].subnet.clone().filter(|subnet| !name.contains(subnet.as_str())),
+                },
                 many => Some(format!("{} classes, {members} members", many.len())),
             };
             let more = more.map(|more| format!("  {more}")).unwrap_or_default();
@@ -105,12 +114,16 @@ fn legend_of_ends(matrix: &Matrix, rows: &Axis, columns: &Axis) -> String {
     out
 }
 
+/// The cells that one place of a grid stands for, and how many flows each is.
+fn cells_of(matrix: &Matrix, grid: &Grid, row: &[usize], column: &[usize]) -> Vec<(Cell, u64)> {
+    let pairs = row.iter().flat_map(|r| column.iter().map(move |c| (*r, *c)));
+    pairs.map(|(r, c)| (grid.cells[r * matrix.columns.len() + c], matrix.flows(r, c))).collect()
+}
+
 /// Rows of signs under column numbers, in blocks that fit the width.
 fn grid_text(matrix: &Matrix, grid: &Grid, signs: &Signs, rows: &Axis, columns: &Axis) -> String {
     let sign = |row: &Vec<usize>, column: &Vec<usize>| -> String {
-        let pairs = row.iter().flat_map(|r| column.iter().map(move |c| (*r, *c)));
-        let cells = pairs.map(|(r, c)| (grid.cells[r * matrix.columns.len() + c], matrix.flows(r, c)));
-        signs.block(&cells.collect::<Vec<_>>())
+        signs.block(&cells_of(matrix, grid, row, column))
     };
     let cells: Vec<Vec<String>> =
         rows.parts.iter().map(|row| columns.parts.iter().map(|c| sign(row, c)).collect()).collect();
@@ -144,7 +157,8 @@ fn asymmetric(matrix: &Matrix) -> String {
     for (grid, row, column, story) in known(matrix).filter(|(.., story)| !story.symmetric) {
         let ways = format!("{}, {}", ways(story), story.verdict_word());
         let (from, to) = (&matrix.rows[row], &matrix.columns[column]);
-        let pair = format!("{} -> {} {}", from.name(), to.name(), grid.protocol);
+        let asked = to.members[0].who.asked(grid.protocol);
+        let pair = format!("{} -> {} {asked}", from.name(), to.name());
         let flows = matrix.flows(row, column);
         match groups.iter_mut().find(|(known, ..)| *known == ways) {
             Some((_, all, pairs)) => {
@@ -216,7 +230,8 @@ pub fn matrix_json(matrix: &Matrix) -> Value {
             };
             let pair = json!({
                 "from": matrix.rows[row].name(), "to": matrix.columns[column].name(),
-                "protocol": grid.protocol.to_string(), "flows": matrix.flows(row, column),
+                "protocol": matrix.columns[column].members[0].who.asked(grid.protocol).to_string(),
+                "flows": matrix.flows(row, column),
                 "verdict": verdict, "fate": fate,
             });
             pairs.push(pair);

@@ -2,7 +2,7 @@
 //!
 //! Called by `matrix`. Letters go to ways and reasons in the order in which they come first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use vnetsim_analysis::{Cell, Grid, Matrix, Stories, Verdict};
 use vnetsim_types::DropReason;
@@ -38,7 +38,8 @@ pub(crate) enum Sign {
 struct Reason {
     reason: Option<DropReason>,
     flows: u64,
-    objects: BTreeMap<String, u64>,
+    /// With those who cannot be reached.
+    objects: BTreeMap<String, (u64, BTreeSet<String>)>,
 }
 
 /// All signs of a matrix.
@@ -48,26 +49,39 @@ pub(crate) struct Signs {
     paths: Vec<(String, u64)>,
     reasons: Vec<Reason>,
     mixtures: Vec<(String, u64)>,
+    /// How many of each come in cells; the others have no sign.
+    shown: [usize; 3],
 }
 
 impl Signs {
     pub(crate) fn of(matrix: &Matrix) -> Self {
-        let mut signs =
-            Self { signs: Vec::new(), paths: Vec::new(), reasons: Vec::new(), mixtures: Vec::new() };
+        let mut signs = Self {
+            signs: Vec::new(),
+            paths: Vec::new(),
+            reasons: Vec::new(),
+            mixtures: Vec::new(),
+            shown: [0; 3],
+        };
         let mut flows = vec![0; matrix.stories.len()];
+        let mut unreached: Vec<BTreeSet<String>> = vec![BTreeSet::new(); matrix.stories.len()];
         for (row, column, cell) in matrix.grids.iter().flat_map(|grid| matrix.cells(grid)) {
             if let Cell::Known(story) = cell {
                 flows[story as usize] += matrix.flows(row, column);
+                let first = matrix.stories[story as usize].first();
+                let back =
+                    first.is_some_and(|s| matches!(s.verdict, Verdict::Dropped { on_return: true, .. }));
+                let end = if back { &matrix.rows[row] } else { &matrix.columns[column] };
+                unreached[story as usize].insert(end.group());
             }
         }
-        for (stories, flows) in matrix.stories.iter().zip(flows) {
-            let sign = signs.add(stories, flows);
+        for ((stories, flows), unreached) in matrix.stories.iter().zip(flows).zip(unreached) {
+            let sign = signs.add(stories, flows, unreached);
             signs.signs.push(sign);
         }
         signs
     }
 
-    fn add(&mut self, stories: &Stories, flows: u64) -> Sign {
+    fn add(&mut self, stories: &Stories, flows: u64, unreached: BTreeSet<String>) -> Sign {
         let delivered = stories.iter().filter(|story| story.is_delivered()).count();
         if delivered == stories.len() {
             let mut texts: Vec<String> = stories.iter().map(ways).collect();
@@ -102,7 +116,9 @@ impl Signs {
             self.reasons.len() - 1
         });
         self.reasons[at].flows += flows;
-        *self.reasons[at].objects.entry(object).or_default() += flows;
+        let of_object = self.reasons[at].objects.entry(object).or_default();
+        of_object.0 += flows;
+        of_object.1.extend(unreached);
         Sign::Dropped(at)
     }
 
@@ -155,17 +171,52 @@ impl Signs {
         a.cells.iter().map(|cell| self.sign(*cell)).eq(b.cells.iter().map(|cell| self.sign(*cell)))
     }
 
-    /// The sign of one cell, or of several: the common one, else the share that is delivered.
-    pub(crate) fn block(&self, cells: &[(Cell, u64)]) -> String {
+    fn others(&self, cells: &[(Cell, u64)]) -> Vec<(Sign, u64)> {
         let mut signs: Vec<(Sign, u64)> =
             cells.iter().map(|(cell, flows)| (self.sign(*cell), *flows)).collect();
         if signs.iter().any(|(sign, _)| *sign != Sign::Itself) {
             signs.retain(|(sign, _)| *sign != Sign::Itself);
         }
-        let Some((first, _)) = signs.first().copied() else { return ".".to_owned() };
-        if signs.iter().all(|(sign, _)| *sign == first) {
-            return text(first);
+        signs
+    }
+
+    /// The sign that all cells have in common.
+    pub(crate) fn common(&self, cells: &[(Cell, u64)]) -> Option<Sign> {
+        let signs = self.others(cells);
+        let (first, _) = signs.first().copied()?;
+        signs.iter().all(|(sign, _)| *sign == first).then_some(first)
+    }
+
+    /// Gives the first letters to what comes in cells; `shown` are their signs.
+    pub(crate) fn arrange(&mut self, shown: &[Sign]) {
+        let of = |kind: usize| {
+            shown.iter().filter_map(move |sign| match (kind, *sign) {
+                (0, Sign::Path { path, .. }) => Some(path),
+                (1, Sign::Dropped(reason)) => Some(reason),
+                (2, Sign::Mixed(mixture)) => Some(mixture),
+                _ => None,
+            })
+        };
+        let (paths, a) = order(&mut self.paths, of(0).collect());
+        let (reasons, b) = order(&mut self.reasons, of(1).collect());
+        let (mixtures, c) = order(&mut self.mixtures, of(2).collect());
+        self.shown = [a, b, c];
+        for sign in &mut self.signs {
+            match sign {
+                Sign::Path { path, .. } => *path = paths[*path],
+                Sign::Dropped(reason) => *reason = reasons[*reason],
+                Sign::Mixed(mixture) => *mixture = mixtures[*mixture],
+                Sign::Itself | Sign::NoAddress | Sign::Direct => {}
+            }
         }
+    }
+
+    /// The sign of one cell, or of several: the common one, else the share that is delivered.
+    pub(crate) fn block(&self, cells: &[(Cell, u64)]) -> String {
+        if let Some(sign) = self.common(cells) {
+            return text(sign);
+        }
+        let mut signs = self.others(cells);
         signs.retain(|(sign, _)| *sign != Sign::NoAddress);
         let arrives = |sign: &Sign| matches!(sign, Sign::Direct | Sign::Path { .. });
         let sum = |all: bool| -> u64 {
@@ -182,12 +233,19 @@ impl Signs {
     /// What signs and letters stand for.
     pub(crate) fn legend(&self, grouped: bool) -> String {
         let has = |is: fn(&Sign) -> bool| self.signs.iter().any(is);
-        let mut words = vec!["ok direct", "*a by path a"];
+        let [paths, reasons, mixtures] = self.shown;
+        let mut words = vec!["ok direct"];
+        if paths > 0 {
+            words.push("*a by path a");
+        }
         if has(|sign| matches!(sign, Sign::Path { asymmetric: true, .. })) {
             words.push("~ asymmetric");
         }
-        words.extend(["XA dropped for reason A", ". itself", "- no address to ask with"]);
-        if !self.mixtures.is_empty() {
+        if reasons > 0 {
+            words.push("XA dropped for reason A");
+        }
+        words.extend([". itself", "- no address to ask with"]);
+        if mixtures > 0 {
             words.push("?1 the source port decides");
         }
         if grouped {
@@ -198,10 +256,10 @@ impl Signs {
             ]);
         }
         let mut out = wrap("", &words.join(", "), 2);
-        if !self.paths.is_empty() {
+        if paths > 0 {
             out.push_str("\nPaths\n");
         }
-        for (ix, (path, flows)) in self.paths.iter().enumerate() {
+        for (ix, (path, flows)) in self.paths.iter().take(paths).enumerate() {
             out.push_str(&wrap(
                 &format!("  *{:<3}", letters(ix, b'a')),
                 &format!("{path}: {}", counted(*flows, "flow")),
@@ -212,34 +270,63 @@ impl Signs {
             out.push_str("\nReasons\n");
         }
         for (ix, reason) in self.reasons.iter().enumerate() {
-            out.push_str(&reason_text(&letters(ix, b'A'), reason));
+            let sign = if ix < reasons { format!("X{}", letters(ix, b'A')) } else { String::new() };
+            out.push_str(&reason_text(&sign, reason));
         }
         if !self.mixtures.is_empty() {
             out.push_str("\nBy source port\n");
         }
         for (ix, (words, flows)) in self.mixtures.iter().enumerate() {
-            out.push_str(&wrap(
-                &format!("  ?{:<3}", ix + 1),
-                &format!("{words}: {}", counted(*flows, "flow")),
-                7,
-            ));
+            let sign = if ix < mixtures { format!("?{}", ix + 1) } else { String::new() };
+            out.push_str(&wrap(&format!("  {sign:<4}"), &format!("{words}: {}", counted(*flows, "flow")), 7));
         }
         out
     }
 }
 
-fn reason_text(letters: &str, Reason { reason, flows, objects }: &Reason) -> String {
+fn reason_text(sign: &str, Reason { reason, flows, objects }: &Reason) -> String {
     let name = reason.map_or("stuck", DropReason::code);
-    let mut out = wrap(&format!("  X{letters:<3}"), &format!("{name}: {}", counted(*flows, "flow")), 7);
-    let mut objects: Vec<(&String, &u64)> = objects.iter().collect();
-    objects.sort_by_key(|(name, flows)| (std::cmp::Reverse(**flows), *name));
-    for (object, flows) in objects.iter().take(OBJECTS_MAX) {
-        out.push_str(&wrap("        ", &format!("{}  {object}", count(**flows)), 12));
+    let mut out = wrap(&format!("  {sign:<4}"), &format!("{name}: {}", counted(*flows, "flow")), 7);
+    let mut objects: Vec<(&String, &(u64, BTreeSet<String>))> = objects.iter().collect();
+    objects.sort_by_key(|(name, (flows, _))| (std::cmp::Reverse(*flows), *name));
+    for (object, (flows, unreached)) in objects.iter().take(OBJECTS_MAX) {
+        out.push_str(&wrap(
+            "        ",
+            &format!("{}  {object}; to {}", count(*flows), places(unreached)),
+            12,
+        ));
     }
     if objects.len() > OBJECTS_MAX {
         out.push_str(&format!("        and {} more causes\n", objects.len() - OBJECTS_MAX));
     }
     out
+}
+
+/// Puts what is at `first` positions to the front. For each old position the new one, and how many are in front.
+fn order<T>(all: &mut Vec<T>, first: BTreeSet<usize>) -> (Vec<usize>, usize) {
+    let rest = (0..all.len()).filter(|ix| !first.contains(ix));
+    let old: Vec<usize> = first.iter().copied().chain(rest).collect();
+    let mut new = vec![0; all.len()];
+    old.iter().enumerate().for_each(|(at, ix)| new[*ix] = at);
+    let mut numbered: Vec<(usize, T)> = all.drain(..).enumerate().map(|(ix, one)| (new[ix], one)).collect();
+    numbered.sort_by_key(|(at, _)| *at);
+    all.extend(numbered.into_iter().map(|(_, one)| one));
+    (new, first.len())
+}
+
+/// `s1/app, s1/db`; many subnets are counted: `46 subnets of 23 networks, onprem`.
+pub(crate) fn places(names: &BTreeSet<String>) -> String {
+    let subnets: Vec<(&str, &str)> = names.iter().filter_map(|name| name.split_once('/')).collect();
+    let mut words: Vec<String> = Vec::new();
+    if subnets.len() > OBJECTS_MAX {
+        let networks: BTreeSet<&str> = subnets.iter().map(|(network, _)| *network).collect();
+        let (subnets, networks) = (subnets.len() as u64, networks.len() as u64);
+        words.push(format!("{} of {}", counted(subnets, "subnet"), counted(networks, "network")));
+        words.extend(names.iter().filter(|name| !name.contains('/')).cloned());
+    } else {
+        words.extend(names.iter().cloned());
+    }
+    words.join(", ")
 }
 
 /// Adds `flows` to `name`, which may be new, and says where it is.

@@ -30,7 +30,7 @@ pub(super) fn diff(files: [&Path; 2], output: Output, probing: ProbingArgs) -> A
     let question = DiffQuestion { protocols, internet, workers: workers.number() };
     let changes = vnetsim_analysis::diff(&before.network, &now.network, &question);
     let traffic = traffic_diff(before, now);
-    let same = changes.is_empty() && traffic.is_empty();
+    let same = changes.is_empty() && traffic.changes.is_empty();
     let end = if same { End::AsExpected } else { End::ExpectationFailed };
     let out = match output {
         Output::Table => report::diff_text(&changes, &traffic),
