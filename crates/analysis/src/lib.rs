@@ -52,6 +52,6 @@ pub use replay::{Replayed, Replays, replays};
 pub use rows::{EffectiveRow, effective_rows};
 pub use sets::{EndSet, PAIRS_MAX, Pairs, end_set, pairs};
 pub use story::{Stories, Story, Verdict};
-pub use sweep::{Fate, Probe, sweep};
+pub use sweep::{Fate, Probe, other_ports, sweep};
 pub use traceroute::{TracedHop, Traceroute, traceroute};
 pub use traffic_diff::{Ended, TrafficChange, TrafficDiff, traffic_diff};

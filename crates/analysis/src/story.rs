@@ -17,7 +17,7 @@ use vnetsim_types::{DropReason, NicId, Part, Place, SimTime, Step};
 use crate::{Probe, sweep::is_way_back};
 
 /// Source ports that are tried where the flow's hash decides and one flow stands for many.
-pub(crate) const PORTS_TRIED: u16 = 8;
+pub(crate) use crate::sweep::PORTS_TRIED;
 
 /// How a flow ended.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]

@@ -10,7 +10,7 @@ use vnetsim_compile::Epoch;
 use vnetsim_model::{Endpoint, Network, Traffic};
 use vnetsim_sim::{Alone, Meter, Outcome, Report, run_apart};
 use vnetsim_trace::TraceObserver;
-use vnetsim_types::{Part, Place, ProtoPort, SimTime, TrafficId};
+use vnetsim_types::{Part, Place, ProtoPort, SimTime, Step, TrafficId};
 
 use crate::Played;
 
@@ -89,6 +89,22 @@ pub(crate) fn alone(network: &Network, traffic: Vec<Traffic>) -> Played {
     }
     let (injections, homeless, captures) = (Vec::new(), Vec::new(), Vec::new());
     Played { report, trace, traffic, injections, homeless, captures }
+}
+
+/// A flow that a hash sends to one of several is asked from so many source ports.
+pub(crate) const PORTS_TRIED: u16 = 8;
+
+/// The entries of a run that a balancer of several members decided, from other source ports, each alone.
+pub fn other_ports(network: &Network, played: &Played) -> Played {
+    let chosen = |(_, step): &(SimTime, Step)| matches!(step, Step::LoadBalancer { members: 2.., .. });
+    let hashed = |ix: usize| {
+        let mut traces = played.trace.conversations_of(TrafficId::new(ix));
+        traces.any(|trace| trace.packets.iter().any(|packet| packet.steps.iter().any(chosen)))
+    };
+    let entries = played.traffic.iter().enumerate().filter(|(ix, _)| hashed(*ix)).map(|(_, entry)| entry);
+    let from =
+        |entry: &Traffic, n: u16| Traffic { source_port: entry.source_port.wrapping_add(n), ..entry.clone() };
+    alone(network, entries.flat_map(|entry| (1..PORTS_TRIED).map(move |n| from(entry, n))).collect())
 }
 
 /// Threads that play probes; the answers do not depend on it.

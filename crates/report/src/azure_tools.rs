@@ -223,7 +223,8 @@ fn hop_row(hop: &ConnectionHop) -> Vec<String> {
 /// `vnetsim connectivity -o json`: the trace, and under `azure` what the CLI prints.
 pub fn connectivity_json(played: &Played, answer: &Connectivity, sources: &Sources) -> Value {
     let (from, to) = ("", "");
-    let trace = TraceAnswer { played, from, to, causes: &[], repairs: &[], readings: &[], tools: &[] };
+    let trace =
+        TraceAnswer { played, from, to, causes: &[], repairs: &[], ports: played, readings: &[], tools: &[] };
     let mut body = trace_json(&trace, sources);
     body["command"] = json!("connectivity");
     body["azure"] = az_connectivity(answer);

@@ -1,5 +1,7 @@
 //! A conversation for a tired reader: one verdict line, the cause if it died, then every hop, numbered.
 
+use std::collections::BTreeMap;
+
 use vnetsim_analysis::{AzureVerdict, Finding, Played, Reading, Repair};
 use vnetsim_sim::{Outcome, OutcomeGroup};
 use vnetsim_trace::{ConversationTrace, Diagnosis, Explainer, Hop, HopKind, PacketExplanation};
@@ -30,6 +32,8 @@ pub struct TraceAnswer<'a> {
     pub causes: &'a [Finding],
     /// Changes after which it arrives, each played.
     pub repairs: &'a [Repair],
+    /// The same flow from other source ports, where a balancer chooses.
+    pub ports: &'a Played,
     /// Readings under which it ends otherwise.
     pub readings: &'a [Reading],
     /// What Azure's tools would have told about it.
@@ -38,11 +42,16 @@ pub struct TraceAnswer<'a> {
 
 /// The first conversation of the first traffic entry of a run.
 pub fn trace_text(answer: &TraceAnswer<'_>, sources: &Sources) -> String {
-    let TraceAnswer { played, from, to, causes, repairs, readings, tools } = *answer;
+    let TraceAnswer { played, from, to, causes, repairs, ports, readings, tools } = *answer;
     let id = TrafficId(0);
     let mut out = verdict_text(played, id, (from, to), repairs, sources);
     if out.is_empty() {
         return "nothing was sent\n".to_owned();
+    }
+    out.push_str(&ports_text(played, ports));
+    if played.all_completed() {
+        // What does not die here dies from other ports.
+        repairs.iter().for_each(|repair| out.push_str(&wrap("  fix    ", &repair_line(repair), 9)));
     }
     out.push_str(&causes_text(causes, sources));
     out.push_str(&disputed_text(readings, id, &played.explainer()));
@@ -51,6 +60,33 @@ pub fn trace_text(answer: &TraceAnswer<'_>, sources: &Sources) -> String {
     }
     out.push_str(&azure_verdicts_text(tools));
     out
+}
+
+/// How many other source ports end otherwise, and how.
+fn ports_text(played: &Played, ports: &Played) -> String {
+    let explainer = ports.explainer();
+    let ending = |report: &vnetsim_sim::TrafficReport| report.outcomes.first().map(|group| group.outcome);
+    let words = |outcome: Outcome| match outcome {
+        Outcome::Dropped { at, reason, .. } => format!("DROP {reason} at {}", explainer.place(at)),
+        other => other.words().unwrap_or_default().to_owned(),
+    };
+    let ours = played.report.traffic.first().and_then(ending);
+    let mut others: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (entry, report) in ports.traffic.iter().zip(&ports.report.traffic) {
+        if let Some(outcome) = ending(report).filter(|outcome| Some(*outcome) != ours) {
+            others.entry(words(outcome)).or_default().push(entry.source_port.to_string());
+        }
+    }
+    let line = |(words, from): (&String, &Vec<String>)| {
+        let all = ports.traffic.len() + 1;
+        let text = format!(
+            "the balancer's hash decides: of {all} source ports tried, {} {words}: {}",
+            from.len(),
+            from.join(" ")
+        );
+        wrap("  ports  ", &text, 9)
+    };
+    others.iter().map(line).collect()
 }
 
 /// The recorded conversation that shows how entry `id` ended.

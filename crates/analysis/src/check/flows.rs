@@ -4,19 +4,20 @@
 
 use vnetsim_model::{Application, Endpoint, Traffic};
 use vnetsim_scenario::Scenario;
-use vnetsim_types::{FindingCode, Place, SimTime, Step, TrafficId};
+use vnetsim_types::{FindingCode, Place, TrafficId};
 
 use super::{
     Look,
     ends::{self, End},
     fates,
 };
-use crate::{Finding, Played, Probe, sweep::alone};
+use crate::{
+    Finding, Played, Probe,
+    sweep::{alone, other_ports},
+};
 
 /// More pairs than this are not probed.
 const PROBES_MAX: usize = 20_000;
-/// A flow that a hash sends to one of several is asked from so many source ports.
-const PORTS_TRIED: u16 = 8;
 
 /// Findings of all probes, how many there were, and how many pairs were left out.
 pub(super) fn all(look: &Look<'_>, scenario: &Scenario) -> (Vec<Finding>, usize, usize) {
@@ -27,24 +28,11 @@ pub(super) fn all(look: &Look<'_>, scenario: &Scenario) -> (Vec<Finding>, usize,
     let own = scenario.traffic.iter().filter(|t| t.application != Application::Replay).map(single);
     let traffic: Vec<Traffic> = asked.iter().map(Probe::traffic).chain(own).collect();
     let played = alone(network, traffic);
-    let again = alone(network, other_ports(&played));
+    let again = other_ports(network, &played);
     let mut found = of_run(&played);
     found.extend(of_run(&again));
     found.extend(silent_gateways(scenario, &played));
     (found, played.traffic.len() + again.traffic.len(), left_out)
-}
-
-/// The entries that a balancer of several members decided, from other source ports.
-fn other_ports(played: &Played) -> Vec<Traffic> {
-    let chosen = |(_, step): &(SimTime, Step)| matches!(step, Step::LoadBalancer { members: 2.., .. });
-    let hashed = |ix: usize| {
-        let mut traces = played.trace.conversations_of(TrafficId::new(ix));
-        traces.any(|trace| trace.packets.iter().any(|packet| packet.steps.iter().any(chosen)))
-    };
-    let entries = played.traffic.iter().enumerate().filter(|(ix, _)| hashed(*ix)).map(|(_, entry)| entry);
-    let from =
-        |entry: &Traffic, n: u16| Traffic { source_port: entry.source_port.wrapping_add(n), ..entry.clone() };
-    entries.flat_map(|entry| (1..PORTS_TRIED).map(move |n| from(entry, n))).collect()
 }
 
 /// The mistakes of a run. A pair that lacks the way back in one direction is no pair of spokes without any in the other.

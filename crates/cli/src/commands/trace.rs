@@ -5,8 +5,8 @@
 use std::path::Path;
 
 use vnetsim_analysis::{
-    EndSet, all_readings, azure_verdicts, end_set, findings_of, pairs, path_groups, probe, probe_readings,
-    quick_fix, sweep, traceroute,
+    EndSet, Finding, all_readings, azure_verdicts, end_set, findings_of, other_ports, pairs, path_groups,
+    probe, probe_readings, quick_fix, sweep, traceroute,
 };
 use vnetsim_model::{Network, Traffic};
 use vnetsim_report as report;
@@ -50,12 +50,24 @@ fn one(file: &Path, input: &Input, scenario: &Scenario, output: Output, question
     let explainer = played.explainer();
     let says = question.azure_tools || !played.all_completed();
     let tools = if says { azure_verdicts(&played, TrafficId(0)) } else { Vec::new() };
+    let ports = other_ports(network, &played);
+    let mut causes = findings_of(scenario, &played, TrafficId(0));
+    for ix in 0..ports.traffic.len() {
+        let more = findings_of(scenario, &ports, TrafficId::new(ix));
+        let new = |finding: &Finding| {
+            causes.iter().all(|known| known.code != finding.code || known.object != finding.object)
+        };
+        let more: Vec<Finding> = more.into_iter().filter(new).collect();
+        causes.extend(more);
+    }
+    let all_arrive = played.all_completed() && ports.all_completed();
     let answer = report::TraceAnswer {
         played: &played,
         from: src,
         to: dst,
-        causes: &findings_of(scenario, &played, TrafficId(0)),
-        repairs: &if played.all_completed() { Vec::new() } else { quick_fix(scenario, &traffic).repairs },
+        causes: &causes,
+        repairs: &if all_arrive { Vec::new() } else { quick_fix(scenario, &traffic).repairs },
+        ports: &ports,
         readings: &disputed,
         tools: &tools,
     };
