@@ -262,7 +262,7 @@ fn hit<K: Key>(
     let at = store.find(end.key.hash(), end)?;
     let created = store.created(at);
     let (record, seen) = (store.record_mut(at), Moment::of(now));
-    let live = !record.is_over(seen, idle_max) && !(record.is_closing() && begins(l4));
+    let live = !(record.is_over(seen, idle_max) || record.is_closing() && begins(l4));
     record.seen = seen;
     let flags = record.flags();
     let gone = !live || (ends(l4) && end_or_close(store, now, at, direction, l4));
