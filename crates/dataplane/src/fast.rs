@@ -259,6 +259,7 @@ impl Forwarder {
         }
         if records.record(sender).is_idle(now, action.idle_max[0])
             || records.record(receiver).is_idle(now, action.idle_max[1])
+            || records.record(receiver).is_closing() // its own cell has no note, the sender's may
             || ahead.ip_len > action.ip_len_max
         {
             return false;
@@ -409,6 +410,9 @@ impl Forwarder {
             idle_max: [from, to].map(|nic| Moment::steps(nsg::nic_idle_max(tables, nic.0))),
         };
         let cell = self.switches.flows.v4.cell_mut(at);
+        if cell.is_closing() {
+            return;
+        }
         let mut note = self.notes.get(cell.key.note()).copied().unwrap_or([Action::NONE; 2]);
         note[end.side] = action;
         let number = self.notes.number(note);

@@ -270,6 +270,9 @@ impl Switches {
     fn note(&mut self, tables: &Tables, nic: NicId, (end, hash): &Known, write: impl FnOnce(&mut Fate)) {
         let Some(at) = self.flows.v4.find(*hash, end) else { return };
         let cell = self.flows.v4.cell_mut(at);
+        if cell.is_closing() {
+            return;
+        }
         let known = self.halves.notes.get(cell.key.note()).copied();
         let mut note = known.unwrap_or([Fate::UNKNOWN; 2]);
         let fate = &mut note[end.side & 1];

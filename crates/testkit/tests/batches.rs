@@ -47,14 +47,19 @@ struct Way {
     traced: bool,
 }
 
+/// When the tables of epoch `ix` begin to hold. Longer and longer pauses: first records that close outlive them, in the end
+/// none does.
+fn begins(ix: usize) -> SimTime {
+    SimTime::from_secs(4 * (ix * ix * ix * ix) as u64)
+}
+
 /// Forwards `frames` through one set of tables after the other, a while apart.
 fn forward(epochs: &[Tables], frames: &[OfNic], way: Way) -> (Vec<Shown>, Meter, usize) {
     let (mut forwarder, mut meter, mut batch) =
         (Forwarder::new(way.repeats), Meter::default(), Batch::default());
     let mut shown = Vec::new();
     for (ix, tables) in epochs.iter().enumerate() {
-        // Longer and longer pauses: in the end records expire.
-        let now = SimTime::from_secs(100 * (ix * ix) as u64);
+        let now = begins(ix);
         let mut this = Shown { verdicts: Vec::new(), bytes: Vec::new() };
         for chunk in frames.chunks(way.batch) {
             batch.clear();
@@ -86,7 +91,7 @@ fn forward_shared(epochs: &[Tables], frames: &[OfNic], workers: usize) -> (Vec<S
     let mut all: Vec<Forwarder> = (0..workers).map(|ix| Forwarder::shared(true, ix, workers)).collect();
     let (mut meter, mut batch, mut shown) = (Meter::default(), Batch::default(), Vec::new());
     for (ix, tables) in epochs.iter().enumerate() {
-        let now = SimTime::from_secs(100 * (ix * ix) as u64);
+        let now = begins(ix);
         let mut this = Shown { verdicts: Vec::new(), bytes: Vec::new() };
         for sent in frames {
             let owner = parse(&sent.frame).map_or(0, |headers| worker_of(&headers.flow_key(), workers));

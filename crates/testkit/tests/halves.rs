@@ -20,8 +20,8 @@ use vnetsim_types::{
 const TAG: PacketTag = PacketTag { traffic: TrafficId(0), conversation: 0, part: Part::Request };
 /// Legs of a packet before it is forgotten.
 const LEGS_MAX: usize = 8;
-/// Between two things that happen, in milliseconds: less than a queue, and about the life of a record.
-const PAUSES_MS: [u64; 8] = [0, 1, 30, 1_000, 60_000, 130_000, 239_000, 245_000];
+/// Between two things that happen, in milliseconds: less than a queue, and about the life of a record, closing or open.
+const PAUSES_MS: [u64; 10] = [0, 1, 30, 1_000, 4_900, 5_100, 60_000, 130_000, 239_000, 245_000];
 
 /// Something that happens. Numbers choose among what there is.
 #[derive(Clone, Copy, Debug)]

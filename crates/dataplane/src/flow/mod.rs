@@ -14,11 +14,17 @@ use rustc_hash::FxHashMap;
 pub(crate) use key::{AnyEnd, End, Key, Key4, NOTES_MAX};
 pub(crate) use store::{Line, Moment};
 
-use store::{Record, Store};
+use store::{At, Record, Store};
 use vnetsim_packet::{L4, TcpFlags};
 use vnetsim_types::{Direction, FlowKey, FlowState, SimTime, limits::FLOW_RECORDS_PER_NIC_MAX};
 
 use crate::Entered;
+
+/// U-13: how long a record outlives both FINs when nothing more comes. Until then it lets pass what belongs to the
+/// connection, the ACKs of the FINs and what is sent again; a SYN begins anew. No page states a time, this one is our
+/// choice: enough for a sender that repeats its FIN after a second or two, and short, because such records count
+/// (FLOW-02).
+pub(crate) const LINGER: SimTime = SimTime::from_secs(5);
 
 /// Records that each packet of a new connection looks at, to see whether they are idle by now.
 const VISITS: usize = 4;
@@ -32,6 +38,7 @@ pub(crate) mod flags {
     pub(crate) const FIN_OUT: u8 = 2;
     /// FIN seen from the remote side.
     pub(crate) const FIN_IN: u8 = 4;
+    pub(crate) const BOTH_FINS: u8 = FIN_OUT | FIN_IN;
     /// Answers undo a translation.
     pub(crate) const ENTERED: u8 = 8;
 }
@@ -66,8 +73,8 @@ impl FlowTable {
         self.v4.reserve(connections);
     }
 
-    /// The live record of `owner` that a packet with `key` belongs to. U-13: records end by RST, by FIN from both sides,
-    /// or idle.
+    /// The live record of `owner` that a packet with `key` belongs to. U-13: records end by RST, idle,
+    /// or by a new SYN after both FINs.
     pub fn hit(
         &mut self,
         now: SimTime,
@@ -238,7 +245,7 @@ impl FlowTable {
 struct Found {
     created: SimTime,
     flags: u8,
-    /// It was not idle.
+    /// It lets the packet pass.
     live: bool,
     /// It is no longer there.
     gone: bool,
@@ -254,16 +261,27 @@ fn hit<K: Key>(
 ) -> Option<Found> {
     let at = store.find(end.key.hash(), end)?;
     let created = store.created(at);
-    let (record, now) = (store.record_mut(at), Moment::of(now));
-    let live = !record.is_idle(now, Moment::steps(idle_max));
-    let ended = note(record, direction, l4);
-    record.seen = now;
+    let (record, seen) = (store.record_mut(at), Moment::of(now));
+    let live = !(record.is_over(seen, idle_max) || record.is_closing() && begins(l4));
+    record.seen = seen;
     let flags = record.flags();
-    let gone = !live || ended;
+    let gone = !live || (ends(l4) && end_or_close(store, now, at, direction, l4));
     if gone {
         store.remove(at);
     }
     Some(Found { created, flags, live, gone })
+}
+
+/// A packet with FIN or RST meets a live record. True when it is to go at once.
+#[cold]
+fn end_or_close<K: Key>(store: &mut Store<K>, now: SimTime, at: At, direction: Direction, l4: &L4) -> bool {
+    let record = store.record_mut(at);
+    let was_closing = record.is_closing();
+    let ended = note(record, direction, l4);
+    if record.is_closing() && !was_closing {
+        store.close(at, now);
+    }
+    ended
 }
 
 /// True when the record ended.
@@ -305,14 +323,24 @@ fn open<K: Key>(
     Ok(!ended)
 }
 
-/// Takes note of what ends a TCP connection; true when this packet did.
+/// Takes note of what ends a TCP connection; true when this packet did, at once.
 fn note(record: &mut Record, direction: Direction, l4: &L4) -> bool {
     let L4::Tcp { flags, .. } = l4 else { return false };
     if flags.contains(TcpFlags::FIN) {
         record.set_flags(if direction == Direction::Outbound { flags::FIN_OUT } else { flags::FIN_IN });
     }
-    let both = flags::FIN_OUT | flags::FIN_IN;
-    flags.contains(TcpFlags::RST) || record.flags() & both == both
+    flags.contains(TcpFlags::RST)
+}
+
+/// True when [`note`] takes note of the packet.
+#[inline]
+fn ends(l4: &L4) -> bool {
+    matches!(l4, L4::Tcp { flags, .. } if flags.0 & (TcpFlags::FIN.0 | TcpFlags::RST.0) != 0)
+}
+
+/// True for the first packet of a TCP connection.
+fn begins(l4: &L4) -> bool {
+    matches!(l4, L4::Tcp { flags, .. } if flags.contains(TcpFlags::SYN) && !flags.contains(TcpFlags::ACK))
 }
 
 fn forget<K: Copy>(entered: &mut FxHashMap<AnyEnd, Entered>, end: &End<K>, flags: u8)
@@ -332,27 +360,158 @@ mod tests {
 
     use super::*;
 
+    const IDLE: SimTime = SimTime::from_secs(240);
+    const SYN: TcpFlags = TcpFlags::SYN;
+    const ACK: TcpFlags = TcpFlags::ACK;
+    const RST: TcpFlags = TcpFlags::RST;
+    /// With ACK, as always.
+    const FIN: TcpFlags = TcpFlags(TcpFlags::FIN.0 | TcpFlags::ACK.0);
+    const OUT: Direction = Direction::Outbound;
+    const IN: Direction = Direction::Inbound;
+
+    fn key(protocol: IpProtocol, src_port: u16) -> FlowKey {
+        let (src, dst) = (IpAddr::from([10, 0, 0, 4]), IpAddr::from([10, 1, 0, 4]));
+        FlowKey { protocol, src, dst, src_port, dst_port: 53 }
+    }
+
+    fn segment(flags: TcpFlags) -> L4 {
+        L4::Tcp { src_port: 0, dst_port: 0, seq: 0, ack: 0, flags, payload_len: 0 }
+    }
+
+    /// One NIC, and a connection that it opens.
+    struct Nic {
+        flows: FlowTable,
+        now: SimTime,
+    }
+
+    impl Nic {
+        fn opened(entered: Option<Entered>) -> Self {
+            let mut nic = Self { flows: FlowTable::default(), now: SimTime::from_secs(1_000) };
+            nic.open(entered);
+            nic
+        }
+
+        fn open(&mut self, entered: Option<Entered>) {
+            let key = key(IpProtocol::TCP, 1);
+            let opened = self.flows.open(self.now, |_| IDLE, 7, OUT, &key, &segment(SYN), entered);
+            assert_eq!(opened, Ok(()));
+        }
+
+        /// Whether a segment passes by the record.
+        fn passes(&mut self, direction: Direction, flags: TcpFlags) -> bool {
+            self.hit(direction, flags).is_some()
+        }
+
+        fn hit(&mut self, direction: Direction, flags: TcpFlags) -> Option<Hit> {
+            let key = key(IpProtocol::TCP, 1);
+            let key = if direction == OUT { key } else { key.reversed() };
+            self.flows.hit(self.now, IDLE, 7, direction, &key, &segment(flags))
+        }
+
+        fn wait(&mut self, millis: u64) {
+            self.now = self.now + SimTime::from_millis(millis);
+        }
+
+        /// Opens and ends another connection, which has idle records looked at.
+        fn another(&mut self) {
+            let key = key(IpProtocol::TCP, 2);
+            assert_eq!(self.flows.open(self.now, |_| IDLE, 7, OUT, &key, &segment(RST), None), Ok(()));
+        }
+    }
+
+    #[test]
+    fn both_fins_leave_a_record_for_what_the_connection_still_sends() {
+        let mut nic = Nic::opened(None);
+        for (direction, flags) in
+            [(OUT, FIN), (IN, ACK), (IN, FIN), (OUT, ACK), (IN, FIN), (OUT, ACK), (OUT, FIN)]
+        {
+            assert!(nic.passes(direction, flags), "{flags:?} {direction:?}");
+            nic.wait(4_000);
+        }
+        assert_eq!(nic.flows.len(), 1);
+        nic.wait(1_100);
+        assert!(!nic.passes(OUT, ACK), "closed for longer than it lingers");
+        assert!(nic.flows.is_empty());
+    }
+
+    #[test]
+    fn one_fin_closes_nothing() {
+        let mut nic = Nic::opened(None);
+        assert!(nic.passes(OUT, FIN));
+        nic.wait(200_000);
+        assert!(nic.passes(IN, ACK) && nic.passes(OUT, FIN) && nic.passes(OUT, SYN));
+    }
+
+    #[test]
+    fn a_syn_after_both_fins_is_a_new_flow() {
+        let entered = Entered { address: IpAddr::from([20, 0, 0, 1]), port: None, edge: false };
+        let mut nic = Nic::opened(Some(entered));
+        let created = nic.now;
+        assert!(nic.passes(OUT, FIN) && nic.passes(IN, FIN));
+        nic.wait(10);
+        let hit = nic.hit(OUT, ACK).expect("closing");
+        assert_eq!((hit.state.created, hit.entered), (created, Some(entered)));
+        assert!(!nic.passes(OUT, SYN));
+        assert!(nic.flows.is_empty() && nic.flows.entered.is_empty());
+        nic.open(None);
+        nic.wait(200_000);
+        let hit = nic.hit(IN, SYN | ACK).expect("the new record, open like any");
+        assert_eq!((hit.state.created, hit.entered), (created + SimTime::from_millis(10), None));
+    }
+
+    #[test]
+    fn a_reset_ends_a_record_at_once() {
+        for fins in [&[][..], &[OUT], &[OUT, IN]] {
+            let mut nic = Nic::opened(None);
+            assert!(fins.iter().all(|direction| nic.passes(*direction, FIN)));
+            assert!(nic.passes(IN, RST) && nic.flows.is_empty(), "after {fins:?}");
+            assert!(!nic.passes(OUT, ACK));
+        }
+    }
+
+    #[test]
+    fn nobody_need_ask_for_a_closed_record_to_go() {
+        let mut nic = Nic::opened(None);
+        assert!(nic.passes(OUT, FIN) && nic.passes(IN, FIN));
+        nic.wait(4_000);
+        assert!(nic.passes(OUT, ACK));
+        nic.wait(4_000);
+        nic.another();
+        assert_eq!(nic.flows.len(), 1, "a segment came in between");
+        nic.wait(4_000);
+        nic.another();
+        assert!(nic.flows.is_empty() && nic.flows.v4.held(7) == 0);
+    }
+
+    /// Of a record that is closing and of the one beside it: a SYN would pass by a note.
+    #[test]
+    fn no_note_speaks_for_a_closing_record() {
+        let mut nic = Nic::opened(None);
+        let AnyEnd::V4(end) = AnyEnd::new(7, OUT, &key(IpProtocol::TCP, 1)) else { unreachable!("IPv4") };
+        assert!(nic.passes(OUT, FIN));
+        let at = nic.flows.v4.find(end.key.hash(), &end).expect("a record that was made");
+        let cell = nic.flows.v4.cell_mut(at);
+        cell.key = cell.key.with_note(9);
+        assert!(!cell.is_closing() && nic.passes(IN, FIN));
+        let cell = nic.flows.v4.cell(at);
+        assert!(cell.is_closing() && cell.key.note() == 0);
+    }
+
     #[test]
     fn records_of_the_present_rules_are_not_doubtful() {
-        let key = |src_port| FlowKey {
-            protocol: IpProtocol::UDP,
-            src: IpAddr::from([10, 0, 0, 4]),
-            dst: IpAddr::from([10, 1, 0, 4]),
-            src_port,
-            dst_port: 53,
-        };
+        let key = |src_port| key(IpProtocol::UDP, src_port);
         let [before, then, later] = [1, 2, 3].map(SimTime::from_secs);
-        let (out, l4) = (Direction::Outbound, L4::Udp { src_port: 0, dst_port: 0 });
+        let l4 = L4::Udp { src_port: 0, dst_port: 0 };
         let mut flows = FlowTable::default();
         let open = |flows: &mut FlowTable, now, src_port| {
-            flows.open(now, |_| SimTime::from_secs(240), 7, out, &key(src_port), &l4, None)
+            flows.open(now, |_| IDLE, 7, OUT, &key(src_port), &l4, None)
         };
         assert_eq!(open(&mut flows, before, 1), Ok(()));
         flows.doubt(then);
         assert_eq!(open(&mut flows, then, 2), Ok(()));
         let mut asked = Vec::new();
         for (src_port, stays) in [(1, true), (1, true), (2, true)] {
-            flows.settle(later, AnyEnd::new(7, out, &key(src_port)), |_| {
+            flows.settle(later, AnyEnd::new(7, OUT, &key(src_port)), |_| {
                 asked.push(src_port);
                 stays
             });

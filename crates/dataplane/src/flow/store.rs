@@ -11,6 +11,7 @@
 use vnetsim_types::SimTime;
 
 use super::{
+    LINGER, flags,
     key::{End, Key, OWNERS_MAX},
     wheel::Wheel,
 };
@@ -122,7 +123,25 @@ impl Record {
         self.owner() != OWNERS_MAX
     }
 
-    /// True when no packet came for more than `idle_max` steps.
+    /// Both FINs were seen. No note speaks for such a record, since a SYN must not pass by it: see [`Store::close`].
+    #[inline(always)]
+    pub(crate) fn is_closing(self) -> bool {
+        self.flags() & flags::BOTH_FINS == flags::BOTH_FINS
+    }
+
+    /// How long it lives without packets, where open ones of its owner live for `idle_max`.
+    fn lasts(self, idle_max: SimTime) -> SimTime {
+        if self.is_closing() { idle_max.min(LINGER) } else { idle_max }
+    }
+
+    /// True when no packet came for longer than that.
+    #[inline(always)]
+    pub(crate) fn is_over(self, now: Moment, idle_max: SimTime) -> bool {
+        self.is_idle(now, Moment::steps(idle_max))
+            || (self.is_closing() && self.is_idle(now, Moment::steps(LINGER)))
+    }
+
+    /// True when no packet came for more than `idle_max` steps. Of records that notes speak for, this is all.
     #[inline(always)]
     pub(crate) fn is_idle(self, now: Moment, idle_max: u32) -> bool {
         now.since(self.seen) > idle_max
@@ -139,6 +158,11 @@ impl<K: Key> Cell<K> {
 
     fn is_empty(&self) -> bool {
         !self.records[0].is_there() && !self.records[1].is_there()
+    }
+
+    /// True when no note may be written here.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.records.iter().any(|record| record.is_there() && record.is_closing())
     }
 }
 
@@ -327,6 +351,14 @@ impl<K: Key> Store<K> {
         }
     }
 
+    /// The record at `at` begins to close now.
+    pub(crate) fn close(&mut self, at: At, now: SimTime) {
+        self.wheel.unfile(at);
+        self.wheel.file(at, now + LINGER);
+        let cell = self.cell_mut(at);
+        cell.key = cell.key.with_note(0);
+    }
+
     /// Removes the record at `at`.
     pub(crate) fn remove(&mut self, at: At) {
         let end = self.end(at);
@@ -369,12 +401,12 @@ impl<K: Key> Store<K> {
             }
             let (record, end) = (self.record(at), self.end(at));
             let idle = idle_max(end.owner);
-            if record.is_idle(Moment::of(now), Moment::steps(idle)) {
+            if record.is_over(Moment::of(now), idle) {
                 self.remove(at);
                 gone(&end, record.flags());
             } else {
                 let quiet = u64::from(Moment::of(now).since(record.seen)) << Moment::SHIFT;
-                self.wheel.file(at, SimTime((now.0 + idle.0).saturating_sub(quiet)));
+                self.wheel.file(at, SimTime((now.0 + record.lasts(idle).0).saturating_sub(quiet)));
             }
         }
     }
@@ -389,7 +421,7 @@ impl<K: Key> Store<K> {
         self.expire(now, usize::MAX, &idle_max, &mut gone);
         for at in self.wheel.in_tick_of(now) {
             let (record, end) = (self.record(at), self.end(at));
-            if record.is_idle(Moment::of(now), Moment::steps(idle_max(end.owner))) {
+            if record.is_over(Moment::of(now), idle_max(end.owner)) {
                 self.remove(at);
                 gone(&end, record.flags());
             }
