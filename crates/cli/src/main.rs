@@ -1,6 +1,6 @@
 //! `vnetsim`: the command line. The only crate that opens files, prints and exits.
 //!
-//! Exit codes: 0 as expected, 1 an expectation failed, a check found something, no fix was found or two networks differ, 2 bad
+//! Exit codes: 0 as expected, 1 an expectation failed, a check found an error, no fix was found or two networks differ, 2 bad
 //! usage or input, 3 the verdict rests on something not modelled, 130 broken off by Ctrl-C.
 
 mod args;

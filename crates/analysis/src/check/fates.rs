@@ -41,31 +41,31 @@ pub(super) fn finding(played: &Played, id: TrafficId) -> Option<Finding> {
 }
 
 /// One flow and what became of it.
-struct Case<'a> {
-    network: &'a Network,
-    explainer: Explainer<'a>,
-    traffic: &'a Traffic,
-    trace: &'a ConversationTrace,
-    fate: &'a Fate,
+pub(super) struct Case<'a> {
+    pub(super) network: &'a Network,
+    pub(super) explainer: Explainer<'a>,
+    pub(super) traffic: &'a Traffic,
+    pub(super) trace: &'a ConversationTrace,
+    pub(super) fate: &'a Fate,
 }
 
 /// A route decision of a packet.
 #[derive(Clone, Copy)]
-struct Decision {
-    now: SimTime,
-    subnet: SubnetId,
-    route: RouteIx,
+pub(super) struct Decision {
+    pub(super) now: SimTime,
+    pub(super) subnet: SubnetId,
+    pub(super) route: RouteIx,
 }
 
 impl Case<'_> {
     /// `vm1 -> vm2 tcp/443`.
-    fn flow(&self) -> String {
+    pub(super) fn flow(&self) -> String {
         let (from, to) = (self.end(&self.traffic.from), self.end(&self.traffic.to));
         format!("{from} -> {to} {}", self.traffic.protocol)
     }
 
     /// The name of an end; of a public address, of whoever has it.
-    fn end(&self, end: &Endpoint) -> String {
+    pub(super) fn end(&self, end: &Endpoint) -> String {
         let Place::Internet = end.place else { return self.explainer.place(end.place) };
         let has = |nic: &&vnetsim_model::Nic| {
             nic.ip_configurations.iter().any(|config| config.public_address == Some(end.address))
@@ -80,7 +80,7 @@ impl Case<'_> {
     }
 
     /// `app -> fw -> vpngw -> onprem, back onprem -> vpngw -> app`.
-    fn ways(&self) -> String {
+    pub(super) fn ways(&self) -> String {
         let (from, to) = (self.end(&self.traffic.from), self.end(&self.traffic.to));
         let way = |from: &str, via: &[Place], to: &str| {
             let via = via.iter().map(|place| self.explainer.place(*place));
@@ -141,12 +141,12 @@ impl Case<'_> {
         }
     }
 
-    fn dead(&self) -> Option<&PacketTrace> {
+    pub(super) fn dead(&self) -> Option<&PacketTrace> {
         self.trace.dead()
     }
 
     /// The route decisions of a packet, in order.
-    fn decisions(packet: &PacketTrace) -> impl DoubleEndedIterator<Item = Decision> {
+    pub(super) fn decisions(packet: &PacketTrace) -> impl DoubleEndedIterator<Item = Decision> {
         packet.steps.iter().filter_map(|(now, step)| match step {
             Step::Route { subnet, route: Some(route), .. } => {
                 Some(Decision { now: *now, subnet: *subnet, route: *route })
@@ -156,7 +156,7 @@ impl Case<'_> {
     }
 
     /// The block that holds an address, as routes name it: of a network, of a site, else the address alone.
-    fn block(&self, ip: IpAddr) -> String {
+    pub(super) fn block(&self, ip: IpAddr) -> String {
         let of_vnets = self.network.existing_vnets().flat_map(|(_, vnet)| &vnet.address_space);
         let of_sites =
             self.network.sites().iter().flat_map(|site| site.prefixes.iter().chain(&site.advertised));
@@ -166,7 +166,7 @@ impl Case<'_> {
     }
 
     /// How `subnet` is given a route: added to its table, or changed where the table has one with that prefix.
-    fn give_route(&self, subnet: SubnetId, prefix: &str, hop: &str) -> String {
+    pub(super) fn give_route(&self, subnet: SubnetId, prefix: &str, hop: &str) -> String {
         let path = self.network.subnet_path(subnet);
         let name = &self.network[subnet].name.value;
         if name.eq_ignore_ascii_case("AzureBastionSubnet") || name.eq_ignore_ascii_case("RouteServerSubnet") {
@@ -192,7 +192,7 @@ impl Case<'_> {
     }
 
     /// Where the input says which routes a subnet has.
-    fn table_span(&self, subnet: SubnetId) -> Span {
+    pub(super) fn table_span(&self, subnet: SubnetId) -> Span {
         let subnet = &self.network[subnet];
         subnet.route_table.as_ref().map_or(subnet.name.span, |table| table.span)
     }
@@ -219,7 +219,7 @@ impl Case<'_> {
     }
 
     /// The address by which the packets of a part were first routed to an appliance.
-    fn first_hop(&self, part: Part) -> Option<String> {
+    pub(super) fn first_hop(&self, part: Part) -> Option<String> {
         let packet = self.trace.way(part)?;
         let hop = |d: Decision| match self.explainer.at(d.now).route(d.route) {
             row if matches!(row.next_hop, NextHop::Appliance(_)) => row.next_hop_ip,
@@ -334,177 +334,6 @@ impl Case<'_> {
                 .fix(format!("{machine}: give the guest routes per NIC (policy routing), so that {asked} answers itself"))
                 .fix(format!("or {name}: set enableIPForwarding: true")),
         )
-    }
-
-    /// FAIL-17: the other direction met another instance behind the same balancer.
-    fn instance(&self, nic: NicId) -> Option<Finding> {
-        let network = self.network;
-        let vm = |nic: NicId| network[nic].vm;
-        let met = self.fate.forward.iter().chain(&self.fate.back).filter_map(|place| match place {
-            Place::Nic(other) if vm(*other) != vm(nic) => Some(vm(*other)),
-            _ => None,
-        });
-        let met: Vec<_> = met.collect();
-        let pools =
-            network.load_balancers().iter().flat_map(|lb| lb.pools.iter().map(move |pool| (lb, pool)));
-        let (lb, _) = pools.into_iter().find(|(_, pool)| {
-            let members: Vec<_> = pool.iter().map(|(member, _)| vm(*member)).collect();
-            members.contains(&vm(nic)) && met.iter().any(|other| members.contains(other))
-        })?;
-        let name = &lb.name.value;
-        // The direction that names one machine is the one to change.
-        let all =
-            [Part::Request, Part::Reply].map(|part| self.trace.way(part).and_then(|p| self.to_appliance(p)));
-        let single =
-            all.iter().flatten().find(|(_, hop)| matches!(hop, NextHop::Appliance(Appliance::Nic(_))));
-        let balanced = all.iter().flatten().find_map(|(d, hop)| match hop {
-            NextHop::Appliance(Appliance::Balancer { .. }) => Some(*d),
-            _ => None,
-        });
-        let (Some((decision, _)), Some(other)) = (single, balanced) else {
-            let place = self.explainer.place(Place::Nic(nic));
-            let what =
-                format!("{place} gets packets of connections that another machine behind {name} opened");
-            let finding = Finding::new(
-                FindingCode::NvaInstanceMismatch,
-                format!("machines behind {name}"),
-                lb.name.span,
-                what,
-            );
-            return Some(
-                finding
-                    .because(self.ways())
-                    .fix("send both directions to one frontend with HA ports: its hash is symmetric (LB-10)")
-                    .fix("or let the appliances translate the source"),
-            );
-        };
-        let row = self.explainer.at(decision.now).route(decision.route);
-        let right = self.explainer.at(other.now).route(other.route);
-        let (Some(ip), Some(frontend)) = (row.next_hop_ip, right.next_hop_ip) else { return None };
-        let route = user_name(network, &row.origin)?;
-        let what =
-            format!("{route} names one machine behind {name} ({ip}), while the other direction is balanced");
-        Some(
-            Finding::new(FindingCode::NvaInstanceMismatch, &route, self.explainer.origin_span(row), what)
-                .because(self.ways())
-                .related(self.explainer.origin_span(right), "the other direction")
-                .fix(format!("{route}: nextHopIpAddress {frontend}, the frontend of {name}"))
-                .fix("or let the appliances translate the source"),
-        )
-    }
-
-    /// The first route of a packet to an appliance.
-    fn to_appliance(&self, packet: &PacketTrace) -> Option<(Decision, NextHop)> {
-        let all = Self::decisions(packet).map(|d| (d, self.explainer.at(d.now).route(d.route).next_hop));
-        all.into_iter().find(|(_, hop)| matches!(hop, NextHop::Appliance(_)))
-    }
-
-    /// FAIL-03: where packets go past the appliance that the other direction crosses, and could be sent to it at `hop`.
-    fn past(&self, appliance: Place, hop: Option<IpAddr>) -> Option<(Decision, IpAddr)> {
-        let crosses = |packet: &PacketTrace| {
-            packet.via().any(|place| self.same(place, appliance))
-                || packet.drop().is_some_and(|(at, _)| self.same(at, appliance))
-        };
-        let ways = [Part::Request, Part::Reply].into_iter().filter_map(|part| self.trace.way(part));
-        let packet = ways.into_iter().find(|packet| !crosses(packet))?;
-        // RT-18: only a subnet next to the appliance can name it.
-        let near = |d: &Decision| {
-            let home = self.network[d.subnet].vnet;
-            let inside = |vnet: VnetId| {
-                hop.is_some_and(|ip| self.network[vnet].address_space.iter().any(|block| block.contains(&ip)))
-            };
-            inside(home) || self.network.connected_links_of(home).any(|(_, link)| inside(link.remote.value))
-        };
-        let decision = Self::decisions(packet).find(near).or_else(|| Self::decisions(packet).next())?;
-        Some((decision, packet.key()?.dst))
-    }
-
-    /// Two places of one machine.
-    fn same(&self, a: Place, b: Place) -> bool {
-        let machine = |place| if let Place::Nic(nic) = place { self.network[nic].vm } else { None };
-        a == b || (machine(a).is_some() && machine(a) == machine(b))
-    }
-
-    /// The address by which routes led to `appliance`.
-    fn hop_to(&self, appliance: Place) -> Option<IpAddr> {
-        self.trace.packets.iter().find_map(|packet| {
-            let mut led = None;
-            packet.steps.iter().find_map(|(now, step)| {
-                let at = match step {
-                    Step::Route { route: Some(route), .. } => {
-                        led = self.explainer.at(*now).route(*route).next_hop_ip;
-                        None
-                    }
-                    Step::Appliance { nic_in, .. } => Some(Place::Nic(*nic_in)),
-                    Step::Dropped { at, .. } => Some(*at),
-                    _ => None,
-                };
-                led.filter(|_| at.is_some_and(|at| self.same(at, appliance)))
-            })
-        })
-    }
-
-    fn no_session(&self, place: &str) -> Option<Finding> {
-        let Outcome::Dropped { at, .. } = self.fate.outcome else { return None };
-        let what = format!("{place} sees one direction only of connections that it keeps track of");
-        let mut finding =
-            Finding::new(FindingCode::AsymStatefulDrop, place, Span::default(), what).because(self.ways());
-        if let Place::Nic(nic) = at {
-            finding.span = self.network[nic].vm.map_or(Span::default(), |vm| self.network[vm].name.span);
-        }
-        self.mend(finding, at, place)
-    }
-
-    /// Says who goes past `appliance`, and how that would be mended.
-    fn mend(&self, mut finding: Finding, appliance: Place, place: &str) -> Option<Finding> {
-        let hop = self.hop_to(appliance);
-        if let Some((decision, dst)) = self.past(appliance, hop) {
-            let path = self.network.subnet_path(decision.subnet);
-            let row = self.explainer.at(decision.now).route(decision.route);
-            finding = finding.because(format!("{path} goes past it: {}", self.explainer.route_words(row)));
-            let machine = std::mem::replace(&mut finding.span, self.table_span(decision.subnet));
-            if !machine.is_none() {
-                finding = finding.related(machine, format!("{place}, which misses the other half"));
-            }
-            // FE-33: routes of an endpoint's subnet play no part.
-            let by_route = !matches!(self.traffic.to.place, Place::PrivateEndpoint(_));
-            if let Some(hop) = hop.filter(|_| by_route) {
-                finding = finding.fix(self.give_route(decision.subnet, &self.block(dst), &hop.to_string()));
-            }
-        }
-        let or = if finding.fix.is_empty() { "" } else { "or " };
-        Some(finding.fix(format!("{or}let {place} translate the source to its own address")))
-    }
-
-    /// RT-15: the answer reached who asked, but it is not from the address that was asked: somebody translated the request.
-    fn mismatch(&self) -> Option<Finding> {
-        let reply = self.trace.way(Part::Reply)?;
-        let server = reply.steps.iter().find_map(|(_, step)| match step {
-            Step::Sent { from, .. } => Some(*from),
-            _ => None,
-        })?;
-        let decision = Self::decisions(reply).next()?;
-        let translated = |step: &Step| match step {
-            Step::Appliance { nic_in, action: ApplianceAction::Translated { .. }, .. } => {
-                Some(Place::Nic(*nic_in))
-            }
-            _ => None,
-        };
-        let request = self.trace.way(Part::Request)?;
-        let by = request.steps.iter().find_map(|(_, step)| translated(step))?;
-        let (path, by) = (self.network.subnet_path(decision.subnet), self.explainer.place(by));
-        let (server, client) = (self.explainer.place(server), self.end(&self.traffic.from));
-        let what = format!(
-            "{server} answers {client} directly, but {client} asked {by}, which translated the request"
-        );
-        let mut finding =
-            Finding::new(FindingCode::AsymStatefulDrop, &path, self.table_span(decision.subnet), what)
-                .because(self.ways());
-        if let Some(hop) = self.first_hop(Part::Request) {
-            let block = self.block(self.traffic.from.address);
-            finding = finding.fix(self.give_route(decision.subnet, &block, &hop));
-        }
-        Some(finding.fix(format!("let {by} translate the source as well, so that answers come back to it")))
     }
 
     /// Azure has a route from whom a site asks to the site.
@@ -702,24 +531,6 @@ impl Case<'_> {
             .any(|r| r.access == Access::Allow && (tag(&r.source) || tag(&r.destination)))
     }
 
-    /// FLOW-06: it works, by different ways.
-    fn asymmetric(&self) -> Option<Finding> {
-        let (forward, back) = (&self.fate.forward, &self.fate.back);
-        if self.trace.part(Part::Reply).is_none() || self.fate.is_symmetric() {
-            return None;
-        }
-        let mut met = forward.iter().chain(back).copied().filter(|place| {
-            matches!(place, Place::Nic(_)) && forward.contains(place) != back.contains(place)
-        });
-        let appliance = met.next()?;
-        let place = self.explainer.place(appliance);
-        let what = format!(
-            "{place} sees one direction only of some connections; it works, because it insists on nothing"
-        );
-        let finding = Finding::new(FindingCode::AsymPath, &place, Span::default(), what).because(self.ways());
-        Some(self.mend(finding, appliance, &place)?.flow(self.flow()))
-    }
-
     /// RT-08: a private endpoint asked through an appliance that does not translate.
     fn disputed_endpoint(&self) -> Option<Finding> {
         let Place::PrivateEndpoint(id) = self.traffic.to.place else { return None };
@@ -745,7 +556,7 @@ impl Case<'_> {
 }
 
 /// `table/route` of a user-defined route.
-fn user_name(network: &Network, origin: &RouteOrigin) -> Option<String> {
+pub(super) fn user_name(network: &Network, origin: &RouteOrigin) -> Option<String> {
     match origin {
         RouteOrigin::User { table, name, .. } => Some(format!("{}/{name}", network[*table].name.value)),
         _ => None,

@@ -2,7 +2,7 @@
 //!
 //! Owns which mistakes there are and how their evidence is gathered. Two kinds of check: those that read objects and compiled
 //! rows (`peerings`, `routes`, `next_hops`, `balancers`, `gateways`, `filters`, `timeline`), and those that send probes through
-//! the one pipeline and name what the packets met (`flows` between `ends`, judged by `fates`). Called by `cli`; `trace` asks for
+//! the one pipeline and name what the packets met (`flows` between `ends`, judged by `fates` and, for two ways, `one_way`). Called by `cli`; `trace` asks for
 //! what explains one flow. Must never decide a packet's fate itself. Costs a compile, and a conversation for each probe.
 
 mod balancers;
@@ -12,6 +12,7 @@ mod filters;
 mod flows;
 mod gateways;
 mod next_hops;
+mod one_way;
 mod peerings;
 mod routes;
 mod timeline;

@@ -33,7 +33,7 @@ pub(crate) struct Args {
 
 const EXIT_CODES: &str = "Exit codes:
   0  as expected
-  1  an expectation of a scenario failed, a check found something, no fix was found, two networks differ
+  1  an expectation of a scenario failed, a check found an error, no fix was found, two networks differ
   2  bad usage or input
   3  the verdict rests on something that is not modelled
   130  the run was broken off by Ctrl-C";

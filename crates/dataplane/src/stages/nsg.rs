@@ -191,7 +191,7 @@ pub struct NsgAnswer {
     pub known: bool,
 }
 
-/// What [`check`] decides about the first packet of a connection, without a packet and without records: the NSGs of `nic`
+/// What the NSG stage decides about the first packet of a connection, without a packet and without records: the NSGs of `nic`
 /// in the order in which they are asked, up to the one that stops it. None for a NIC without any (NSG-11).
 pub fn ask_nsgs(tables: &Tables, nic: NicId, direction: Direction, key: &FlowKey) -> Vec<NsgAnswer> {
     let port = &tables.nics[nic.ix()];
