@@ -57,6 +57,13 @@ impl Finding {
         self
     }
 
+    /// With remedies, if there are any.
+    #[must_use]
+    pub fn fixes(mut self, lines: impl IntoIterator<Item = String>) -> Self {
+        self.fix.extend(lines);
+        self
+    }
+
     /// With another place that matters.
     #[must_use]
     pub fn related(mut self, span: Span, text: impl Into<String>) -> Self {

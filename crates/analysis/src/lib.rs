@@ -46,7 +46,7 @@ pub use groups::{PathGroup, path_groups};
 pub use judge::{About, Judgement, judge};
 pub use matrix::{Cell, Grid, Matrix, MatrixQuestion, matrix};
 pub use owners::owner_names;
-pub use play::{Loss, Played, Setup, Shown, play, probe};
+pub use play::{Loss, Played, Setup, Shown, play, probe, timeline_of};
 pub use readings::{Combination, Reading, all_readings, probe_readings, readings};
 pub use replay::{Replayed, Replays, replays};
 pub use rows::{EffectiveRow, effective_rows};

@@ -74,7 +74,7 @@ fn observer(taps: Option<TapRecorder>) -> TraceObserver {
 }
 
 /// The scenario's timeline as the simulation takes it.
-pub(crate) fn timeline_of(scenario: &Scenario) -> Vec<Change> {
+pub fn timeline_of(scenario: &Scenario) -> Vec<Change> {
     let one = |op: &vnetsim_scenario::TimelineOperation| Change {
         at: op.at,
         name: op.name.as_ref().map(|name| name.value.clone()),

@@ -202,7 +202,7 @@ impl Rib<'_> {
     /// RT-06, FE-04: one row per next hop.
     fn learned(&mut self) {
         let network = self.network;
-        let gateway_subnet = network[self.subnet].name.value.eq_ignore_ascii_case("GatewaySubnet");
+        let gateway_subnet = network[self.subnet].is_gateway_subnet();
         for Learned { prefix, hop, printed, .. } in self.propagation.learned(self.vnet, gateway_subnet) {
             let (hop, origin) = match hop {
                 Hop::Gateway(gateway) => (NextHop::Gateway(gateway), RouteOrigin::Gateway(gateway)),

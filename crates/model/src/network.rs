@@ -71,6 +71,20 @@ pub struct Subnet {
     pub private_endpoint_policies: PrivateEndpointPolicies,
 }
 
+impl Subnet {
+    /// True for the one that gateways live in (GW-02).
+    pub fn is_gateway_subnet(&self) -> bool {
+        self.name.value.eq_ignore_ascii_case("GatewaySubnet")
+    }
+
+    /// False for AzureBastionSubnet and RouteServerSubnet: Azure associates no route table with them.
+    pub fn takes_route_table(&self) -> bool {
+        !["AzureBastionSubnet", "RouteServerSubnet"]
+            .iter()
+            .any(|name| self.name.value.eq_ignore_ascii_case(name))
+    }
+}
+
 named_enum! {
     /// `peeringState` of a link (PEER-03).
     PeeringState {

@@ -26,7 +26,7 @@ pub use generate::{RandomNetwork, network, network_without, plain_network};
 pub use large::hub_and_spokes;
 pub use operations::{OperationPlan, operation};
 pub use plan::Feature;
-pub use questions::{boundary_addresses, compare_choice, compare_nsg, compare_routes};
+pub use questions::{boundary_addresses, compare_choice, compare_nsg, compare_routes, known_addresses};
 pub use traffic::{TrafficPlan, public_addresses, traffic, traffic_without};
 
 /// The host's own addresses (FAB-08, FAB-09).

@@ -12,7 +12,10 @@ use vnetsim_types::{
     Step, SubnetId, TrafficId,
 };
 
-use crate::words::{from_real, real_kind};
+use crate::{
+    RandomNetwork,
+    words::{from_real, real_kind},
+};
 
 /// RT-01 to RT-14: the listed rows of `subnet`, as sets of prefix, source, state, type and address.
 pub fn compare_routes(network: &Network, compiled: &Compiled, subnet: SubnetId) -> Result<(), String> {
@@ -164,4 +167,19 @@ fn frame(key: &FlowKey) -> Option<Vec<u8>> {
         IpProtocol::ICMP | IpProtocol::ICMPV6 => icmp_echo(&ends, true, key.src_port, 1, 0).ok(),
         other => raw(&ends, other, 0).ok(),
     }
+}
+
+/// Addresses that mean something in the network: owned ones, edges of blocks and sites.
+pub fn known_addresses(random: &RandomNetwork) -> Vec<IpAddr> {
+    let network = &random.network;
+    let mut all: Vec<IpAddr> =
+        network.nics().iter().flat_map(|nic| &nic.ip_configurations).map(|c| c.address).collect();
+    let blocks = network.vnets().iter().flat_map(|vnet| &vnet.address_space);
+    let sites = network.sites().iter().flat_map(|site| &site.prefixes);
+    all.extend(blocks.chain(sites).flat_map(|p| [p.value.network(), p.value.broadcast()]));
+    all.extend(
+        ["8.8.8.8", "20.60.1.1", "168.63.129.16", "10.250.0.1", "2606:4700::1"]
+            .map(|text| text.parse::<IpAddr>().expect("an address written in the source")),
+    );
+    all
 }

@@ -7,7 +7,9 @@ use proptest::{collection::vec, prelude::*};
 use vnetsim_analysis::{check, edited, quick_fix};
 use vnetsim_compile::compile;
 use vnetsim_scenario::{Scenario, load};
-use vnetsim_testkit::{End, NOT_COMPARED, RandomNetwork, compare, network, network_without, traffic_without};
+use vnetsim_testkit::{
+    End, NOT_COMPARED, RandomNetwork, compare, known_addresses, network, network_without, traffic_without,
+};
 use vnetsim_types::{AclIx, FileId, FindingCode, FlowKey, IpProtocol, Severity};
 
 /// The network as its file says it.
@@ -15,18 +17,6 @@ fn scenario(random: &RandomNetwork) -> Scenario {
     let text = random.scenario();
     let loaded = load(text.as_bytes(), FileId(0));
     loaded.scenario.unwrap_or_else(|| panic!("{:#?}\n{text}", loaded.problems))
-}
-
-/// Addresses that mean something in the network, and others.
-fn addresses(random: &RandomNetwork, numbers: &[u32]) -> Vec<IpAddr> {
-    let network = &random.network;
-    let mut all: Vec<IpAddr> =
-        network.nics().iter().flat_map(|nic| &nic.ip_configurations).map(|c| c.address).collect();
-    let blocks = network.vnets().iter().flat_map(|vnet| &vnet.address_space);
-    let sites = network.sites().iter().flat_map(|site| &site.prefixes);
-    all.extend(blocks.chain(sites).flat_map(|p| [p.value.network(), p.value.broadcast()]));
-    all.extend(numbers.iter().map(|n| IpAddr::from(n.to_be_bytes())));
-    all
 }
 
 proptest! {
@@ -61,7 +51,8 @@ proptest! {
             return Ok(());
         }
         let compiled = compile(&scenario.network, 0);
-        let all = addresses(&random, &numbers);
+        let others = numbers.iter().map(|n| IpAddr::from(n.to_be_bytes()));
+        let all: Vec<IpAddr> = known_addresses(&random).into_iter().chain(others).collect();
         let protocols = [IpProtocol::TCP, IpProtocol::UDP, IpProtocol::ICMP, IpProtocol::ESP];
         let ports: Vec<u16> = ports.into_iter().chain([22, 53, 80, 443, 3389, 50_000]).collect();
         for (ix, acl) in compiled.tables.acls.iter().enumerate() {

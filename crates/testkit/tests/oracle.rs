@@ -7,7 +7,7 @@ use vnetsim_compile::compile;
 use vnetsim_model::OperationKind;
 use vnetsim_testkit::{
     NOT_COMPARED, RandomNetwork, TrafficPlan, boundary_addresses, compare, compare_choice, compare_nsg,
-    compare_routes, network_without, traffic_without,
+    compare_routes, known_addresses, network_without, traffic_without,
 };
 use vnetsim_types::{Direction, FlowKey, IpProtocol, NicId, SubnetId};
 
@@ -17,21 +17,6 @@ fn network() -> impl Strategy<Value = RandomNetwork> {
 
 fn traffic() -> impl Strategy<Value = TrafficPlan> {
     traffic_without(NOT_COMPARED)
-}
-
-/// Addresses that mean something in the network: owned ones, edges of blocks and sites.
-fn known_addresses(random: &RandomNetwork) -> Vec<IpAddr> {
-    let network = &random.network;
-    let mut all: Vec<IpAddr> =
-        network.nics().iter().flat_map(|nic| &nic.ip_configurations).map(|c| c.address).collect();
-    let blocks = network.vnets().iter().flat_map(|vnet| &vnet.address_space);
-    let sites = network.sites().iter().flat_map(|site| &site.prefixes);
-    all.extend(blocks.chain(sites).flat_map(|p| [p.value.network(), p.value.broadcast()]));
-    all.extend(
-        ["8.8.8.8", "20.60.1.1", "168.63.129.16", "10.250.0.1", "2606:4700::1"]
-            .map(|text| text.parse::<IpAddr>().expect("an address written in the source")),
-    );
-    all
 }
 
 fn address(random: &RandomNetwork, number: u32) -> IpAddr {

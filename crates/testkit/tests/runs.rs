@@ -2,8 +2,9 @@
 
 use std::ops::ControlFlow;
 
+use vnetsim_analysis::timeline_of;
 use vnetsim_scenario::load;
-use vnetsim_sim::{Change, Outcome, Play, Report};
+use vnetsim_sim::{Outcome, Play, Report};
 use vnetsim_types::{DropReason, FileId, NoObserver, Observer, PacketId, PacketTag, SimTime, Step};
 
 /// Wants every packet.
@@ -20,13 +21,7 @@ impl Observer for Everything {
 fn play<O: Observer>(text: &str, workers: usize, observer: &mut O) -> Report {
     let loaded = load(text.as_bytes(), FileId(0));
     let scenario = loaded.scenario.unwrap_or_else(|| panic!("{:#?}\n{text}", loaded.problems));
-    let change = |op: &vnetsim_scenario::TimelineOperation| Change {
-        at: op.at,
-        name: None,
-        operation: op.operation.clone(),
-        span: op.span,
-    };
-    let timeline: Vec<Change> = scenario.timeline.iter().map(change).collect();
+    let timeline = timeline_of(&scenario);
     let (traffic, injections) = (&scenario.traffic, &[][..]);
     let play = Play { network: scenario.network, traffic, timeline: &timeline, injections, seed: 7, workers };
     play.run(observer, &mut |_| ControlFlow::Continue(()))

@@ -9,6 +9,7 @@ use std::{
 };
 
 use proptest::{collection::vec, prelude::*};
+use vnetsim_analysis::timeline_of;
 use vnetsim_model::{
     Application, LinkCondition, LinkEnd, LinkFault, Network, Operation, OperationKind, Role, Traffic,
 };
@@ -274,13 +275,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 fn played(scenario: &Scenario, workers: usize) -> (Report, TraceObserver) {
-    let change = |op: &vnetsim_scenario::TimelineOperation| Change {
-        at: op.at,
-        name: None,
-        operation: op.operation.clone(),
-        span: op.span,
-    };
-    let timeline: Vec<Change> = scenario.timeline.iter().map(change).collect();
+    let timeline = timeline_of(scenario);
     play(&scenario.network, &scenario.traffic, &timeline, workers)
 }
 

@@ -50,7 +50,7 @@ impl Case<'_> {
     /// AzureBastionSubnet, or the route is there.
     pub(crate) fn route_line(&self, subnet: SubnetId, prefix: &str, address: IpAddr) -> Option<String> {
         let home = &self.network[subnet];
-        if home.name.value.eq_ignore_ascii_case("AzureBastionSubnet") {
+        if !home.takes_route_table() {
             return None;
         }
         let address = self.front_of(address);

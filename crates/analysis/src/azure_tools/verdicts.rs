@@ -183,7 +183,7 @@ impl Case<'_> {
     }
 
     fn is_gateway_subnet(&self, subnet: SubnetId) -> bool {
-        self.explainer.network[subnet].name.value.eq_ignore_ascii_case("GatewaySubnet")
+        self.explainer.network[subnet].is_gateway_subnet()
     }
 
     fn routes_of(&self, of_death: Option<SubnetId>) -> Vec<AzureVerdict> {

@@ -15,6 +15,7 @@ use vnetsim_types::{
     Span, Step, SubnetId, TrafficId, VnetId,
 };
 
+use super::give_route;
 use crate::{Fate, Finding, Played};
 
 /// The mistake that the fate of entry `id` stands for, if it stands for one.
@@ -165,30 +166,13 @@ impl Case<'_> {
         all.find(holds).map_or_else(|| ip.to_string(), |block| block.to_string())
     }
 
-    /// How `subnet` is given a route: added to its table, or changed where the table has one with that prefix.
-    pub(super) fn give_route(&self, subnet: SubnetId, prefix: &str, hop: &str) -> String {
+    /// How `subnet` is given a route; where it takes none, what else.
+    pub(super) fn give_route(&self, subnet: SubnetId, prefix: &str, hop: &str) -> Option<String> {
+        if self.network[subnet].takes_route_table() {
+            return give_route(self.network, subnet, prefix, hop);
+        }
         let path = self.network.subnet_path(subnet);
-        let name = &self.network[subnet].name.value;
-        if name.eq_ignore_ascii_case("AzureBastionSubnet") || name.eq_ignore_ascii_case("RouteServerSubnet") {
-            return format!(
-                "{path} takes no route table: narrow the route that sends the other direction to {hop}"
-            );
-        }
-        let Some(table) = self.network[subnet].route_table.as_ref().map(|table| &self.network[table.value])
-        else {
-            return format!("a route table for {path}: add {prefix} -> VirtualAppliance {hop}");
-        };
-        let same = |route: &&vnetsim_model::UserRoute| route.prefixes.iter().any(|p| p.to_string() == prefix);
-        match table.routes.iter().find(same) {
-            Some(route) => {
-                let name = format!("{}/{}", table.name.value, route.name.value);
-                format!("{name} (for {path}): change it to {prefix} -> VirtualAppliance {hop}")
-            }
-            None => format!(
-                "route table {} (for {path}): add {prefix} -> VirtualAppliance {hop}",
-                table.name.value
-            ),
-        }
+        Some(format!("{path} takes no route table: narrow the route that sends the other direction to {hop}"))
     }
 
     /// Where the input says which routes a subnet has.
@@ -205,7 +189,7 @@ impl Case<'_> {
             Step::Route { subnet, .. } => Some(*subnet),
             _ => None,
         })?;
-        if self.network[subnet].name.value.eq_ignore_ascii_case("GatewaySubnet") {
+        if self.network[subnet].is_gateway_subnet() {
             return None; // what a gateway does not know is told by the checks of gateways and of the file
         }
         let (path, block) = (self.network.subnet_path(subnet), self.block(dead.key()?.dst));
@@ -214,7 +198,7 @@ impl Case<'_> {
         let hop = self.first_hop(Part::Request).unwrap_or_default();
         Some(
             Finding::new(FindingCode::ReturnRouteMissing, &path, self.table_span(subnet), what)
-                .fix(self.give_route(subnet, &block, &hop)),
+                .fixes(self.give_route(subnet, &block, &hop)),
         )
     }
 
@@ -267,8 +251,8 @@ impl Case<'_> {
                 hub_name.span,
                 what,
             )
-            .fix(give(sender, self.traffic.to.address))
-            .fix(give(receiver, self.traffic.from.address))
+            .fixes(give(sender, self.traffic.to.address))
+            .fixes(give(receiver, self.traffic.from.address))
             .fix("and allowForwardedTraffic: true on the links of both spokes")
             .fix(format!("or peer {near} with {far}; the same for the other pairs")),
         )

@@ -21,7 +21,7 @@ use std::{collections::BTreeSet, net::IpAddr};
 
 use vnetsim_compile::{Compiled, Epoch, RibRoute};
 use vnetsim_dataplane::{Appliance, NextHop};
-use vnetsim_model::{LbTarget, Network, UserNextHop};
+use vnetsim_model::{LbTarget, Network, UserNextHop, UserRoute};
 use vnetsim_scenario::Scenario;
 use vnetsim_trace::Explainer;
 use vnetsim_types::{
@@ -277,33 +277,9 @@ impl<'a> Look<'a> {
         subnet.route_table.as_ref().map_or(subnet.name.span, |table| table.span)
     }
 
-    /// How a subnet is given a route to an appliance; `None` when its table has it, or takes none.
-    pub(crate) fn give_route(&self, subnet: SubnetId, prefix: &str, hop: &str) -> Option<String> {
-        let network = self.network;
-        let takes_none = ["AzureBastionSubnet", "RouteServerSubnet"];
-        if takes_none.iter().any(|name| network[subnet].name.value.eq_ignore_ascii_case(name)) {
-            return None;
-        }
-        let table = network[subnet].route_table.as_ref().map(|table| &network[table.value]);
-        let same = |route: &&vnetsim_model::UserRoute| route.prefixes.iter().any(|p| p.to_string() == prefix);
-        match table.and_then(|table| table.routes.iter().find(same)) {
-            Some(route) if matches!(route.next_hop, UserNextHop::VirtualAppliance(ip) if ip.to_string() == hop) => {
-                None
-            }
-            Some(route) => {
-                let name = format!("{}/{}", table?.name.value, route.name.value);
-                Some(format!("{name}: change it to {prefix} -> VirtualAppliance {hop}"))
-            }
-            None => Some(format!("{}: add {prefix} -> VirtualAppliance {hop}", self.table_of(subnet))),
-        }
-    }
-
     /// What to call the route table of a subnet in a remedy.
     pub(crate) fn table_of(&self, subnet: SubnetId) -> String {
-        match &self.network[subnet].route_table {
-            Some(table) => format!("route table {}", self.network[table.value].name.value),
-            None => format!("a route table for {}", self.network.subnet_path(subnet)),
-        }
+        table_of(self.network, subnet)
     }
 }
 
@@ -321,4 +297,31 @@ pub(crate) fn joined(network: &Network, a: VnetId, b: VnetId) -> bool {
                 matches!(end, vnetsim_model::ConnectionEnd::Gateway(far) if network[far].vnet == b)
             })
         })
+}
+
+/// What to call the route table of a subnet in a remedy.
+pub(crate) fn table_of(network: &Network, subnet: SubnetId) -> String {
+    let path = network.subnet_path(subnet);
+    match &network[subnet].route_table {
+        Some(table) => format!("route table {} (for {path})", network[table.value].name.value),
+        None => format!("a route table for {path}"),
+    }
+}
+
+/// How a subnet is given a route to an appliance; `None` when its table has it, or when it takes no table.
+pub(crate) fn give_route(network: &Network, subnet: SubnetId, prefix: &str, hop: &str) -> Option<String> {
+    if !network[subnet].takes_route_table() {
+        return None;
+    }
+    let table = network[subnet].route_table.as_ref().map(|table| &network[table.value]);
+    let same = |route: &&UserRoute| route.prefixes.iter().any(|p| p.to_string() == prefix);
+    match table.and_then(|table| table.routes.iter().find(same)) {
+        Some(UserRoute { next_hop: UserNextHop::VirtualAppliance(ip), .. }) if ip.to_string() == hop => None,
+        Some(route) => {
+            let (name, path) =
+                (format!("{}/{}", table?.name.value, route.name.value), network.subnet_path(subnet));
+            Some(format!("{name} (for {path}): change it to {prefix} -> VirtualAppliance {hop}"))
+        }
+        None => Some(format!("{}: add {prefix} -> VirtualAppliance {hop}", table_of(network, subnet))),
+    }
 }

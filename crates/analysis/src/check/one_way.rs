@@ -146,7 +146,7 @@ impl Case<'_> {
             // FE-33: routes of an endpoint's subnet play no part.
             let by_route = !matches!(self.traffic.to.place, Place::PrivateEndpoint(_));
             if let Some(hop) = hop.filter(|_| by_route) {
-                finding = finding.fix(self.give_route(decision.subnet, &self.block(dst), &hop.to_string()));
+                finding = finding.fixes(self.give_route(decision.subnet, &self.block(dst), &hop.to_string()));
             }
         }
         let or = if finding.fix.is_empty() { "" } else { "or " };
@@ -179,7 +179,7 @@ impl Case<'_> {
                 .because(self.ways());
         if let Some(hop) = self.first_hop(Part::Request) {
             let block = self.block(self.traffic.from.address);
-            finding = finding.fix(self.give_route(decision.subnet, &block, &hop));
+            finding = finding.fixes(self.give_route(decision.subnet, &block, &hop));
         }
         Some(finding.fix(format!("let {by} translate the source as well, so that answers come back to it")))
     }

@@ -9,7 +9,7 @@ use vnetsim_model::OperationKind;
 use vnetsim_scenario::Scenario;
 use vnetsim_types::{AddrSet, FindingCode, IpNet, NicId, RouteTableId, SubnetId, VnetId};
 
-use super::Look;
+use super::{Look, give_route};
 use crate::Finding;
 
 pub(super) fn find(look: &Look<'_>, scenario: &Scenario, found: &mut Vec<Finding>) {
@@ -53,7 +53,7 @@ fn bypasses(
     if appliances.iter().any(|nic| look.network[*nic].subnet == subnet) {
         return;
     }
-    let gateway_subnet = look.network[subnet].name.value.eq_ignore_ascii_case("GatewaySubnet");
+    let gateway_subnet = look.network[subnet].is_gateway_subnet();
     let path = look.network.subnet_path(subnet);
     // The check of gateways has said it, with the other direction beside it.
     let said = found.iter().any(|f| f.code == FindingCode::GwSubnetRouteMissing && f.object == path);
@@ -165,7 +165,8 @@ fn bypass(
     let home = look.network[subnet].vnet;
     let own =
         look.network[home].address_space.first().map(|block| block.value.to_string()).unwrap_or_default();
-    let mirror = |at: SubnetId| Some(format!("and the mirror: {}", look.give_route(at, &own, &hop)?));
+    let mirror =
+        |at: SubnetId| Some(format!("and the mirror: {}", give_route(look.network, at, &own, &hop)?));
     match (code, &winner.origin) {
         (FindingCode::EndpointBypassesNva, RouteOrigin::PrivateEndpoint(id)) => {
             let at = look.network[*id].subnet;
@@ -174,8 +175,8 @@ fn bypass(
                 "{}: set privateEndpointNetworkPolicies: RouteTableEnabled (RT-08)",
                 look.network.subnet_path(at)
             ));
-            let route = look.give_route(subnet, &prefix, &hop).map(|line| format!("and {line}"));
-            route.into_iter().fold(finding, Finding::fix)
+            let route = give_route(look.network, subnet, &prefix, &hop).map(|line| format!("and {line}"));
+            finding.fixes(route)
         }
         (FindingCode::EndpointBypassesNva, _) => {
             finding.fix(format!("{path}: remove the service endpoint, if {hop} shall see that traffic"))
@@ -188,7 +189,7 @@ fn bypass(
             let finding = finding
                 .fix(format!("{table}: add {} -> VirtualAppliance {hop}", winner.prefix))
                 .fix(format!("or {table}: set disableBgpRoutePropagation: true"));
-            at.into_iter().filter_map(mirror).fold(finding, Finding::fix)
+            finding.fixes(at.into_iter().filter_map(mirror))
         }
         _ => {
             let add = |at: &SubnetId| {
@@ -196,8 +197,8 @@ fn bypass(
                     look.network[*at].prefixes.first().map(|p| p.value.to_string()).unwrap_or_default();
                 format!("{table}: add {prefix} -> VirtualAppliance {hop}")
             };
-            let finding = reached.iter().take(2).map(add).fold(finding, Finding::fix);
-            reached.iter().take(2).filter_map(|at| mirror(*at)).fold(finding, Finding::fix)
+            let finding = finding.fixes(reached.iter().take(2).map(add));
+            finding.fixes(reached.iter().take(2).filter_map(|at| mirror(*at)))
         }
     }
 }

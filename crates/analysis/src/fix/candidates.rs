@@ -8,16 +8,11 @@ use std::{
     net::{IpAddr, Ipv4Addr},
 };
 
-use vnetsim_model::{
-    Access, LbProtocol, LbSku, LbTarget, Network, Role, Snat, Traffic, UserNextHop, draft::Draft,
-};
+use vnetsim_model::{LbTarget, Network, Role, Snat, Traffic, UserNextHop, draft::Draft};
 use vnetsim_trace::Explainer;
-use vnetsim_types::{
-    Direction, DropReason, IpNet, IpProtocol, NicId, Place, ProtoPort, RouteTableId, Step, SubnetId,
-    TrafficId, VnetId,
-};
+use vnetsim_types::{IpNet, NicId, Place, RouteTableId, Step, SubnetId, TrafficId, VnetId};
 
-use super::edit::{Edit, Hop, NewRule, PeeringFlag, is_half, route_name};
+use super::edit::{Edit, Hop, PeeringFlag, is_half, route_name};
 use crate::Played;
 
 /// A route is narrowed to at most so many subnets.
@@ -49,19 +44,19 @@ pub(super) fn candidates(draft: &Draft, played: &Played, id: TrafficId, wish: Wi
     space.all
 }
 
-struct Space<'a> {
-    network: &'a Network,
-    explainer: Explainer<'a>,
-    traffic: &'a Traffic,
-    played: &'a Played,
-    id: TrafficId,
+pub(super) struct Space<'a> {
+    pub(super) network: &'a Network,
+    pub(super) explainer: Explainer<'a>,
+    pub(super) traffic: &'a Traffic,
+    pub(super) played: &'a Played,
+    pub(super) id: TrafficId,
     /// Networks that the packets met, those of the ends, and hubs between them.
-    vnets: BTreeSet<VnetId>,
-    subnets: BTreeSet<SubnetId>,
-    nics: BTreeSet<NicId>,
+    pub(super) vnets: BTreeSet<VnetId>,
+    pub(super) subnets: BTreeSet<SubnetId>,
+    pub(super) nics: BTreeSet<NicId>,
     /// Names of NAT gateways that the file has.
-    nat_gateways: Vec<String>,
-    all: Vec<Vec<Edit>>,
+    pub(super) nat_gateways: Vec<String>,
+    pub(super) all: Vec<Vec<Edit>>,
 }
 
 impl<'a> Space<'a> {
@@ -82,7 +77,7 @@ impl<'a> Space<'a> {
         space
     }
 
-    fn add(&mut self, edits: Vec<Edit>) {
+    pub(super) fn add(&mut self, edits: Vec<Edit>) {
         if !edits.is_empty() && !self.all.contains(&edits) {
             self.all.push(edits);
         }
@@ -235,7 +230,7 @@ impl<'a> Space<'a> {
     }
 
     /// The blocks of addresses that stand for the two ends.
-    fn blocks(&self) -> Vec<IpNet> {
+    pub(super) fn blocks(&self) -> Vec<IpNet> {
         let network = self.network;
         let mut all = Vec::new();
         for end in [&self.traffic.from, &self.traffic.to] {
@@ -315,7 +310,8 @@ impl<'a> Space<'a> {
 
     fn add_route(&mut self, subnet: SubnetId, prefix: IpNet, hop: Hop) {
         let network = self.network;
-        if takes_no_table(network, subnet) || (is_gateway_subnet(network, subnet) && self.is_outside(prefix))
+        if !network[subnet].takes_route_table()
+            || (network[subnet].is_gateway_subnet() && self.is_outside(prefix))
         {
             return;
         }
@@ -386,7 +382,7 @@ impl<'a> Space<'a> {
     /// Tables that a subnet may be given: those of most other subnets first, none that only GatewaySubnet has.
     fn tables_for(&self, subnet: SubnetId) -> Vec<RouteTableId> {
         let network = self.network;
-        if takes_no_table(network, subnet) || is_gateway_subnet(network, subnet) {
+        if !network[subnet].takes_route_table() || network[subnet].is_gateway_subnet() {
             return Vec::new();
         }
         let users = |table: RouteTableId| {
@@ -397,7 +393,7 @@ impl<'a> Space<'a> {
         let tables = (0..network.route_tables().len()).map(RouteTableId::new);
         let mut all: Vec<(usize, RouteTableId)> = tables
             .map(|table| (users(table), table))
-            .filter(|(users, _)| users.is_empty() || users.iter().any(|s| !is_gateway_subnet(network, *s)))
+            .filter(|(users, _)| users.is_empty() || users.iter().any(|s| !network[*s].is_gateway_subnet()))
             .map(|(users, table)| (users.len(), table))
             .collect();
         all.sort_by_key(|(users, table)| (std::cmp::Reverse(*users), *table));
@@ -408,151 +404,6 @@ impl<'a> Space<'a> {
     fn is_outside(&self, prefix: IpNet) -> bool {
         let blocks = self.network.existing_vnets().flat_map(|(_, vnet)| &vnet.address_space);
         blocks.into_iter().all(|block| !block.contains(&prefix.addr()))
-    }
-
-    /// Allow rules before those that denied.
-    fn rules(&mut self) {
-        let dead = self.played.trace.conversations_of(self.id).flat_map(|trace| &trace.packets);
-        let mut denied = Vec::new();
-        for packet in dead.filter(|packet| packet.drop().is_some_and(|(_, why)| why == DropReason::NsgDeny)) {
-            let step = packet.steps.iter().rev().find_map(|(now, step)| match step {
-                Step::Nsg { acl, rule, direction, allowed: false, .. } => {
-                    Some((*now, *acl, *rule, *direction))
-                }
-                _ => None,
-            });
-            denied.extend(step.zip(packet.key()));
-        }
-        for ((now, acl, rule, direction), key) in denied {
-            let compiled = self.explainer.at(now);
-            let before = compiled.rule(rule).priority;
-            let (nsg, protocol) =
-                (compiled.acl(acl).nsg, ProtoPort { protocol: key.protocol, port: key.dst_port });
-            let (source, destination) = (self.block_of(key.src), self.block_of(key.dst));
-            self.move_rules(nsg, direction, before);
-            self.add_rule(nsg, direction, before, true, (source, destination), protocol);
-        }
-    }
-
-    /// Allow rules that come after the one that denied.
-    fn move_rules(&mut self, nsg: vnetsim_types::NsgId, direction: Direction, before: u16) {
-        let group = &self.network[nsg];
-        let taken = |p: u16| group.rules.iter().any(|r| r.direction == direction && r.priority == p);
-        let Some(priority) = (100..before.min(4_097)).rev().find(|p| !taken(*p)) else { return };
-        let later = |rule: &&vnetsim_model::SecurityRule| {
-            rule.direction == direction && rule.access == Access::Allow && rule.priority > before
-        };
-        for rule in group.rules.iter().filter(later) {
-            let (nsg, rule) = (group.name.value.clone(), rule.name.value.clone());
-            self.add(vec![Edit::Priority { nsg, rule, priority }]);
-        }
-    }
-
-    fn block_of(&self, ip: IpAddr) -> String {
-        let subnets = self.network.subnets().iter().flat_map(|subnet| &subnet.prefixes);
-        if let Some(prefix) = subnets.into_iter().find(|prefix| prefix.contains(&ip)) {
-            return prefix.value.to_string();
-        }
-        let blocks = self.blocks();
-        blocks.iter().find(|block| block.contains(&ip)).map_or_else(|| ip.to_string(), ToString::to_string)
-    }
-
-    fn add_rule(
-        &mut self,
-        nsg: vnetsim_types::NsgId,
-        direction: Direction,
-        before: u16,
-        allow: bool,
-        (source, destination): (String, String),
-        protocol: ProtoPort,
-    ) {
-        let group = &self.network[nsg];
-        let taken = |p: u16| group.rules.iter().any(|r| r.direction == direction && r.priority == p);
-        let Some(priority) = (100..before.min(4_097)).rev().find(|p| !taken(*p)) else { return };
-        let outbound = direction == Direction::Outbound;
-        let name = format!("{}-fix-{priority}", if allow { "allow" } else { "deny" });
-        let rule = NewRule { name, priority, outbound, allow, source, destination, protocol };
-        self.add(vec![Edit::AddRule { nsg: group.name.value.clone(), rule }]);
-    }
-
-    /// Deny rules before those that allowed it.
-    fn denials(&mut self) {
-        let mut allowed = BTreeSet::new();
-        for packet in self.played.trace.conversations_of(self.id).flat_map(|trace| &trace.packets) {
-            for (now, step) in &packet.steps {
-                if let Step::Nsg { acl, rule, direction, allowed: true, .. } = step {
-                    let compiled = self.explainer.at(*now);
-                    let outbound = *direction == Direction::Outbound;
-                    allowed.insert((compiled.acl(*acl).nsg, outbound, compiled.rule(*rule).priority));
-                }
-            }
-        }
-        for (nsg, outbound, before) in allowed {
-            let direction = if outbound { Direction::Outbound } else { Direction::Inbound };
-            let (from, to) = (self.traffic.from.address.to_string(), self.traffic.to.address.to_string());
-            self.add_rule(nsg, direction, before, false, (from, to), self.traffic.protocol);
-        }
-    }
-
-    /// Rules of balancers, and what keeps probes away.
-    fn balancers(&mut self) {
-        let network = self.network;
-        for lb in network.load_balancers() {
-            let members: Vec<NicId> = lb.pools.iter().flatten().map(|(nic, _)| *nic).collect();
-            if !members.iter().any(|nic| self.vnets.contains(&network[*nic].vnet)) {
-                continue;
-            }
-            for rule in &lb.rules {
-                if rule.protocol != LbProtocol::All && lb.frontends[rule.frontend].vnet.is_some() {
-                    self.add(vec![Edit::HaPorts {
-                        lb: lb.name.value.clone(),
-                        rule: rule.name.value.clone(),
-                    }]);
-                }
-            }
-            if lb.sku == LbSku::Basic {
-                self.add(vec![Edit::StandardSku { lb: lb.name.value.clone() }]);
-            }
-            if let Place::Nic(caller) = self.traffic.from.place
-                && members.contains(&caller)
-            {
-                let nic = network[caller].name.value.clone();
-                self.add(vec![Edit::LeavePool { nic, lb: lb.name.value.clone() }]);
-            }
-            for probe in &lb.probes {
-                let Some(port) = probe.port else { continue };
-                self.probe(&lb.name.value, &probe.name.value, port, &members);
-            }
-        }
-    }
-
-    fn probe(&mut self, lb: &str, probe: &str, port: u16, members: &[NicId]) {
-        let network = self.network;
-        let guests = members.iter().filter_map(|nic| Some(&network[network[*nic].vm?].guest));
-        let open: BTreeSet<u16> = guests
-            .filter_map(|guest| guest.listen.as_ref())
-            .flatten()
-            .filter(|listens| listens.protocol == IpProtocol::TCP && listens.port != port)
-            .map(|listens| listens.port)
-            .collect();
-        for port in open.into_iter().take(3) {
-            self.add(vec![Edit::ProbePort { lb: lb.to_owned(), probe: probe.to_owned(), port }]);
-        }
-        let mut groups = BTreeSet::new();
-        for nic in members {
-            groups.extend(network[*nic].nsg.as_ref().map(|nsg| nsg.value));
-            groups.extend(network[network[*nic].subnet].nsg.as_ref().map(|nsg| nsg.value));
-        }
-        for nsg in groups {
-            let denies = |rule: &&vnetsim_model::SecurityRule| {
-                rule.direction == Direction::Inbound && rule.access == Access::Deny
-            };
-            let rules = network[nsg].rules.iter().filter(denies);
-            let before = rules.map(|rule| rule.priority).min().unwrap_or(4_097);
-            let protocol = ProtoPort { protocol: IpProtocol::TCP, port };
-            let sides = ("AzureLoadBalancer".to_owned(), "*".to_owned());
-            self.add_rule(nsg, Direction::Inbound, before, true, sides, protocol);
-        }
     }
 
     /// Endpoints' policies, ways out, what sites know.
@@ -608,17 +459,6 @@ impl<'a> Space<'a> {
         let mut free = all.filter(|ip| !taken(*ip));
         free.next().unwrap_or(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 254)))
     }
-}
-
-/// AzureBastionSubnet and RouteServerSubnet take no route table.
-fn takes_no_table(network: &Network, subnet: SubnetId) -> bool {
-    ["AzureBastionSubnet", "RouteServerSubnet"]
-        .iter()
-        .any(|name| network[subnet].name.value.eq_ignore_ascii_case(name))
-}
-
-fn is_gateway_subnet(network: &Network, subnet: SubnetId) -> bool {
-    network[subnet].name.value.eq_ignore_ascii_case("GatewaySubnet")
 }
 
 fn is_appliance(network: &Network, vm: Option<vnetsim_types::VmId>) -> bool {

@@ -6,6 +6,7 @@
 
 mod candidates;
 mod edit;
+mod filter_candidates;
 
 use std::ops::ControlFlow;
 
